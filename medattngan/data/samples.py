@@ -1,0 +1,82 @@
+"""The Samples folder: synthetic slices as written by `sample` and read by `evaluate`, `audit` and `export`.
+
+    pixels.npy         (count, H, W) uint16 codes
+    samples.parquet    one row a slice: seed, label, truncation; a later verdict may add columns
+    intensity.json     the map to physical units, with modality, plane and spacing of the training store
+    provenance.json    run, checkpoint, seed, versions
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from medattngan.data.intensity import IntensityMap, codes_to_unit
+from medattngan.files import UserError, atomic_folder, read_json, write_json
+from medattngan.types import Codes, Images, Physical
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Synthetic slices in memory.
+
+    Args:
+        codes: (count, H, W) uint16.
+        table: one row a slice, with at least `seed` and `label`.
+        intensity: `lower`, `upper`, `unit`, and where known `modality`, `plane`, `spacing_mm`.
+        provenance: where they came from.
+    """
+
+    codes: Codes
+    table: pd.DataFrame
+    intensity: dict[str, Any]
+    provenance: dict[str, Any]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @property
+    def map(self) -> IntensityMap:
+        """The map from codes to physical units."""
+        return IntensityMap(float(self.intensity["lower"]), float(self.intensity["upper"]), str(self.intensity["unit"]))
+
+    def physical(self, i: int) -> Physical:
+        """Slice `i` in physical units: (H, W) float32."""
+        return self.map.decode(self.codes[i])
+
+    def unit(self) -> Images:
+        """All slices as the network sees them: (count, 1, H, W) float32 tensor in [-1, 1]."""
+        return torch.from_numpy(codes_to_unit(self.codes)).unsqueeze(1)
+
+    def save(self, path: Path) -> None:
+        """Write the folder, whole or not at all.
+
+        Raises:
+            UserError: `path` exists already.
+        """
+        with atomic_folder(path) as folder:
+            np.save(folder / "pixels.npy", np.ascontiguousarray(self.codes, dtype="<u2"), allow_pickle=False)
+            self.table.to_parquet(folder / "samples.parquet", index=False)
+            write_json(folder / "intensity.json", self.intensity)
+            write_json(folder / "provenance.json", self.provenance)
+
+    @classmethod
+    def open(cls, path: str | Path) -> Samples:
+        """Read the folder that `save` wrote.
+
+        Raises:
+            UserError: it is not one, or it is damaged.
+        """
+        path = Path(path)
+        if not (path / "pixels.npy").is_file() or not (path / "samples.parquet").is_file():
+            raise UserError(f"{path} is not a samples folder; make one with: medattngan sample RUN --out {path}")
+        codes = np.load(path / "pixels.npy", allow_pickle=False)
+        table = pd.read_parquet(path / "samples.parquet")
+        if codes.ndim != 3 or codes.dtype != np.uint16 or len(codes) != len(table):
+            raise UserError(f"{path} is damaged: pixels.npy and samples.parquet do not agree; sample it again.")
+        return cls(codes, table, read_json(path / "intensity.json"), read_json(path / "provenance.json"))

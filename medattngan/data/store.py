@@ -1,0 +1,166 @@
+"""The SliceStore: a folder of memory-mapped 16-bit slices, with one table row a slice.
+
+    part-00000.npy …   (count, H, W) uint16 codes; every part but the last holds PART_SLICES
+    index.parquet      one row a slice, in the order of the pixels
+    intensity.json     {"scheme", "lower", "upper", "unit", …}: the map a synthetic slice gets
+    provenance.json    how it was made, what was read, what was set aside and why; its "digest" names the content
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from medattngan.data.intensity import IntensityMap, codes_to_unit
+from medattngan.files import UserError, read_json, write_json
+from medattngan.types import Codes, Physical
+
+PART_SLICES = 4096
+SPLITS = ("train", "val", "test")
+COLUMNS: dict[str, str] = {
+    "patient": "string",  # pseudonym
+    "series": "string",  # pseudonym
+    "modality": "string",  # DICOM's Modality: CT, MR, CR, DX …; OT where unknown
+    "plane": "string",  # axial, coronal, sagittal, or acquired
+    "position_mm": "float64",  # along the slice normal; NaN where unknown
+    "spacing_mm": "float64",  # of the stored pixels, both ways; NaN where unknown
+    "label": "string",  # missing where there is none
+    "split": "string",  # one of SPLITS
+    "lower": "float64",  # the slice's own intensity map
+    "upper": "float64",
+    "unit": "string",
+}
+"""The columns every index has, with their types. `age` (years) and `sex` may follow."""
+
+
+class SliceStore:
+    """A set of 2D slices on disk, opened without reading the pixels.
+
+    >>> store = SliceStore.open("ixi-64")                          # doctest: +SKIP
+    >>> len(store), store.physical(0).shape, store.split("test")   # doctest: +SKIP
+    """
+
+    def __init__(self, path: Path, index: pd.DataFrame, rows: npt.NDArray[np.intp]) -> None:
+        self.path = path
+        self.index = index
+        self._rows = rows
+        self._parts = [np.load(part, mmap_mode="r", allow_pickle=False) for part in sorted(path.glob("part-*.npy"))]
+        self.intensity: dict[str, Any] = read_json(path / "intensity.json")
+        self.provenance: dict[str, Any] = read_json(path / "provenance.json")
+
+    @classmethod
+    def open(cls, path: str | Path) -> SliceStore:
+        """Open the store at `path`.
+
+        Raises:
+            UserError: there is no whole store there.
+        """
+        path = Path(path)
+        if not (path / "index.parquet").is_file() or not (path / "provenance.json").is_file():
+            raise UserError(f"{path} is not a slice store; make one with: medattngan ingest SCANS --out {path}")
+        index = pd.read_parquet(path / "index.parquet")
+        store = cls(path, index, np.arange(len(index)))
+        stored = sum(len(part) for part in store._parts)
+        if stored != len(index):
+            raise UserError(f"{path} is damaged: {stored} slices but {len(index)} index rows; ingest it again.")
+        return store
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def size(self) -> int:
+        """Height and width of every slice, in pixels."""
+        return int(self._parts[0].shape[-1])
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of pixels, index and intensity map; the same content has the same digest anywhere."""
+        return str(self.provenance["digest"])
+
+    @property
+    def map(self) -> IntensityMap:
+        """The map that stands for the whole store: what a synthetic slice is given."""
+        return IntensityMap(float(self.intensity["lower"]), float(self.intensity["upper"]), str(self.intensity["unit"]))
+
+    def select(self, mask: npt.ArrayLike) -> SliceStore:
+        """The slices where `mask` (len(self),) is true, as a view; `index` is renumbered from 0."""
+        keep = np.asarray(mask, bool)
+        return SliceStore(self.path, self.index[keep].reset_index(drop=True), self._rows[keep])
+
+    def split(self, name: str) -> SliceStore:
+        """The slices of one split: `train`, `val` or `test`.
+
+        Raises:
+            UserError: there is no such split, or it is empty.
+        """
+        if name not in SPLITS:
+            raise UserError(f"there is no split {name!r}; choose one of {', '.join(SPLITS)}.")
+        part = self.select(self.index["split"] == name)
+        if len(part) == 0:
+            raise UserError(f"split {name!r} of {self.path} holds no slice; ingest with another --split.")
+        return part
+
+    def codes(self, i: int) -> Codes:
+        """Slice `i` as stored: (H, W) uint16."""
+        part, offset = divmod(int(self._rows[i]), PART_SLICES)
+        return np.array(self._parts[part][offset])
+
+    def physical(self, i: int) -> Physical:
+        """Slice `i` in physical units (see `index.unit`): (H, W) float32."""
+        row = self.index.iloc[i]
+        return IntensityMap(float(row["lower"]), float(row["upper"]), str(row["unit"])).decode(self.codes(i))
+
+    def unit(self, i: int) -> npt.NDArray[np.float32]:
+        """Slice `i` as the network sees it: (H, W) float32 in [-1, 1]."""
+        return codes_to_unit(self.codes(i))
+
+    def all_codes(self) -> Codes:
+        """Every slice, in memory: (len(self), H, W) uint16."""
+        if len(self) == 0:
+            return np.empty((0, self.size, self.size), np.uint16)
+        return np.stack([self.codes(i) for i in range(len(self))])
+
+
+class StoreWriter:
+    """Fill an empty folder with slices in order, then `finish` it into a store."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._buffer: list[Codes] = []
+        self._parts = 0
+        self._count = 0
+        self._sha = hashlib.sha256()
+
+    def add(self, codes: Codes) -> None:
+        """Append one slice (H, W) uint16."""
+        self._buffer.append(codes)
+        self._count += 1
+        if len(self._buffer) == PART_SLICES:
+            self._flush()
+
+    def _flush(self) -> None:
+        stack = np.ascontiguousarray(np.stack(self._buffer), dtype="<u2")
+        self._sha.update(stack.tobytes())
+        np.save(self.path / f"part-{self._parts:05d}.npy", stack, allow_pickle=False)
+        self._parts += 1
+        self._buffer.clear()
+
+    def finish(self, index: pd.DataFrame, intensity: dict[str, Any], provenance: dict[str, Any]) -> None:
+        """Write the table and the records. `provenance.json` comes last: a store without one is not whole."""
+        if len(index) != self._count:
+            raise ValueError(f"{self._count} slices were added but the index has {len(index)} rows")
+        if self._buffer:
+            self._flush()
+        index = index.astype({name: kind for name, kind in COLUMNS.items()}).reset_index(drop=True)
+        index.to_parquet(self.path / "index.parquet", index=False)
+        self._sha.update(index.to_csv(index=False).encode())
+        self._sha.update(json.dumps(intensity, sort_keys=True).encode())
+        write_json(self.path / "intensity.json", intensity)
+        write_json(self.path / "provenance.json", {**provenance, "digest": self._sha.hexdigest()})
