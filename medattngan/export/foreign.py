@@ -1,0 +1,142 @@
+"""Slices from somebody else's generator: a folder of images or a `.npy`, as Samples."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from PIL import Image, UnidentifiedImageError
+
+from medattngan.data.intensity import CODE_MAX, IntensityMap
+from medattngan.data.samples import Samples
+from medattngan.files import UserError
+from medattngan.types import Codes
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+PLANES = ("axial", "coronal", "sagittal", "acquired")
+
+
+def read_foreign(
+    source: str | Path,
+    *,
+    value_range: tuple[float, float] | None = None,
+    unit: str = "a.u.",
+    modality: str = "OT",
+    plane: str = "acquired",
+    spacing_mm: float = math.nan,
+) -> Samples:
+    """Read slices that `sample` did not write.
+
+    Args:
+        source: a `.npy` of (count, H, W), or a folder of PNG, JPEG, TIFF or BMP images of one size, at any
+            depth; the name of an image's folder is its label. Colors become luminance.
+        value_range: physical (lower, upper). Of unsigned pixels: what the darkest and brightest *possible*
+            pixel mean, by default the pixel value itself. Signed and floating-point pixels are physical
+            values already: the range they lie in, which floating point needs.
+        unit: `HU`, or whatever the values are in.
+        modality: DICOM's Modality (0008,0060): CT, MR, CR, DX … or OT.
+        plane: axial, coronal, sagittal or acquired.
+        spacing_mm: size of a pixel, both ways; NaN where unknown.
+
+    Raises:
+        UserError: nothing is there, sizes differ, or the values do not fit the range.
+    """
+    source = Path(source)
+    if plane not in PLANES:
+        raise UserError(f"there is no plane {plane!r}; choose one of {', '.join(PLANES)}.")
+    if not math.isnan(spacing_mm) and not (math.isfinite(spacing_mm) and spacing_mm > 0):
+        raise UserError(f"a pixel spacing of {spacing_mm} mm is not possible; give a size above 0.")
+    pixels, labels = _read_array(source) if source.is_file() else _read_images(source)
+    codes, intensity = encode_pixels(pixels, value_range, unit, source)
+    table = pd.DataFrame({"seed": pd.array(range(len(codes)), "Int64"), "label": pd.array(labels, "string")})
+    known = {"spacing_mm": spacing_mm} if math.isfinite(spacing_mm) else {}
+    return Samples(codes, table, {**intensity.to_dict(), "modality": modality, "plane": plane, **known}, {})
+
+
+def encode_pixels(
+    pixels: npt.NDArray[np.generic], value_range: tuple[float, float] | None, unit: str, source: Path
+) -> tuple[Codes, IntensityMap]:
+    """Pixels (count, H, W) → codes and their map; integers of up to 16 bits come through exactly.
+
+    >>> codes, intensity = encode_pixels(np.uint8([[[0, 255]]]), None, "a.u.", Path("x"))
+    >>> codes.tolist(), intensity.lower, intensity.upper
+    ([[[0, 65535]]], 0.0, 255.0)
+
+    Raises:
+        UserError: the dtype needs a range and has none, or values lie outside it.
+    """
+    kind: np.dtype[Any] = pixels.dtype
+    if value_range is not None and not (math.isfinite(sum(value_range)) and value_range[0] < value_range[1]):
+        raise UserError(
+            f"--range {value_range[0]},{value_range[1]} is not a range; give LOWER,UPPER, lower first."
+        )
+    if kind in (np.dtype(np.uint8), np.dtype(np.uint16)):
+        top = int(np.iinfo(kind).max)
+        lower, upper = value_range or (0.0, float(top))
+        return pixels.astype(np.uint16) * np.uint16(CODE_MAX // top), IntensityMap(lower, upper, unit)
+    if kind == np.dtype(np.int16) and value_range is None:
+        shifted = (pixels.astype(np.int32) + 32768).astype(np.uint16)
+        return shifted, IntensityMap(-32768.0, 32767.0, unit)
+    if kind.kind not in "if":
+        raise UserError(
+            f"{source} holds {kind} pixels; save them as 8- or 16-bit integers or as floating point."
+        )
+    if value_range is None:
+        raise UserError(f"{source} holds {kind} pixels; say what range they lie in with --range LOWER,UPPER.")
+    values = pixels.astype(np.float64)
+    outside = int(np.count_nonzero(~((values >= value_range[0]) & (values <= value_range[1]))))
+    if outside:
+        raise UserError(
+            f"{outside} pixels of {source} lie outside --range {value_range[0]},{value_range[1]} or are "
+            "not numbers; widen the range or clip them first."
+        )
+    intensity = IntensityMap(value_range[0], value_range[1], unit)
+    return intensity.encode(values), intensity
+
+
+def _read_array(path: Path) -> tuple[npt.NDArray[np.generic], list[str | None]]:
+    try:
+        pixels = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise UserError(
+            f"{path} is not a readable .npy of numbers ({error}); save it with numpy.save."
+        ) from None
+    if not isinstance(pixels, np.ndarray) or pixels.ndim != 3 or 0 in pixels.shape:
+        raise UserError(
+            f"{path} is not an array of (count, H, W) with something in it; reshape it and save it again."
+        )
+    return pixels, [None] * len(pixels)
+
+
+def _read_images(folder: Path) -> tuple[npt.NDArray[np.generic], list[str | None]]:
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    if not files:
+        raise UserError(
+            f"{folder} holds no image; give a folder of {', '.join(SUFFIXES)} or a .npy of (count, H, W)."
+        )
+    images = [_read_image(path) for path in files]
+    for path, image in zip(files, images, strict=True):
+        if image.shape != images[0].shape or image.dtype != images[0].dtype:
+            raise UserError(
+                f"{path} is {image.shape} {image.dtype} but {files[0].name} is {images[0].shape} "
+                f"{images[0].dtype}; bring them to one size and depth."
+            )
+    return np.stack(images), [None if path.parent == folder else path.parent.name for path in files]
+
+
+def _read_image(path: Path) -> npt.NDArray[np.generic]:
+    try:
+        with Image.open(path) as image:
+            gray = image if image.mode in ("L", "I;16", "I;16B", "I;16L", "I", "F") else image.convert("L")
+            pixels = np.asarray(gray)
+    except (UnidentifiedImageError, OSError) as error:
+        raise UserError(f"{path} is not a readable image ({error}); remove it or save it again.") from None
+    if (
+        gray.mode == "I" and pixels.min() >= 0 and pixels.max() <= CODE_MAX
+    ):  # how Pillow opens some 16-bit files
+        return pixels.astype(np.uint16)
+    return pixels.astype(pixels.dtype.newbyteorder("="))
