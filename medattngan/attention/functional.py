@@ -1,0 +1,102 @@
+"""Reading values by the match of queries and keys, in linear memory and differentiable as often as needed.
+
+    attend(q, k, v) = softmax(scale · q kᵀ) v          Vaswani et al. 2017, arXiv:1706.03762, Eq. 1
+
+Shapes: queries (B, h, N, d), keys (B, h, M, d), values (B, h, M, d_v), for h heads.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from medattngan.attention.fold import Tensors, fold, pullback
+from medattngan.types import Features
+
+BLOCK_SCORES = 1 << 20
+"""Scores (one a query and key) that a block may hold at once."""
+
+
+def to_tokens(x: Features, heads: int = 1) -> Tensor:
+    """A feature map (B, h·d, H, W) as tokens (B, h, H·W, d), row by row.
+
+    >>> to_tokens(torch.zeros(2, 6, 4, 5), heads=3).shape
+    torch.Size([2, 3, 20, 2])
+    """
+    batch, channels, height, width = x.shape
+    return x.reshape(batch, heads, channels // heads, height * width).transpose(2, 3)
+
+
+def to_map(tokens: Tensor, height: int, width: int) -> Features:
+    """Tokens (B, h, H·W, d) as a feature map (B, h·d, H, W). Inverse of `to_tokens`."""
+    joined = tokens.transpose(1, 2).flatten(2)
+    return joined.transpose(1, 2).reshape(len(tokens), -1, height, width)
+
+
+def wide(tensor: Tensor) -> Tensor:
+    """`tensor` in float32 at least: exponentials and sums over positions need it."""
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+
+
+def scores_dot(q: Tensor, k: Tensor, scale: float) -> Tensor:
+    """scale · q kᵀ: (B, h, N, M), float32 or wider."""
+    return wide(q @ k.transpose(-1, -2)) * scale
+
+
+def attend_textbook(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
+    """softmax(scale · q kᵀ) v: (B, h, N, d_v), with the whole (N, M) matrix in memory."""
+    return scores_dot(q, k, scale).softmax(-1).to(v.dtype) @ v
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
+    """softmax(scale · q kᵀ) v: (B, h, N, d_v), by the fused kernel, in memory linear in N and M.
+
+    The fused kernels have no second derivative. Where one is asked for (`create_graph=True`, as by a gradient
+    penalty), the gradient is worked out by plain operations, a block of queries at a time.
+
+    >>> q, k, v = torch.zeros(1, 1, 3, 2), torch.zeros(1, 1, 4, 2), torch.arange(4.0).view(1, 1, 4, 1)
+    >>> attend(q, k, v, 1.0).flatten()
+    tensor([1.5000, 1.5000, 1.5000])
+    """
+    if torch.is_grad_enabled() and (q.requires_grad or k.requires_grad or v.requires_grad):
+        return _Attend.apply(q, k, v, scale)  # type: ignore[no-any-return, no-untyped-call]
+    return _fused(q, k, v, scale)
+
+
+def _fused(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
+    """The fused kernels want one width, a multiple of 8: zeros added to q, k and v change nothing."""
+    width = -(-max(q.shape[-1], v.shape[-1]) // 8) * 8
+    wide_q, wide_k, wide_v = (F.pad(t, (0, width - t.shape[-1])).contiguous() for t in (q, k, v))
+    return F.scaled_dot_product_attention(wide_q, wide_k, wide_v, scale=scale)[..., : v.shape[-1]]
+
+
+class _Attend(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
+        with torch.enable_grad():
+            leaves = [t.detach().requires_grad_() for t in (q, k, v)]
+            out = _fused(leaves[0], leaves[1], leaves[2], scale)
+        ctx.save_for_backward(q, k, v)
+        ctx.scale, ctx.inner = scale, (out, leaves)
+        return out.detach()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        if not torch.is_grad_enabled():
+            out, leaves = ctx.inner
+            return *torch.autograd.grad(out, leaves, gradient, retain_graph=True), None
+        q, k, v = ctx.saved_tensors
+        scale = ctx.scale
+
+        def block(rows: Tensors, shared: Tensors) -> tuple[Tensors, Tensors]:
+            return (attend_textbook(rows[0], shared[0], shared[1], scale),), ()
+
+        return *fold(pullback(block, 1, 2), (q, gradient), (k, v), block_rows(q, k)), None
+
+
+def block_rows(q: Tensor, k: Tensor, width: int = 1) -> int:
+    """Queries a block, so that `width` numbers for each of its scores fit in `BLOCK_SCORES`."""
+    return max(1, BLOCK_SCORES // (q.shape[0] * q.shape[1] * k.shape[2] * width))
