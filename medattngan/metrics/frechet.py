@@ -1,0 +1,163 @@
+"""Fréchet distance of two sets of features, each taken as a Gaussian. Heusel et al. 2017, arXiv:1706.08500.
+
+    d² = |μr − μf|² + tr Σr + tr Σf − 2 tr (Σr Σf)^½          Dowson & Landau 1982
+
+With A and B the centred features over √(count − 1), Σr = AᵀA and Σf = BᵀB, so that tr (Σr Σf)^½ is the sum of
+the singular values of ABᵀ. No matrix square root is taken: the result is real, and exact where Σ is singular.
+
+Bias: the expected value falls as the count grows (Chong & Forsyth 2020, arXiv:1911.07023). Compare equal
+counts only.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from medattngan.files import UserError
+from medattngan.metrics.resample import Plan
+
+
+def frechet_distance(real: Tensor, fake: Tensor) -> Tensor:
+    """Squared Fréchet distance of two sets of features.
+
+    Args:
+        real: (count, dim), any float type, any device.
+        fake: (count, dim); the counts may differ, but then say so: the distance is biased by the count.
+
+    Returns:
+        A float64 scalar, never negative, never NaN.
+
+    Raises:
+        UserError: fewer than 2 rows on a side, unequal dims, or features that are not finite.
+
+    One-dimensional Gaussians have (μr − μf)² + (σr − σf)²: here 3² + (1 − 2)².
+
+    >>> real = torch.tensor([[-1.0], [1.0]]) / 2**0.5
+    >>> frechet_distance(real, 2 * real + 3)
+    tensor(10.0000, dtype=torch.float64)
+    """
+    _check(real, fake)
+    real, fake = real.double(), fake.double()
+    shift = real.mean(0) - fake.mean(0)
+    return _distance(shift, _root(real), _root(fake))
+
+
+class Moments:
+    """Count, mean and covariance of features that arrive in batches: memory is dim², whatever the count.
+
+    >>> stream = Moments(1)
+    >>> for batch in torch.tensor([[[0.0], [2.0]], [[4.0], [6.0]]]):
+    ...     stream.update(batch)
+    >>> stream.count, stream.mean.item(), round(stream.covariance.item(), 4)
+    (4, 3.0, 6.6667)
+    """
+
+    def __init__(self, dim: int) -> None:
+        self.count = 0
+        self.mean = torch.zeros(dim, dtype=torch.float64)
+        self._scatter = torch.zeros(dim, dim, dtype=torch.float64)
+
+    def update(self, features: Tensor) -> None:
+        """Add features (B, dim). Chan, Golub & LeVeque 1979: exact to rounding in any order of batches."""
+        if len(features) == 0:
+            return
+        batch = features.detach().to("cpu", torch.float64)
+        mean = batch.mean(0)
+        centred = batch - mean
+        total = self.count + len(batch)
+        shift = mean - self.mean
+        self._scatter.addmm_(centred.T, centred)
+        self._scatter.addr_(shift, shift, alpha=self.count * len(batch) / total)
+        self.mean += shift * (len(batch) / total)
+        self.count = total
+
+    @property
+    def covariance(self) -> Tensor:
+        """(dim, dim), over count − 1."""
+        return self._scatter / (self.count - 1)
+
+
+def frechet_distance_of_moments(real: Moments, fake: Moments) -> Tensor:
+    """`frechet_distance` from streamed moments; the same value to about 1e-7 of the traces.
+
+    Raises:
+        UserError: fewer than 2 features on a side, or features that were not finite.
+    """
+    _check_counts(real.count, fake.count)
+    _check_finite(real.mean, fake.mean)
+    return _distance(real.mean - fake.mean, _root_of(real.covariance), _root_of(fake.covariance))
+
+
+def frechet_replicates(real: Tensor, fake: Tensor, plan: Plan) -> Tensor:
+    """The distance of every resampled pair of sets in `plan`: (replicates,) float64.
+
+    The cross products of the features are made once; a replicate only weights, centres and decomposes them,
+    and leaves out the rows it did not draw. Singular values are in float32: these values serve the spread
+    alone.
+    """
+    real, fake = real.double(), fake.double()
+    cross = real @ fake.T
+    out = [_weighted_distance(real, fake, cross, r, f) for r, f in zip(plan.real, plan.fake, strict=True)]
+    return torch.stack(out)
+
+
+def _weighted_distance(a: Tensor, b: Tensor, cross: Tensor, times_a: Tensor, times_b: Tensor) -> Tensor:
+    """Distance of the sets in which row i stands `times[i]` times; `cross` is abᵀ."""
+    rows, columns = times_a.nonzero().squeeze(1), times_b.nonzero().squeeze(1)
+    a, b, k = a[rows], b[columns], cross[rows][:, columns]
+    w, v = times_a[rows].double(), times_b[columns].double()
+    w_mean, v_mean = w / w.sum(), v / v.sum()
+    w, v = w / (w.sum() - 1), v / (v.sum() - 1)
+    mean_a, mean_b = a.T @ w_mean, b.T @ v_mean
+    traces = torch.dot(w, (a - mean_a).square().sum(1)) + torch.dot(v, (b - mean_b).square().sum(1))
+    k = k - (w_mean @ k) - (k @ v_mean)[:, None] + w_mean @ k @ v_mean
+    k = k * w.sqrt()[:, None] * v.sqrt()
+    distance: Tensor = (mean_a - mean_b).square().sum() + traces - 2 * torch.linalg.svdvals(k.float()).sum()
+    return distance
+
+
+def _distance(shift: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """|shift|² + |a|² + |b|² − 2 · (nuclear norm of abᵀ), for roots a, b with aᵀa = Σr and bᵀb = Σf."""
+    nuclear = torch.linalg.svdvals(a @ b.T).sum()
+    distance: Tensor = shift.square().sum() + a.square().sum() + b.square().sum() - 2 * nuclear
+    return distance.clamp_min(0)
+
+
+def _root(features: Tensor) -> Tensor:
+    """A matrix of at most dim rows whose Gram matrix is the covariance of `features`."""
+    centred = (features - features.mean(0)) / math.sqrt(len(features) - 1)
+    if len(features) <= features.shape[1]:
+        return centred
+    root: Tensor = torch.linalg.qr(centred, mode="r").R
+    return root
+
+
+def _root_of(covariance: Tensor) -> Tensor:
+    """`_root` from the covariance itself; directions below the rounding of the largest are taken as empty."""
+    values, vectors = torch.linalg.eigh(covariance)
+    keep = values > values[-1] * len(values) * torch.finfo(torch.float64).eps
+    root: Tensor = values[keep].sqrt()[:, None] * vectors[:, keep].T
+    return root
+
+
+def _check(real: Tensor, fake: Tensor) -> None:
+    if real.ndim != 2 or fake.ndim != 2 or real.shape[1] != fake.shape[1]:
+        raise UserError(
+            f"features must be (count, dim) with one dim; got {tuple(real.shape)} and {tuple(fake.shape)}: "
+            "use the same extractor on both sides."
+        )
+    _check_counts(len(real), len(fake))
+    _check_finite(real, fake)
+
+
+def _check_counts(real: int, fake: int) -> None:
+    if min(real, fake) < 2:
+        raise UserError(f"a Fréchet distance needs 2 images a side at the least; got {real} and {fake}.")
+
+
+def _check_finite(real: Tensor, fake: Tensor) -> None:
+    if not (real.isfinite().all() and fake.isfinite().all()):
+        raise UserError("the features hold NaN or infinity: look for broken images among those given.")

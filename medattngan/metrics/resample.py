@@ -1,0 +1,70 @@
+"""Bootstrap over patients on the real side, over samples on the synthetic side. Davison & Hinkley 1997, ch.
+3.8.
+
+Slices of one patient are alike, so patients are drawn, and each brings all its slices. Synthetic samples are
+independent of each other and are drawn singly.
+
+A resampled set repeats images, and metrics that depend on the count or on neighbours move by a constant for
+that reason alone. So only the *spread* of the replicates is used: their quantiles, moved so that their median
+lies on the value. The interval then holds the value always, and says how far it would move with other
+patients and other samples of the same number. It does not take out the bias of the count, which the floor
+carries as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+REPLICATES = 200
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How often each image stands in each replicate, the same for every metric.
+
+    Args:
+        real: (replicates, n_real) int64.
+        fake: (replicates, n_fake) int64.
+    """
+
+    real: Tensor
+    fake: Tensor
+
+
+def plan_bootstrap(patients: Sequence[str], n_fake: int, *, seed: int, replicates: int = REPLICATES) -> Plan:
+    """Draw `replicates` resamples of the real slices, whose patients are given, and of `n_fake` samples.
+
+    >>> plan = plan_bootstrap(["a", "a", "b"], 4, seed=0)
+    >>> bool((plan.real[:, 0] == plan.real[:, 1]).all()), plan.fake.sum(1).unique()
+    (True, tensor([4]))
+    """
+    rng = np.random.default_rng([seed, 1])
+    names, of_slice = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
+    draws = [_draw_patients(rng, len(names)) for _ in range(replicates)]
+    fakes = rng.multinomial(n_fake, np.full(n_fake, 1 / n_fake), size=replicates)
+    return Plan(torch.from_numpy(np.stack(draws)[:, of_slice]), torch.from_numpy(fakes))
+
+
+def _draw_patients(rng: np.random.Generator, count: int) -> npt.NDArray[np.int64]:
+    """How often each patient is drawn; a draw of one patient alone would say nothing of differences."""
+    while True:
+        times = rng.multinomial(count, np.full(count, 1 / count))
+        if (times > 0).sum() > 1 or count == 1:
+            return times
+
+
+def centred_interval(value: float, replicates: Tensor) -> tuple[float, float]:
+    """95 % interval: the replicates' 2.5 and 97.5 % quantiles, moved so that their median is `value`.
+
+    >>> centred_interval(10.0, torch.arange(101.0))
+    (-37.5, 57.5)
+    """
+    at = torch.tensor([0.025, 0.5, 0.975], dtype=torch.float64)
+    lower, middle, upper = replicates.double().quantile(at).tolist()
+    return value + lower - middle, value + upper - middle
