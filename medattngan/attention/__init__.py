@@ -7,7 +7,9 @@ from collections.abc import Callable
 from torch import nn
 
 from medattngan.attention.additive import AdditiveAttention2d
+from medattngan.attention.dynamic import DynamicAttention2d
 from medattngan.attention.multi_head import MultiHeadAttention2d
+from medattngan.attention.multi_scale import MultiScaleAttention2d
 from medattngan.attention.none import NoAttention2d
 from medattngan.attention.scaled_dot import ScaledDotAttention2d
 
@@ -15,6 +17,8 @@ ATTENTION: dict[str, Callable[..., nn.Module]] = {
     "scaled_dot": ScaledDotAttention2d,
     "additive": AdditiveAttention2d,
     "multi_head": MultiHeadAttention2d,
+    "multi_scale": MultiScaleAttention2d,
+    "dynamic": DynamicAttention2d,
     "none": NoAttention2d,
 }
 """By the name in `attention.kind`: (channels, **options) → a module (B, channels, H, W) → the same shape."""
