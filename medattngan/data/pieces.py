@@ -1,0 +1,116 @@
+"""What the readers hand on: pieces found in files, series made of pieces, and reasons to set a piece aside.
+
+Patient, series and path are the source's own words. They stay in memory, in `identity` and on the user's terminal;
+nothing that is written may hold them.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+REASONS: dict[str, str] = {
+    "not-a-scan": "no reader knows this kind of file",
+    "unreadable": "damaged, truncated, or in a compressed syntax that no installed codec decodes",
+    "no-pixels": "a DICOM object without an image: a report, plan, structure set, waveform, directory",
+    "derived-object": "a DICOM segmentation, dose grid or parametric map: not an image of a patient",
+    "label-mask": "a mask of labels or of two levels: not an image of a patient",
+    "localizer": "a scout: Image Type says LOCALIZER or SCOUT",
+    "colour": "a colour image whose channels differ",
+    "not-2d-or-3d": "an array that is neither 2-D nor 3-D",
+    "later-volume": "a volume after the first of a 4-D file",
+    "other-plane": "too few or unevenly spaced slices to be cut in the plane asked for",
+    "constant": "every pixel of the series is the same",
+    "blank": "a slice with next to nothing on it",
+    "duplicate": "a slice whose pixels came earlier",
+}
+"""Why something is not in the store. Closed: provenance counts by these keys."""
+
+READ_ERRORS = (
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    IndexError,
+    AssertionError,
+    NotImplementedError,
+    RuntimeError,
+    OSError,
+    EOFError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+)
+"""What pydicom, nibabel, Pillow and the codecs raise on a damaged file. Each becomes the reason `unreadable`."""
+
+
+class SetAside(Exception):
+    """A file or frame that does not go into the store. `reason` is a key of REASONS."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """Where a frame lies in the patient (DICOM PS3.3 C.7.6.2.1.1; LPS, mm).
+
+    Args:
+        orientation: direction cosines of a row and of a column, six numbers.
+        origin: the centre of the first pixel.
+        spacing: between rows and between columns.
+    """
+
+    orientation: tuple[float, ...]
+    origin: tuple[float, float, float]
+    spacing: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One frame of a DICOM object, or a whole volume or picture.
+
+    Args:
+        path: the file.
+        relative: the file under its source, with `/`: what labels are matched by and order is decided by.
+        frame: the index in a multi-frame file.
+        patient: the source's patient key; empty where the file has none.
+        series: the source's key of the stack that the piece belongs to.
+        modality: DICOM's Modality, OT where unknown.
+        order: where no position decides: instance number, then what is unique.
+        along_mm: position along the normal of its stack, None where unknown.
+        geometry: None where unknown.
+        spacing_mm: between rows and between columns, where there is no geometry but a size.
+        thickness_mm: of a slice, where known.
+        volumes: how many volumes a 4-D file has; the first is read.
+    """
+
+    path: Path
+    relative: str
+    frame: int
+    patient: str
+    series: str
+    modality: str
+    order: tuple[int, str]
+    along_mm: float | None = None
+    geometry: Geometry | None = None
+    spacing_mm: tuple[float, float] | None = None
+    thickness_mm: float | None = None
+    volumes: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Pieces of one kind, in order, that are prepared together."""
+
+    reader: str
+    modality: str
+    patient: str
+    key: str
+    pieces: tuple[Piece, ...]
+    label: str | None = None
+    age: float | None = None
+    sex: str | None = None

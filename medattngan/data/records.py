@@ -1,0 +1,125 @@
+"""The store's provenance: how it was made, what was read, what was set aside. It holds no word of the source."""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import pandas as pd
+
+import medattngan
+from medattngan.data.identity import pseudonym
+from medattngan.data.intensity import CODE_MAX
+from medattngan.data.join import Ledger
+from medattngan.data.pieces import Series
+from medattngan.data.scan import Found
+from medattngan.data.shards import BLANK_SHARE, BLANK_STEP
+from medattngan.data.slicing import MIN_SLICES_TO_CUT, OBLIQUE_DEG, PLANES
+from medattngan.data.transforms import PERCENTILES, parse_window
+
+LIBRARIES = ("monai", "torch", "numpy", "nibabel", "pydicom", "pillow", "tifffile")
+
+
+def provenance(
+    asked: Mapping[str, Any],
+    found: Sequence[Found],
+    series: Sequence[Series],
+    index: pd.DataFrame,
+    ledger: Ledger,
+    salt: bytes,
+) -> dict[str, Any]:
+    """What goes into `provenance.json`.
+
+    Files that were set aside are listed by pseudonym: `ingest(rejected=…)` gives their names to whoever holds them.
+    """
+    names = {file.path: file.relative for file in found}
+    rejected = sorted(
+        (pseudonym(salt, "file", names[path]), reason) for path, reason in ledger.rejected().items()
+    )
+    return {
+        "kind": "slice store",
+        "medattngan": medattngan.__version__,
+        "python": platform.python_version(),
+        "libraries": {name: version(name) for name in LIBRARIES},
+        "asked": dict(asked),
+        "transforms": _transforms(asked),
+        "read": {
+            "files": dict(Counter(file.reader or "none" for file in found)),
+            "series": len({(row.patient, row.series) for row in index[["patient", "series"]].itertuples()}),
+            "patients": int(index["patient"].nunique()),
+            "slices": len(index),
+        },
+        "splits": _splits(index),
+        "set_aside": {
+            "files": dict(Counter(reason for _, reason in rejected)),
+            "slices": dict(ledger.slices),
+            "rejected_files": [{"file": name, "reason": reason} for name, reason in rejected],
+        },
+        "notes": notes(asked, series, index, found),
+    }
+
+
+def _splits(index: pd.DataFrame) -> dict[str, dict[str, int]]:
+    return {
+        str(name): {"patients": int(rows["patient"].nunique()), "slices": len(rows)}
+        for name, rows in index.groupby("split", observed=True)
+    }
+
+
+def _transforms(asked: Mapping[str, Any]) -> dict[str, Any]:
+    name, (center, width) = parse_window(asked["window"])
+    return {
+        "orientation": PLANES.get(asked["plane"], "as stored"),
+        "oblique_deg": OBLIQUE_DEG,
+        "min_slices_to_cut": MIN_SLICES_TO_CUT,
+        "square_pixels": "bilinear, to the finer in-plane spacing",
+        "resize": "pad to square with the lower end, bilinear with antialiasing",
+        "intensity": {
+            "ct": {"scheme": "window", "name": name, "center_hu": center, "width_hu": width},
+            "mr": {
+                "scheme": "percentile",
+                "percentiles": list(PERCENTILES),
+                "of": "all voxels of the volume",
+            },
+            "radiograph": {"scheme": "voi", "else": "full-range"},
+            "picture": {"scheme": "full-range"},
+            "code_max": CODE_MAX,
+        },
+        "blank": {"step": BLANK_STEP, "share": BLANK_SHARE},
+    }
+
+
+def notes(
+    asked: Mapping[str, Any], series: Sequence[Series], index: pd.DataFrame, found: Sequence[Found]
+) -> list[str]:
+    """What a reader of the store ought to know, in sentences."""
+    said = []
+    volumes = sum(one.reader == "volume" for one in series)
+    pictures = [one for one in series if one.reader == "picture"]
+    if volumes:
+        taken = (
+            "CT in HU, since a window was given" if asked["window"] else "MR; give a window if they are CT"
+        )
+        said.append(f"{volumes} volumes name no modality and were taken for {taken}.")
+    if pictures and not asked["labels"]:
+        said.append(
+            f"Each of {len(pictures)} pictures counts as a patient of its own; labels with a column `patient` mend it."
+        )
+    if any(one.reader == "volume" for one in series) and not asked["labels"]:
+        said.append(
+            "Patients of volumes were told apart by the names of their files; labels with a column `patient` do it better."
+        )
+    later = sum(piece.volumes - 1 for file in found for piece in file.pieces)
+    if later:
+        said.append(f"Only the first volume of 4-D files was read; {later} later ones were not.")
+    modalities = sorted(index["modality"].unique())
+    if len(modalities) > 1:
+        said.append(
+            f"The store mixes modalities ({', '.join(modalities)}); a generator is better trained on one."
+        )
+    if asked["labels"] and index["label"].isna().any():
+        said.append(f"{int(index['label'].isna().sum())} slices have no label in the table.")
+    return said

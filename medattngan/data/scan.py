@@ -1,0 +1,191 @@
+"""Files → series: find scans by what is in the files, put frames into stacks, name patients and labels."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from medattngan.data import dicom, image, nifti
+from medattngan.data.labels import Labels, stem
+from medattngan.data.pieces import Piece, Series, SetAside
+from medattngan.files import UserError
+
+HEAD_BYTES = 4096
+SAME_PLACE_MM = 0.01
+"""Slices closer than this are of one place: an echo, a repetition, or a copy."""
+
+MAX_FOLDER_LABELS = 32
+"""More folders than this are no classes; they may even be patients, whose names must not be written."""
+
+SEQUENCE_NAMES = re.compile(
+    r"[_\-.](t1w?|t2w?|t1ce|t1c|t1gd|t1post|t2star|pd|pdw|flair|dwi|adc|bold|mra|swi|ct|pet|mr|mri|brain|bet)$",
+    re.I,
+)
+"""An end of a file's name that says what was scanned, not whom."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How one kind of file is known and described. The pixels are read in `transforms`."""
+
+    recognises: Callable[[Path, bytes], bool]
+    describe: Callable[[Path, str], list[Piece]]
+
+
+READERS: dict[str, Reader] = {
+    "dicom": Reader(dicom.is_dicom, dicom.describe),
+    "volume": Reader(nifti.is_volume, nifti.describe),
+    "picture": Reader(image.is_picture, image.describe),
+}
+"""Every kind of file that is read, asked in this order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file, and what is in it: pieces for a reader, or a reason to set it aside."""
+
+    path: Path
+    relative: str
+    reader: str
+    pieces: tuple[Piece, ...] = ()
+    reason: str | None = None
+
+
+def walk(sources: Sequence[Path], skip: Sequence[Path] = ()) -> list[tuple[Path, str]]:
+    """Every file under `sources` with its path under its source (and the source's own name), sorted by the latter.
+
+    Args:
+        skip: folders not to enter: those this program writes.
+
+    Raises:
+        UserError: a source does not exist.
+    """
+    names = Counter(source.resolve().name for source in sources)
+    barred = {path.resolve() for path in skip}
+    found: dict[Path, str] = {}
+    for number, source in enumerate(sources):
+        if not source.exists():
+            raise UserError(f"{source} does not exist; give a file or folder of scans.")
+        top = source.resolve()
+        name = top.name if names[top.name] == 1 else f"{number}:{top.name}"
+        for path in [top] if top.is_file() else _files(top, barred):
+            under = "" if path == top else f"/{path.relative_to(top).as_posix()}"
+            found.setdefault(path, name + under)
+    return sorted(found.items(), key=lambda item: item[1])
+
+
+def _files(top: Path, barred: set[Path]) -> Iterator[Path]:
+    for folder, folders, names in os.walk(top):
+        folders[:] = [name for name in folders if Path(folder, name) not in barred]
+        yield from (Path(folder, name) for name in names if not name.startswith("._") and name != ".DS_Store")
+
+
+def examine(item: tuple[Path, str]) -> Found:
+    """Open one file far enough to say what is in it."""
+    path, relative = item
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError:
+        return Found(path, relative, "", reason="unreadable")
+    name = next((name for name, reader in READERS.items() if reader.recognises(path, head)), "")
+    if not name:
+        return Found(path, relative, "", reason="not-a-scan")
+    try:
+        return Found(path, relative, name, tuple(READERS[name].describe(path, relative)))
+    except SetAside as error:
+        return Found(path, relative, name, reason=error.reason)
+
+
+def stacks(found: Iterable[Found], labels: Labels | None, window: bool) -> list[Series]:
+    """Group pieces into series, each in the order of its slices, with patient and label.
+
+    Frames at one place in a series become stacks of their own: the first of every place, the second, and so on.
+
+    Args:
+        labels: the user's table; without one a picture's folder is its label.
+        window: whether a CT window was asked for, so that volumes without a modality are taken for CT.
+    """
+    groups: dict[tuple[str, str, str], list[Piece]] = defaultdict(list)
+    for file in found:
+        for piece in file.pieces:
+            groups[file.reader, piece.patient, piece.series].append(piece)
+    patients = _patients(
+        [piece.relative for (reader, *_), pieces in groups.items() for piece in pieces if reader == "volume"]
+    )
+    folders = _folder_labels(
+        [pieces[0].relative for (reader, *_), pieces in groups.items() if reader == "picture"]
+    )
+    series = []
+    for (reader, patient, key), pieces in groups.items():
+        first = pieces[0]
+        patient = patient or patients.get(first.relative) or first.relative
+        modality = "CT" if reader == "volume" and window else first.modality
+        for repeat, stack in enumerate(_by_place(pieces)):
+            one = Series(reader, modality, patient, f"{key}\0{repeat}", tuple(stack))
+            series.append(_labelled(one, labels, folders.get(first.relative)))
+    return sorted(series, key=lambda one: (one.patient, one.key))
+
+
+def _by_place(pieces: Sequence[Piece]) -> list[list[Piece]]:
+    """Stacks with at most one slice at a place. The first stack has a slice of every place."""
+    if any(piece.along_mm is None for piece in pieces):
+        return [sorted(pieces, key=lambda piece: piece.order)]
+    repeats: list[list[Piece]] = []
+    place, count = float("-inf"), 0
+    for piece in sorted(
+        pieces, key=lambda piece: (round((piece.along_mm or 0.0) / SAME_PLACE_MM), piece.order)
+    ):
+        position = piece.along_mm or 0.0
+        count = count + 1 if position - place <= 2 * SAME_PLACE_MM else 0
+        place = place if count else position
+        if count == len(repeats):
+            repeats.append([])
+        repeats[count].append(piece)
+    return repeats
+
+
+def _patients(volumes: Sequence[str]) -> dict[str, str]:
+    """Whose each volume is, by BIDS (`sub-…` in the path), else by the file's name, else by its folder.
+
+    A name that recurs, as `T1.nii` in a folder for each patient, names nobody; then the folder does.
+
+    >>> _patients(["a/IXI012_T1.nii.gz", "a/IXI012_T2.nii.gz", "b/sub-7/anat/x.nii", "c/1/T1.nii", "c/2/T1.nii"])
+    {'a/IXI012_T1.nii.gz': 'IXI012', 'a/IXI012_T2.nii.gz': 'IXI012', 'b/sub-7/anat/x.nii': 'sub-7', \
+'c/1/T1.nii': 'c/1', 'c/2/T1.nii': 'c/2'}
+    """
+    files = Counter(PurePosixPath(relative).name for relative in volumes)
+    patients = {}
+    for relative in volumes:
+        path = PurePosixPath(relative)
+        bids = re.search(r"(?:^|/)(sub-[A-Za-z0-9]+)(?=[/_.]|$)", relative)
+        if bids:
+            patients[relative] = bids.group(1)
+        elif files[path.name] > 1:
+            patients[relative] = str(path.parent)
+        else:
+            patients[relative] = SEQUENCE_NAMES.sub("", stem(path.name))
+    return patients
+
+
+def _folder_labels(pictures: Sequence[str]) -> dict[str, str]:
+    """The folder of each picture, where there are folders enough to be classes and few enough not to be patients."""
+    folders = {
+        relative: PurePosixPath(relative).parts[-2] for relative in pictures if relative.count("/") > 1
+    }
+    distinct = set(folders.values())
+    return folders if len(distinct) <= min(MAX_FOLDER_LABELS, len(pictures) // 2) else {}
+
+
+def _labelled(series: Series, labels: Labels | None, folder: str | None) -> Series:
+    if labels is None:
+        return replace(series, label=folder)
+    row = labels.find(series.pieces[0].relative, series.patient)
+    if row is None:
+        return series
+    patient = row.patient or series.patient
+    return replace(series, patient=patient, label=row.label, age=row.age, sex=row.sex)

@@ -1,0 +1,282 @@
+"""From a series to square 16-bit slices: one MONAI pipeline a modality.
+
+Each pipeline is read from top to bottom. What flows through it is a dictionary with the `image`, a MONAI
+MetaTensor (1, row, column, slice) in physical units, to which the steps add `map`, `scheme`, `plane`,
+`positions_mm` and `spacing_mm`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged, Orientationd, Spacingd, SpatialPadd
+from torch.nn import functional
+
+from medattngan.data.affine import is_even
+from medattngan.data.dicom_pixels import DicomReader
+from medattngan.data.image import PictureReader
+from medattngan.data.intensity import WINDOWS, IntensityMap
+from medattngan.data.nifti import VolumeReader
+from medattngan.data.pieces import Series, SetAside
+from medattngan.data.slicing import MIN_SLICES_TO_CUT, PLANES, native_plane, positions_mm, slice_normal
+from medattngan.files import UserError
+from medattngan.types import Codes, Physical
+
+Item = dict[str, Any]
+Step = Callable[[Item], Item]
+
+DEFAULT_WINDOW = "soft-tissue"
+PERCENTILES = (0.5, 99.5)
+AIR_HU = -1024.0
+"""Nothing in a patient is below this; scanners write less outside their field of view."""
+
+SQUARE_TOLERANCE = 0.01
+SLICES_AT_ONCE = 64
+LABELS = (("L", "R"), ("P", "A"), ("I", "S"))
+
+READER_CLASSES = {"dicom": DicomReader, "volume": VolumeReader, "picture": PictureReader}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user chose about the slices. `window` is (center, width) in HU, for CT only."""
+
+    size: int
+    plane: str
+    window: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The slices of a series: codes (count, size, size), one position and one digest each, one map for all."""
+
+    codes: Codes
+    positions_mm: list[float]
+    digests: list[str]
+    map: IntensityMap
+    scheme: str
+    plane: str
+    spacing_mm: float
+    sources: list[int]
+    """Which piece each slice is of; -1 for one cut from all of them."""
+    set_aside: list[tuple[int, str]]
+    """(index of the piece, reason) of those that could not be read."""
+
+
+def ct(series: Series, options: Options) -> list[Step]:
+    """Hounsfield units through one window, the same for every scan."""
+    return [
+        *load(series),
+        partial(window_hounsfield, window=options.window),
+        partial(face, series=series, plane=options.plane),
+        square_pixels,
+        partial(pad_and_resize, size=options.size),
+    ]
+
+
+def mr(series: Series, options: Options) -> list[Step]:
+    """Arbitrary units from percentile to percentile of the volume, since no two scanners agree on more."""
+    return [
+        *load(series),
+        percentile_range,
+        partial(face, series=series, plane=options.plane),
+        square_pixels,
+        partial(pad_and_resize, size=options.size),
+    ]
+
+
+def radiograph(series: Series, options: Options) -> list[Step]:
+    """The window that the acquiring station chose for viewing, or else all there is."""
+    return [
+        *load(series),
+        viewing_range,
+        partial(face, series=series, plane=options.plane),
+        square_pixels,
+        partial(pad_and_resize, size=options.size),
+    ]
+
+
+def picture(series: Series, options: Options) -> list[Step]:
+    """0 to 255, or all there is in a deeper picture."""
+    return [
+        *load(series),
+        full_range,
+        partial(face, series=series, plane="acquired"),
+        square_pixels,
+        partial(pad_and_resize, size=options.size),
+    ]
+
+
+PIPELINES: dict[tuple[str, str], Callable[[Series, Options], list[Step]]] = {
+    ("dicom", "CT"): ct,
+    ("dicom", "MR"): mr,
+    ("dicom", "PT"): mr,
+    ("dicom", "NM"): mr,
+    ("volume", "CT"): ct,
+    ("volume", "MR"): mr,
+    ("picture", "OT"): picture,
+}
+"""(reader, modality) → pipeline; `radiograph` for the rest of DICOM."""
+
+
+def prepare(series: Series, options: Options) -> Prepared:
+    """Run the pipeline of a series.
+
+    Raises:
+        SetAside: nothing of it can be used.
+    """
+    steps = PIPELINES.get((series.reader, series.modality), radiograph)(series, options)
+    try:
+        item = Compose(steps)({"image": [piece.path for piece in series.pieces]})
+    except RuntimeError as error:  # how Compose reports whatever a step raises
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, SetAside):
+            cause = cause.__cause__
+        if cause is None:
+            raise
+        raise cause from None
+    slices: Physical = item["image"]
+    intensity: IntensityMap = item["map"]
+    return Prepared(
+        codes=intensity.encode(slices),
+        positions_mm=[float(position) for position in item["positions_mm"]],
+        digests=[hashlib.sha256(one.tobytes()).hexdigest() for one in slices],
+        map=intensity,
+        scheme=item["scheme"],
+        plane=item["plane"],
+        spacing_mm=float(item["spacing_mm"]),
+        sources=[int(source) for source in item["sources"]],
+        set_aside=[(int(index), str(reason)) for index, reason in item["set_aside"]],
+    )
+
+
+def load(series: Series) -> list[Step]:
+    """Read the files into physical units, channel first."""
+    reader = READER_CLASSES[series.reader](series.pieces)
+    return [LoadImaged("image", reader=reader), EnsureChannelFirstd("image", channel_dim="no_channel")]
+
+
+def window_hounsfield(item: Item, window: tuple[float, float]) -> Item:
+    """The map of a CT window; a CT without rescale is in no unit and is shown as a radiograph is."""
+    if not item["image"].meta.get("rescaled", True):
+        return viewing_range(item)
+    item["image"] = item["image"].clamp_(min=AIR_HU)
+    return item | {"map": IntensityMap.window(*window, "HU"), "scheme": "window"}
+
+
+def percentile_range(item: Item) -> Item:
+    """The map between two percentiles of all voxels, air included."""
+    voxels = item["image"].numpy()
+    lower, upper = np.percentile(voxels, PERCENTILES)
+    if lower == upper:
+        return full_range(item)
+    return item | {"map": IntensityMap(float(lower), float(upper), "a.u."), "scheme": "percentile"}
+
+
+def viewing_range(item: Item) -> Item:
+    """The map of the first VOI window that shows anything."""
+    least, greatest = float(item["image"].min()), float(item["image"].max())
+    for lower, upper in item["image"].meta.get("voi", []):
+        if lower < greatest and upper > least:
+            return item | {"map": IntensityMap(lower, upper, "a.u."), "scheme": "voi"}
+    return full_range(item)
+
+
+def full_range(item: Item) -> Item:
+    """The map from the least to the greatest number, or of the picture's format where that says."""
+    image = item["image"]
+    lower, upper = image.meta.get("full_range", (float(image.min()), float(image.max())))
+    if lower == upper:
+        raise SetAside("constant")
+    return item | {"map": IntensityMap(lower, upper, "a.u."), "scheme": "full-range"}
+
+
+def face(item: Item, series: Series, plane: str) -> Item:
+    """Turn the volume so that its slices are of `plane` and stand upright (see `slicing`).
+
+    `acquired` keeps the scan's own slices: DICOM frames as stored; a volume is turned to the plane nearest to its
+    own. Frames whose place is unknown stay as they are, whatever the plane.
+
+    Raises:
+        SetAside: the slices are of another plane and too few, or too unevenly spaced, to be cut across.
+    """
+    image = item["image"]
+    kept = image.meta.get("kept", [0] * image.shape[-1])
+    item |= {"set_aside": image.meta.get("set_aside", []), "sources": kept}
+    along = [mm for mm in (series.pieces[i].along_mm for i in kept) if mm is not None]
+    if series.reader == "picture" or (series.reader == "dicom" and not along):
+        return item | {"plane": "acquired", "positions_mm": [math.nan] * image.shape[-1]}
+    affine = image.affine.numpy()
+    native = native_plane(affine, image.meta["slice_axis"])
+    if plane == "acquired" and series.reader == "dicom":
+        return item | {"plane": native or "acquired", "positions_mm": along}
+    target = (native or "axial") if plane == "acquired" else plane
+    thin = min(image.shape[1:]) < MIN_SLICES_TO_CUT
+    if native != target and (thin or (series.reader == "dicom" and not is_even(along))):
+        raise SetAside("other-plane")
+    own = slice_normal(affine, 2)
+    item = Orientationd("image", axcodes=PLANES[target], labels=LABELS)(item)
+    turned, count = item["image"].affine.numpy(), item["image"].shape[-1]
+    if series.reader == "dicom" and native == target:
+        side = 1.0 if own @ slice_normal(turned, 2) > 0 else -1.0
+        order = sorted(range(count), key=lambda i: side * along[i])
+        item |= {"sources": [kept[i] for i in order], "positions_mm": [side * along[i] for i in order]}
+        return item | {"plane": target}
+    source = 0 if series.reader == "volume" else -1
+    return item | {"sources": [source] * count, "plane": target, "positions_mm": positions_mm(turned, count)}
+
+
+def square_pixels(item: Item) -> Item:
+    """Resample the slices, each within itself, to the finer of their two spacings where these differ."""
+    rows, columns, _ = item["image"].affine[:3, :3].norm(dim=0).tolist()
+    if abs(rows - columns) > SQUARE_TOLERANCE * min(rows, columns):
+        fine = min(rows, columns)
+        item = Spacingd("image", pixdim=(fine, fine, -1.0), mode="bilinear", padding_mode="border")(item)
+    known = item["image"].meta.get("spacing_known", True)
+    return item | {"spacing_mm": min(rows, columns) if known else math.nan}
+
+
+def pad_and_resize(item: Item, size: int) -> Item:
+    """Pad to a square with the map's lower end, then resize with an antialiasing filter: (slice, size, size)."""
+    image = item["image"]
+    side = max(image.shape[1:3])
+    item = SpatialPadd("image", spatial_size=(side, side, -1), value=item["map"].lower)(item)
+    volume = item["image"].as_tensor()[0].permute(2, 0, 1)
+    slices = np.empty((volume.shape[0], size, size), np.float32)
+    for start in range(0, len(slices), SLICES_AT_ONCE):
+        some = volume[start : start + SLICES_AT_ONCE, None].contiguous()
+        if side != size:
+            some = functional.interpolate(
+                some, (size, size), mode="bilinear", antialias=True, align_corners=False
+            )
+        slices[start : start + SLICES_AT_ONCE] = some[:, 0].numpy()
+    return item | {"image": slices, "spacing_mm": item["spacing_mm"] * side / size}
+
+
+def parse_window(text: str | None) -> tuple[str | None, tuple[float, float]]:
+    """`--window` → its name, or None, and (center, width) in HU.
+
+    Raises:
+        UserError: it is neither a known name nor CENTER,WIDTH.
+
+    >>> parse_window("lung"), parse_window("40,350")
+    (('lung', (-600.0, 1500.0)), (None, (40.0, 350.0)))
+    """
+    name = DEFAULT_WINDOW if text is None else text.strip().lower()
+    if name in WINDOWS:
+        return name, WINDOWS[name]
+    try:
+        center, width = (float(part) for part in name.split(","))
+    except ValueError:
+        center, width = math.nan, math.nan
+    if not (math.isfinite(center) and math.isfinite(width) and width > 0):
+        raise UserError(
+            f"--window {text} is neither one of {', '.join(WINDOWS)} nor CENTER,WIDTH in HU, as 40,400."
+        )
+    return None, (center, width)
