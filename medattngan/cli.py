@@ -1,0 +1,158 @@
+"""The command line: parse, call one verb, print the path of what it wrote."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from medattngan import __version__
+from medattngan.files import UserError
+
+app = typer.Typer(
+    name="medattngan",
+    help="Train an attention-GAN on slices of your own scans, judge it, and export DICOM for review.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+OutOption = Annotated[Path, typer.Option("--out", help="Where to write; must not exist yet.")]
+StoreOption = Annotated[Path, typer.Option("--data", help="A slice store, as made by ingest.")]
+SamplesArgument = Annotated[Path, typer.Argument(help="A samples folder, a folder of images, or a .npy of (count, H, W).")]
+
+
+class Plane(StrEnum):
+    """Which way volumes are cut."""
+
+    axial = "axial"
+    coronal = "coronal"
+    sagittal = "sagittal"
+    acquired = "acquired"
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"medattngan {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Verbs read one folder and write the next: ingest, train, sample, evaluate, export."""
+
+
+@app.command()
+def ingest(
+    source: Annotated[list[Path], typer.Argument(help="Folders or files: DICOM, NIfTI, PNG, JPEG, TIFF, in any mixture.")],
+    out: OutOption,
+    size: Annotated[int, typer.Option(help="Height and width of the slices, in pixels.")] = 64,
+    plane: Annotated[Plane, typer.Option(help="Which way volumes are cut.")] = Plane.axial,
+    window: Annotated[str | None, typer.Option(help="CT window: a name (lung, soft-tissue, bone, brain, full) or CENTER,WIDTH in HU.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="CSV with `file` or `patient`, and `label`.")] = None,
+    split: Annotated[str, typer.Option(help="Shares of the patients for train, val and test.")] = "0.8,0.1,0.1",
+    seed: Annotated[int, typer.Option(help="Of the split.")] = 0,
+    workers: Annotated[int, typer.Option(help="Processes that read.")] = 1,
+    rejected: Annotated[Path | None, typer.Option(help="Also list the files set aside, by name, in this CSV: keep it with the scans.")] = None,
+) -> None:
+    """Turn scans into a store of 2D slices."""
+    from medattngan.data.ingest import ingest as run_ingest
+
+    shares = _shares(split)
+    store = run_ingest(
+        source, out, size=size, plane=plane.value, window=window, labels=labels, split=shares, seed=seed,
+        workers=workers, rejected=rejected,
+    )  # fmt: skip
+    typer.echo(store.path)
+
+
+def _shares(text: str) -> tuple[float, float, float]:
+    try:
+        train, val, test = (float(part) for part in text.split(","))
+    except ValueError:
+        raise UserError(f"--split {text!r} must be three shares such as 0.8,0.1,0.1.") from None
+    return train, val, test
+
+
+@app.command()
+def inspect(
+    store: Annotated[Path, typer.Argument(help="A slice store.")],
+    out: Annotated[Path | None, typer.Option(help="The contact sheet; STORE-contact-sheet.png by default.")] = None,
+) -> None:
+    """Count a store's slices and draw a contact sheet."""
+    from medattngan.data.inspect import inspect as run_inspect
+    from medattngan.data.store import SliceStore
+
+    sheet = out or store.with_name(f"{store.resolve().name}-contact-sheet.png")
+    typer.echo(run_inspect(SliceStore.open(store), sheet))
+    typer.echo(sheet)
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Argument(help="A configuration, such as configs/compact.yaml.")],
+    data: StoreOption,
+    out: OutOption,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="Override one key: section.key=value.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
+) -> None:
+    """Train an attention-GAN on a store."""
+    from medattngan.config import Config
+    from medattngan.train import train as run_train
+
+    typer.echo(run_train(Config.load(config, settings or ()), data, out, resume=resume).path)
+
+
+@app.command()
+def sample(
+    run: Annotated[Path, typer.Argument(help="A run, as made by train.")],
+    count: Annotated[int, typer.Option(help="How many slices.")],
+    out: OutOption,
+    seed: Annotated[int, typer.Option(help="Same seed, same slices.")] = 0,
+    label: Annotated[str | None, typer.Option(help="For a run trained with labels.")] = None,
+    truncation: Annotated[float, typer.Option(help="Below 1: less variety, more typical slices.")] = 1.0,
+    checkpoint: Annotated[str, typer.Option(help="best (by validation score) or last.")] = "best",
+) -> None:
+    """Draw synthetic slices; needs no scans."""
+    from medattngan.sample import sample as run_sample
+
+    run_sample(run, out, count=count, seed=seed, label=label, truncation=truncation, checkpoint=checkpoint)
+    typer.echo(out)
+
+
+@app.command()
+def evaluate(
+    samples: SamplesArgument,
+    data: StoreOption,
+    out: OutOption,
+    split: Annotated[str, typer.Option(help="Which real patients to compare with.")] = "test",
+    extractor: Annotated[str, typer.Option(help="efficientnet-lite0, or inception (needs the extra and --weights).")] = "efficientnet-lite0",
+    weights: Annotated[Path | None, typer.Option(help="The extractor's weights file, where it brings none.")] = None,
+    seed: Annotated[int, typer.Option(help="Of subsets and bootstrap.")] = 0,
+    limit: Annotated[int | None, typer.Option(help="Use at most so many slices of each side.")] = None,
+) -> None:
+    """Score synthetic slices against real patients."""
+    from medattngan.data.store import SliceStore
+    from medattngan.evaluate import evaluate as run_evaluate
+
+    run_evaluate(samples, SliceStore.open(data), out, split=split, extractor=extractor, weights=weights, seed=seed, limit=limit)
+    typer.echo(out)
+
+
+def main() -> None:
+    """Run the command line; a UserError becomes one sentence and exit status 2."""
+    try:
+        app()
+    except UserError as error:
+        Console(stderr=True, soft_wrap=True).print(f"medattngan: {error}", style="red", markup=False, highlight=False)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("medattngan: interrupted", style="red")
+        sys.exit(130)

@@ -1,0 +1,77 @@
+"""What a preset is: two networks and the game they play. The training loop knows nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from torch import nn
+
+LossKind = Literal["minimax", "non_saturating", "hinge", "least_squares", "wasserstein", "relativistic"]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A preset's own losses and optimiser settings; a configuration may override each.
+
+    Args:
+        kind: a key of medattngan.losses.LOSSES.
+        r1_gamma, r2_gamma: weights of the squared critic gradient at real and at synthetic images.
+        gradient_penalty: weight of Wasserstein's (|gradient| - 1)².
+        penalty_every: penalties are taken on every n-th step, n times as strong.
+    """
+
+    kind: LossKind
+    r1_gamma: float = 0.0
+    r2_gamma: float = 0.0
+    gradient_penalty: float = 0.0
+    penalty_every: int = 1
+    generator_lr: float = 2e-4
+    discriminator_lr: float = 2e-4
+    beta1: float = 0.0
+    beta2: float = 0.99
+    batch_size: int = 32
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What every preset is told.
+
+    Args:
+        size: height and width of the images, a power of two from 32 to 512.
+        classes: number of labels, 0 for none.
+        z_dim, generator_width, discriminator_width: None for the preset's own.
+        attention: a key of ATTENTION.
+        attention_resolutions: attend wherever the maps have one of these heights.
+        attention_options: keyword arguments for the module, by kind.
+    """
+
+    size: int
+    classes: int = 0
+    z_dim: int | None = None
+    generator_width: int | None = None
+    discriminator_width: int | None = None
+    attention: str = "scaled_dot"
+    attention_resolutions: tuple[int, ...] = (16,)
+    attention_options: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Gan:
+    """A system, ready to be trained.
+
+    Args:
+        generator: called as generator(z, label) with z (B, z_dim) and label (B,) int64 or None;
+            gives (B, 1, H, W), in [-1, 1] or close to it.
+        discriminator: called as discriminator(images, label); gives logits (B,).
+        z_dim: width of the latent.
+        objective: the game, with the preset's own settings.
+        augment: whether the preset wants differentiable augmentation.
+    """
+
+    generator: nn.Module
+    discriminator: nn.Module
+    z_dim: int
+    objective: Objective
+    augment: bool = True

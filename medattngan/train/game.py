@@ -1,0 +1,133 @@
+"""The two players set up on their device, and one round of their game.
+
+First the critic moves, then the generator: Goodfellow et al. 2014, arXiv:1406.2661, algorithm 1, with one critic move a round.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import cast
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+from torch.optim import Optimizer
+
+from medattngan.augment import augment
+from medattngan.augment.adaptive import adjust
+from medattngan.config import Config
+from medattngan.models.gan import Gan
+from medattngan.sample import generate, latents
+from medattngan.train.data import Batches, derived_seed
+from medattngan.train.state import Progress, State
+from medattngan.train.step import Terms, discriminator_terms, generator_terms, penalties_due, update_ema
+from medattngan.types import Images
+
+
+class Game:
+    """Two players, their optimisers and the rules.
+
+    Args:
+        gan: the networks and the objective.
+        batches: real images by step.
+    """
+
+    def __init__(self, config: Config, gan: Gan, batches: Batches) -> None:
+        self.config, self.objective, self.batches = config, gan.objective, batches
+        self.z_dim = gan.z_dim
+        self.policy = config.augment.policy if gan.augment else ()
+        self.fabric = Fabric(accelerator=config.train.accelerator, devices=1, precision=config.train.precision)
+        self.state = self._set_up(gan)
+
+    def _set_up(self, gan: Gan) -> State:
+        """Move the networks to the device and give them optimisers."""
+        options, objective = self.config.train, self.objective
+        layout = torch.channels_last if options.channels_last else torch.contiguous_format
+        averaged = copy.deepcopy(gan.generator).requires_grad_(False).eval().to(memory_format=layout)
+        players, optimizers = [], []
+        for network, rate in (
+            (gan.generator, objective.generator_lr),
+            (gan.discriminator, objective.discriminator_lr),
+        ):
+            network.to(memory_format=layout)
+            if options.compile:
+                network.compile()
+            player = self.fabric.setup_module(network)
+            betas = (objective.beta1, objective.beta2)
+            adam = torch.optim.Adam(player.parameters(), lr=rate, betas=betas, foreach=True)
+            players.append(player)
+            optimizers.append(cast(Optimizer, self.fabric.setup_optimizers(adam)))
+        numbers = Progress(augment_probability=self.config.augment.probability)
+        return State(players[0], players[1], self.fabric.to_device(averaged), optimizers[0], optimizers[1], numbers)
+
+    def play(self, budget_spent: float) -> Terms:
+        """One round; returns every loss term and a few numbers to watch, without graph.
+
+        All that is random follows from seed and step, so that a resumed training repeats what a killed one did.
+
+        Args:
+            budget_spent: share of the budget, 0 to 1, for the learning rates.
+        """
+        state, numbers, seed = self.state, self.state.progress, self.config.train.seed
+        torch.manual_seed(derived_seed(seed, numbers.step, 0))
+        source = torch.Generator().manual_seed(derived_seed(seed, numbers.step, 1))
+        real, label = self.batches(numbers.step)
+        real = self.fabric.to_device(real)
+        label = None if label is None else self.fabric.to_device(label)
+        self._set_learning_rates(budget_spent)
+        fake = state.generator(self.fabric.to_device(torch.randn(len(real), self.z_dim, generator=source)), label)
+
+        def seen(images: Images) -> Images:
+            return augment(images, self.policy, numbers.augment_probability, source)
+
+        def critic(images: Images) -> Tensor:
+            return cast(Tensor, state.discriminator(images, label))
+
+        due = penalties_due(self.objective, numbers.step)
+        mix = torch.rand(len(real), 1, 1, 1, generator=source).to(real) if due else None
+        critic_terms, watched = discriminator_terms(critic, self.objective, seen(real), seen(fake.detach()), mix)
+        self._descend(state.discriminator_optimizer, critic_terms)
+        state.discriminator.requires_grad_(False)
+        terms = generator_terms(critic, self.objective, seen(real), seen(fake))
+        self._descend(state.generator_optimizer, terms)
+        state.discriminator.requires_grad_(True)
+        self._count(len(real), watched["sign_real"])
+        return {name: value.detach() for name, value in {**critic_terms, **terms, **watched}.items()}
+
+    def _descend(self, optimizer: Optimizer, terms: Terms) -> None:
+        optimizer.zero_grad(set_to_none=True)
+        self.fabric.backward(torch.stack(list(terms.values())).sum())
+        optimizer.step()
+
+    def _count(self, batch: int, sign_real: Tensor) -> None:
+        """The averaged generator, ADA's control and the counters."""
+        numbers, options, augmentation = self.state.progress, self.config.train, self.config.augment
+        numbers.step += 1
+        numbers.images += batch
+        update_ema(
+            self.state.ema, self.state.generator, numbers.images, batch, options.ema_kimg, options.ema_rampup
+        )
+        if augmentation.adaptive:
+            numbers.augment_probability = adjust(
+                numbers.augment_probability, float(sign_real), augmentation.target, batch
+            )
+
+    def _set_learning_rates(self, budget_spent: float) -> None:
+        """The preset's rates, halved at each roll-back, falling to zero over the last `lr_decay` of the budget."""
+        scale, decay = self.state.progress.lr_scale, self.config.train.lr_decay
+        if decay > 0:
+            scale *= min(1.0, max(0.0, (1 - budget_spent) / decay))
+        for optimizer, rate in (
+            (self.state.generator_optimizer, self.objective.generator_lr),
+            (self.state.discriminator_optimizer, self.objective.discriminator_lr),
+        ):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * scale
+
+    def synthesize(self, count: int) -> Images:
+        """The averaged generator's images of the run's fixed latents, (count, 1, H, W); labels take turns."""
+        z = self.fabric.to_device(latents(self.config.train.seed, 0, count, self.z_dim))
+        label = None
+        if self.batches.classes:
+            label = self.fabric.to_device(torch.arange(count) % self.batches.classes)
+        return generate(self.state.ema, z, label).cpu()

@@ -1,0 +1,198 @@
+"""The one training loop, for every preset."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+
+import torch
+
+from medattngan.config import Config
+from medattngan.data.store import SliceStore
+from medattngan.files import UserError
+from medattngan.models import build
+from medattngan.run import Run
+from medattngan.train import state as checkpointing
+from medattngan.train.data import Batches, describe, select_training
+from medattngan.train.game import Game
+from medattngan.train.log import Log, ProgressLine, Row, columns, save_grid
+from medattngan.train.step import Terms
+from medattngan.train.validate import Validation
+
+GRID_COUNT = 32
+MAX_ROLLBACKS = 3
+
+
+class Diverged(Exception):
+    """A loss or a weight is no longer a number."""
+
+
+def train(
+    config: Config, data: SliceStore | str | Path, out: str | Path, *, resume: bool = False, progress: bool = True
+) -> Run:
+    """Train `config` on the slices of `data` and leave everything in the run folder `out`.
+
+    With `resume`, go on from the last checkpoint in `out`, whose own configuration must agree in all but
+    the budget; where there is no run yet, start one.
+
+    Raises:
+        UserError: configuration and store do not fit, `out` exists (without `resume`), or the training
+            diverged again after three roll-backs.
+    """
+    store = data if isinstance(data, SliceStore) else SliceStore.open(data)
+    part = select_training(store, config)
+    run = _open_or_create(config, store, part, Path(out), resume)
+    labels: list[str] = run.store["labels"]
+    torch.manual_seed(config.train.seed)
+    gan = build(config, classes=len(labels))
+    batches = Batches(part, labels, config.data.size, gan.objective.batch_size, config.train.seed)
+    with ProgressLine(progress) as line:
+        validation = Validation.prepare(store, config, line.say)
+        Training(run, Game(config, gan, batches), validation, line).to_the_end()
+    return run
+
+
+def _open_or_create(config: Config, store: SliceStore, part: SliceStore, out: Path, resume: bool) -> Run:
+    if not (resume and (out / "config.yaml").is_file()):
+        build(config)  # a preset that cannot be made this way should leave no folder behind
+        return Run.create(out, config, describe(store, part, config))
+    run = Run.open(out)
+    if run.store["digest"] != store.digest:
+        raise UserError(f"{out} was trained on another store than {store.path}; resume with the one it began with.")
+    budget = {"kimg": config.train.kimg, "minutes": config.train.minutes}
+    if run.config.model_copy(update={"train": run.config.train.model_copy(update=budget)}) != config:
+        raise UserError(f"{out} was begun with another configuration; resume with its own: {out / 'config.yaml'}.")
+    config.save(out / "config.yaml")
+    return Run(out, config, run.store)
+
+
+class Training:
+    """The clock around a game: budget, log, grids, checkpoints, validation, roll-back."""
+
+    def __init__(self, run: Run, game: Game, validation: Validation | None, line: ProgressLine) -> None:
+        self.run, self.game, self.validation, self.line = run, game, validation, line
+        self.numbers = game.state.progress
+        self.options = game.config.train
+
+    def to_the_end(self) -> None:
+        """Go on from the last checkpoint, if there is one, until the budget is spent."""
+        checkpoints = self.run.checkpoints()
+        if checkpoints:
+            checkpointing.load(self.game.state, checkpoints[-1])
+            self.line.say(f"resuming at {self.numbers.kimg:.1f} kimg")
+        else:
+            self._checkpoint()
+        score = None if self.validation is None else self.validation.name
+        log = Log(self.run.path, columns(self.game.objective, score), self.numbers.step)
+        try:
+            while self._spent() < 1:
+                try:
+                    self._play_on(log)
+                    self._finish(log)
+                except Diverged as trouble:
+                    self._roll_back(str(trouble), log)
+        finally:
+            log.close()
+
+    def _play_on(self, log: Log) -> None:
+        """Play rounds until the budget is spent."""
+        numbers, options = self.numbers, self.options
+        clock_zero = time.monotonic() - numbers.seconds
+        saved_at, logged_images, logged_at = numbers.seconds, numbers.images, numbers.seconds
+        while (spent := self._spent()) < 1:
+            terms = self.game.play(spent)
+            numbers.seconds = time.monotonic() - clock_zero
+            if self._crossed(options.log_kimg):
+                rate = (numbers.images - logged_images) / max(numbers.seconds - logged_at, 1e-9)
+                self._log(log, terms, rate)
+                logged_images, logged_at = numbers.images, numbers.seconds
+            if self._crossed(options.grid_kimg):
+                self._grid()
+            if self._validation_due():
+                self._validate(log)
+            every = options.checkpoint_steps
+            if numbers.seconds - saved_at >= options.checkpoint_minutes * 60 or (every and numbers.step % every == 0):
+                self._checkpoint()
+                saved_at = numbers.seconds
+
+    def _finish(self, log: Log) -> None:
+        """The last score, grid and checkpoint."""
+        if self.validation is not None and self.numbers.validated_step != self.numbers.step:
+            self._validate(log)
+        self._grid()
+        self._checkpoint()
+
+    def _spent(self) -> float:
+        """How much of the budget is spent; 1 is all."""
+        by_time = 0.0 if self.options.minutes is None else self.numbers.seconds / 60 / self.options.minutes
+        return max(self.numbers.kimg / self.options.kimg, by_time)
+
+    def _crossed(self, every_kimg: float) -> bool:
+        """Whether the round just played crossed a multiple of `every_kimg`."""
+        now, every = self.numbers.images, every_kimg * 1000
+        return now // every > (now - self.game.objective.batch_size) // every
+
+    def _log(self, log: Log, terms: Terms, images_per_second: float) -> None:
+        """One row of metrics.csv.
+
+        Raises:
+            Diverged: a loss is not a number.
+        """
+        numbers = self.numbers
+        values = {name: float(value) for name, value in terms.items()}
+        for name, value in values.items():
+            if not math.isfinite(value):
+                raise Diverged(f"{name} is {value} at step {numbers.step}")
+        row: Row = {**self._position(), "images_per_second": images_per_second, **values}
+        row |= {"augment_probability": numbers.augment_probability, "lr_scale": numbers.lr_scale}
+        log.write(row)
+        self.line.update(self._spent(), f"{images_per_second:.0f} images/s  {numbers.kimg:.1f} kimg")
+
+    def _position(self) -> Row:
+        return {"step": self.numbers.step, "kimg": self.numbers.kimg, "seconds": self.numbers.seconds}
+
+    def _checkpoint(self) -> Path:
+        """Save, but never weights that are not numbers: there must always be a good state to go back to."""
+        if not self.game.state.finite():
+            raise Diverged(f"a weight is not a number at step {self.numbers.step}")
+        return checkpointing.save(self.game.state, self.run.path / "checkpoints")
+
+    def _roll_back(self, trouble: str, log: Log) -> None:
+        """Return to the last good checkpoint with half the learning rates."""
+        rollbacks, scale = self.numbers.rollbacks + 1, self.numbers.lr_scale / 2
+        if rollbacks > MAX_ROLLBACKS:
+            raise UserError(
+                f"{self.run.path}: training diverged ({trouble}) again after {MAX_ROLLBACKS} roll-backs; "
+                "lower optimizer.generator_lr and optimizer.discriminator_lr or raise loss.r1_gamma."
+            )
+        last = self.run.checkpoints()[-1]
+        checkpointing.load(self.game.state, last)
+        self.numbers.rollbacks, self.numbers.lr_scale = rollbacks, scale
+        log.cut(self.numbers.step)
+        self.line.say(f"diverged ({trouble}); back to {last.name} with learning rates x {scale:g}")
+
+    def _grid(self) -> None:
+        name = f"kimg-{self.numbers.kimg:09.3f}.png"
+        save_grid(self.game.synthesize(GRID_COUNT), self.run.path / "grids" / name)
+
+    def _validation_due(self) -> bool:
+        every = self.options.validate_minutes
+        if self.validation is None or every is None:
+            return False
+        return self.numbers.seconds - self.numbers.validated_at >= every * 60
+
+    def _validate(self, log: Log) -> None:
+        """Score the averaged generator, and keep a checkpoint of the best so far."""
+        assert self.validation is not None
+        numbers = self.numbers
+        if not self.game.state.finite():
+            raise Diverged(f"a weight is not a number at step {numbers.step}")
+        score = self.validation.score(self.game.synthesize(self.validation.count))
+        numbers.validated_at, numbers.validated_step = numbers.seconds, numbers.step
+        log.write({**self._position(), self.validation.name: score})
+        self.line.say(f"{numbers.kimg:.1f} kimg: {self.validation.name} {score:.2f}")
+        if numbers.best_score is None or score < numbers.best_score:
+            numbers.best_score = score
+            folder = self._checkpoint()
+            checkpointing.mark_best(folder.parent, folder.name, score)

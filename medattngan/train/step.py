@@ -1,0 +1,74 @@
+"""One step of the alternating game: first the critic, then the generator. Goodfellow et al. 2014, algorithm 1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from medattngan.losses import LOSSES, squared_gradient, unit_gradient_penalty
+from medattngan.models.gan import Objective
+from medattngan.types import Images, Logits
+
+Critic = Callable[[Images], Logits]
+Terms = dict[str, Tensor]
+"""Named scalars; their sum is minimised and each is logged."""
+
+
+def discriminator_terms(critic: Critic, objective: Objective, real: Images, fake: Images, mix: Tensor | None) -> tuple[Terms, Terms]:
+    """The critic's losses and, apart, numbers only worth a look.
+
+    Args:
+        real, fake: (B, 1, H, W) as the critic sees them, after augmentation; `fake` without a graph.
+        mix: (B, 1, 1, 1) in [0, 1] where this step takes the penalties, None where it does not.
+    """
+    penalised = mix is not None
+    at_real = real.detach().requires_grad_(penalised and objective.r1_gamma > 0)
+    at_fake = fake.detach().requires_grad_(penalised and objective.r2_gamma > 0)
+    real_logits, fake_logits = critic(at_real), critic(at_fake)
+    terms = {"loss_discriminator": LOSSES[objective.kind].discriminator(real_logits, fake_logits).mean()}
+    strength = objective.penalty_every  # lazy: seldom, and as many times as strong
+    if at_real.requires_grad:
+        terms["r1"] = squared_gradient(real_logits, at_real).mean() * (objective.r1_gamma / 2 * strength)
+    if at_fake.requires_grad:
+        terms["r2"] = squared_gradient(fake_logits, at_fake).mean() * (objective.r2_gamma / 2 * strength)
+    if mix is not None and objective.gradient_penalty > 0:
+        penalty = unit_gradient_penalty(critic, at_real, at_fake, mix)
+        terms["gradient_penalty"] = penalty.mean() * (objective.gradient_penalty * strength)
+    seen = {
+        "logits_real": real_logits.detach().mean(),
+        "logits_fake": fake_logits.detach().mean(),
+        "sign_real": real_logits.detach().sign().mean(),
+    }
+    return terms, seen
+
+
+def generator_terms(critic: Critic, objective: Objective, real: Images, fake: Images) -> Terms:
+    """The generator's losses; `fake` carries its graph."""
+    fake_logits = critic(fake)
+    if objective.kind == "relativistic":
+        with torch.no_grad():
+            real_logits = critic(real)
+    else:
+        real_logits = torch.zeros_like(fake_logits)
+    return {"loss_generator": LOSSES[objective.kind].generator(real_logits, fake_logits).mean()}
+
+
+def penalties_due(objective: Objective, step: int) -> bool:
+    """Whether this step takes gradient penalties (lazy regularisation, Karras et al. 2020, arXiv:1912.04958, section 3.1)."""
+    wanted = objective.r1_gamma + objective.r2_gamma + objective.gradient_penalty > 0
+    return wanted and step % objective.penalty_every == 0
+
+
+@torch.no_grad()
+def update_ema(ema: nn.Module, live: nn.Module, images: int, batch: int, half_life_kimg: float, rampup: float) -> None:
+    """Move the averaged weights towards the live ones; buffers are copied (Karras et al. 2018, arXiv:1710.10196).
+
+    The half-life is `half_life_kimg`, or `rampup` of the images shown so far where that is less.
+    """
+    half_life = max(min(half_life_kimg * 1000, images * rampup), 1e-8)
+    keep = 0.5 ** (batch / half_life)
+    torch._foreach_lerp_(list(ema.parameters()), list(live.parameters()), 1 - keep)
+    for averaged, buffer in zip(ema.buffers(), live.buffers(), strict=True):
+        averaged.copy_(buffer)
