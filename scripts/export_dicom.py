@@ -32,6 +32,14 @@ def main(
     plane: Annotated[str, typer.Option(help="axial, coronal, sagittal or acquired.")] = "acquired",
     spacing: Annotated[float, typer.Option(help="Pixel size in mm; leave out where unknown.")] = math.nan,
     window: Annotated[str, typer.Option(help="CENTER,WIDTH that viewers open with.")] = "",
+    sop: Annotated[str, typer.Option(help="sc, ct or mr.")] = "sc",
+    multiframe: Annotated[bool, typer.Option(help="One multi-frame Secondary Capture a series.")] = False,
+    overlay: Annotated[bool, typer.Option(help="SYNTHETIC in an overlay that viewers can hide.")] = True,
+    stamp: Annotated[bool, typer.Option(help="Burn SYNTHETIC into the pixels.")] = False,
+    transfer_syntax: Annotated[str, typer.Option(help="explicit, jpeg2000, jpegls or rle.")] = "explicit",
+    like: Annotated[
+        Path | None, typer.Option(help="A real series that lends its technical attributes.")
+    ] = None,
     uid_root: Annotated[str, typer.Option(help="Your organization's UID root.")] = "2.25",
     include_flagged: Annotated[
         str | None, typer.Option(help="Export audit-flagged slices too; the reason.")
@@ -50,6 +58,12 @@ def main(
             samples,
             out,
             limit=limit,
+            sop=sop,
+            multiframe=multiframe,
+            overlay=overlay,
+            stamp=stamp,
+            transfer_syntax=transfer_syntax,
+            like=like,
             uid_root=uid_root,
             window=_pair(window, "--window"),
             include_flagged=include_flagged,

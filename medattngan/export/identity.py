@@ -13,6 +13,7 @@ import json
 import re
 import uuid
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ class Origin:
 
     Args:
         samples: SHA-256 of the slices, see `samples_digest`.
-        run: what names the training run, or empty.
+        run: what names the training run and its weights, or empty.
         store: digest of the training slices, or empty.
     """
 
@@ -63,9 +64,8 @@ class Origin:
 def origin_of(samples: Samples) -> Origin:
     """What may be said of where `samples` come from."""
     known = samples.provenance
-    return Origin(
-        samples_digest(samples), str(known.get("run_digest") or ""), str(known.get("store_digest") or "")
-    )
+    run = Path(str(known.get("run") or "")).name[:64]
+    return Origin(samples_digest(samples), run, str(known.get("store_digest") or ""))
 
 
 def samples_digest(samples: Samples) -> str:
@@ -118,6 +118,7 @@ def mark_synthetic(dataset: Dataset, origin: Origin, comment: str = "") -> None:
     """Set patient, study, equipment and the marks; no date is set, since there was no examination."""
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.SyntheticData = "YES"
+    dataset.ContentQualification = "RESEARCH"
     dataset.PatientName = "SYNTHETIC^MEDATTNGAN"
     dataset.PatientID = origin.patient_id
     dataset.PatientBirthDate = ""

@@ -1,6 +1,6 @@
 """The attributes every image has: its pixels, the way back to physical values, and a window that opens well.
 
-DICOM PS3.3: C.7.6.3 Image Pixel, C.11.1 Modality LUT, C.11.2 VOI LUT, 10.7 Pixel Spacing.
+DICOM PS3.3: C.7.6.3 Image Pixel, C.11.1 Modality LUT, C.11.2 VOI LUT.
 """
 
 from __future__ import annotations
@@ -92,9 +92,3 @@ def set_window(dataset: Dataset, windows: dict[str, Window]) -> None:
     dataset.WindowCenterWidthExplanation = list(windows)
     if min(width for _, width in windows.values()) < NARROW:
         dataset.VOILUTFunction = "LINEAR_EXACT"
-
-
-def set_spacing(dataset: Dataset, spacing_mm: float) -> None:
-    """Write square pixels of `spacing_mm`; nothing where it is NaN, since a guess would be measured with."""
-    if math.isfinite(spacing_mm):
-        dataset.PixelSpacing = [format_number_as_ds(spacing_mm)] * 2

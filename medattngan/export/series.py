@@ -1,26 +1,20 @@
-"""What the slices of one series have in common, and the object made of one of them."""
+"""What the slices of one series have in common, and the objects made of them."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from pathlib import Path
 
-from pydicom import Dataset, FileMetaDataset
-from pydicom.uid import UID, ExplicitVRLittleEndian
+import numpy as np
+from pydicom import Dataset
 
 import medattngan
 from medattngan.data.intensity import IntensityMap
 from medattngan.export.identity import UUID_ROOT, Origin, content_uid, make_uid, mark_synthetic
-from medattngan.export.image import Window, set_pixels, set_rescale, set_spacing, set_window
-from medattngan.export.secondary_capture import set_secondary_capture
+from medattngan.export.image import Window, set_pixels, set_rescale, set_window
+from medattngan.export.marks import add_overlay, stamp
+from medattngan.export.objects import SOPS, set_multiframe
+from medattngan.export.plane import Plane, set_plane, set_position
 from medattngan.types import Codes
-
-ROWS_TOWARD = {"axial": ["L", "P"], "coronal": ["L", "F"], "sagittal": ["P", "F"]}
-"""Where the end of a row and of a column of a stored slice point, as in Patient Orientation (0020,0020)."""
-
-IMPLEMENTATION_UID = make_uid(UUID_ROOT, "implementation", "medattngan")
-"""Names this writer in every file's meta information."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +28,12 @@ class Series:
         intensity: codes to physical values.
         windows: the windows offered, the first opens.
         modality: DICOM's Modality (0008,0060).
-        plane: axial, coronal, sagittal or acquired.
-        spacing_mm: pixel size, NaN where unknown.
+        plane: place and scale of the slices.
+        plane_name: axial, coronal, sagittal or acquired, for the description.
+        sop: a key of SOPS.
         uid_root: root of all UIDs.
+        overlay: whether SYNTHETIC lies over the picture.
+        stamped: whether SYNTHETIC is burned into the pixels.
     """
 
     origin: Origin
@@ -45,31 +42,56 @@ class Series:
     intensity: IntensityMap
     windows: dict[str, Window]
     modality: str = "OT"
-    plane: str = "acquired"
-    spacing_mm: float = math.nan
+    plane: Plane = Plane()  # noqa: RUF009
+    plane_name: str = "acquired"
+    sop: str = "sc"
     uid_root: str = UUID_ROOT
+    overlay: bool = True
+    stamped: bool = False
 
     @property
     def uid(self) -> str:
         """Series Instance UID: from all that the series is."""
-        return make_uid(self.uid_root, medattngan.__version__, *vars(self).values())
+        return make_uid(self.uid_root, "series", medattngan.__version__, *vars(self).values())
 
     @property
     def description(self) -> str:
         """Series Description, at most 64 characters (VR LO)."""
-        words = ["SYNTHETIC", self.modality, self.plane, self.label]
-        return " ".join(word for word in words if word and word != "acquired")[:64]
+        words = ["SYNTHETIC", self.modality, self.plane_name, self.label]
+        return " ".join(word for word in words if word and word != "acquired").replace("\\", "/")[:64]
 
 
-def build(series: Series, codes: Codes, number: int, comment: str = "") -> Dataset:
+def build(series: Series, codes: Codes, number: int, index: int = 0, comment: str = "") -> Dataset:
     """The DICOM object of one slice.
 
     Args:
         series: what it shares with its neighbours.
         codes: (H, W) uint16.
         number: Instance Number.
+        index: its place in the stack, from 0, for objects that have one.
         comment: what else must travel with this slice, in one sentence.
     """
+    dataset = _begin(series, codes, number, comment)
+    SOPS[series.sop](dataset)
+    if series.sop != "sc":
+        frame_uid = make_uid(series.uid_root, "frame of reference", series.uid)
+        set_position(dataset, series.plane, index, frame_uid)
+    if series.overlay:
+        add_overlay(dataset)
+    dataset.SOPInstanceUID = content_uid(series.uid_root, dataset)
+    return dataset
+
+
+def build_multiframe(series: Series, codes: Codes, comment: str = "") -> Dataset:
+    """The DICOM object of all slices (frames, H, W) of a series. It has no room for an overlay (A.8.4.4)."""
+    dataset = _begin(series, codes, 1, comment)
+    set_multiframe(dataset, len(codes))
+    dataset.SOPInstanceUID = content_uid(series.uid_root, dataset)
+    return dataset
+
+
+def _begin(series: Series, codes: Codes, number: int, comment: str) -> Dataset:
+    """What every object of a series says."""
     dataset = Dataset()
     mark_synthetic(dataset, series.origin, comment)
     dataset.Modality = series.modality
@@ -78,26 +100,10 @@ def build(series: Series, codes: Codes, number: int, comment: str = "") -> Datas
     dataset.SeriesNumber = series.number
     dataset.SeriesDescription = series.description
     dataset.InstanceNumber = number
-    dataset.PatientOrientation = ROWS_TOWARD.get(series.plane, "")
-    dataset.Laterality = ""
-    dataset.BurnedInAnnotation = "NO"
+    dataset.BurnedInAnnotation = "YES" if series.stamped else "NO"
     dataset.LossyImageCompression = "00"
-    set_pixels(dataset, codes)
+    set_pixels(dataset, stamp(codes) if series.stamped else np.asarray(codes))
     set_rescale(dataset, series.intensity)
     set_window(dataset, series.windows)
-    set_spacing(dataset, series.spacing_mm)
-    set_secondary_capture(dataset)
-    dataset.SOPInstanceUID = content_uid(series.uid_root, dataset)
+    set_plane(dataset, series.plane)
     return dataset
-
-
-def save(dataset: Dataset, path: Path) -> None:
-    """Write `dataset` as a DICOM file in explicit VR little endian."""
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = UID(dataset.SOPClassUID)
-    meta.MediaStorageSOPInstanceUID = UID(dataset.SOPInstanceUID)
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.ImplementationClassUID = UID(IMPLEMENTATION_UID)
-    meta.ImplementationVersionName = f"MEDATTNGAN_{medattngan.__version__}"[:16]
-    dataset.file_meta = meta
-    dataset.save_as(path, enforce_file_format=True)

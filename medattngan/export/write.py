@@ -7,18 +7,25 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pydicom import Dataset
 
 from medattngan.data.samples import Samples
 from medattngan.export.identity import UUID_ROOT, origin_of
 from medattngan.export.image import Window, opening_windows
-from medattngan.export.series import Series, build, save
+from medattngan.export.like import Like, plane_like, read_like, window_like
+from medattngan.export.objects import require_sop
+from medattngan.export.plane import ORIENTATION, Plane
+from medattngan.export.series import Series, build, build_multiframe
+from medattngan.export.transfer import require_transfer_syntax, save
 from medattngan.files import UserError, atomic_folder, require_absent
+from medattngan.types import Codes
 
 
 @dataclass(frozen=True)
@@ -43,8 +50,14 @@ def export(
     out: str | Path,
     *,
     limit: int | None = None,
+    sop: str = "sc",
+    multiframe: bool = False,
     uid_root: str = UUID_ROOT,
     window: Window | None = None,
+    overlay: bool = True,
+    stamp: bool = False,
+    transfer_syntax: str = "explicit",
+    like: str | Path | None = None,
     include_flagged: str | None = None,
 ) -> ExportReport:
     """Write synthetic slices as DICOM, one series a label.
@@ -53,8 +66,15 @@ def export(
         samples: a samples folder, or samples in memory (see `read_foreign` for slices from elsewhere).
         out: the folder to make.
         limit: at most this many slices, from the first.
+        sop: `sc` Secondary Capture, `ct` CT Image Storage (values in HU), `mr` MR Image Storage.
+        multiframe: one Multi-frame Grayscale Word Secondary Capture a series instead of one file a slice.
         uid_root: `2.25`, or your organization's own root.
-        window: (center, width) in physical units that viewers open with; by default one that fits the values.
+        window: (center, width) in physical units that viewers open with; by default that of `like`, else one
+            that fits the values.
+        overlay: lay SYNTHETIC over the picture in a plane that viewers can hide; not with `multiframe`.
+        stamp: burn SYNTHETIC into the pixels; the values under it are lost.
+        transfer_syntax: `explicit`, `jpeg2000`, `jpegls` or `rle`; all keep every value.
+        like: a real DICOM series that lends its technical attributes, never its identity.
         include_flagged: the reason why slices that an audit flagged are exported all the same. It is written
             into each of them. Without a reason they are left out and counted.
 
@@ -63,21 +83,43 @@ def export(
     """
     out = Path(out)
     require_absent(out)
+    require_transfer_syntax(transfer_syntax)
     if not isinstance(samples, Samples):
         samples = Samples.open(samples)
     flagged = flagged_rows(samples.table)
     rows = choose_rows(flagged, limit, include_flagged)
+    reason = include_flagged or ""
+    series = plan_series(samples, sop, multiframe, window, None if like is None else read_like(like))
+    series = replace(series, uid_root=uid_root, overlay=overlay, stamped=stamp)
     with atomic_folder(out) as folder:
         names = []
-        for series, members in plan_series(samples, rows, uid_root, window):
-            names.append("-".join([f"series-{series.number:02d}", *_slug(series.label)]))
+        for number, (label, members) in enumerate(rows_by_label(samples.table, rows).items(), start=1):
+            one = replace(series, number=number, label=label)
+            names.append("-".join([f"series-{number:02d}", *_slug(label)]))
             (folder / names[-1]).mkdir()
-            for row in members:
-                comment = f"Flagged by the audit, exported because: {include_flagged}" if flagged[row] else ""
-                dataset = build(series, samples.codes[row], row + 1, comment)
-                save(dataset, folder / names[-1] / f"slice-{row + 1:05d}.dcm")
+            make = _multiframe if multiframe else _slices
+            for name, dataset in make(one, samples.codes, members, flagged, reason):
+                save(dataset, folder / names[-1] / name, transfer_syntax)
     left_out = 0 if include_flagged is not None else int(flagged.sum())
     return ExportReport(out, [out / name for name in names], len(rows), left_out)
+
+
+def _slices(
+    series: Series, codes: Codes, rows: list[int], flagged: npt.NDArray[np.bool_], reason: str
+) -> Iterator[tuple[str, Dataset]]:
+    """One object a slice, with the name of its file."""
+    for index, row in enumerate(rows):
+        comment = f"Flagged by the audit, exported because: {reason}" if flagged[row] else ""
+        yield f"slice-{row + 1:05d}.dcm", build(series, codes[row], row + 1, index, comment)
+
+
+def _multiframe(
+    series: Series, codes: Codes, rows: list[int], flagged: npt.NDArray[np.bool_], reason: str
+) -> Iterator[tuple[str, Dataset]]:
+    """One object of all slices, with the name of its file."""
+    frames = ", ".join(str(frame) for frame, row in enumerate(rows, start=1) if flagged[row])
+    comment = f"Flagged by the audit, exported because: {reason} Frames: {frames}." if frames else ""
+    yield "slices.dcm", build_multiframe(series, codes[rows], comment)
 
 
 def flagged_rows(table: pd.DataFrame) -> npt.NDArray[np.bool_]:
@@ -107,31 +149,45 @@ def choose_rows(flagged: npt.NDArray[np.bool_], limit: int | None, include_flagg
     return rows[:limit]
 
 
-def plan_series(
-    samples: Samples, rows: list[int], uid_root: str, window: Window | None
-) -> list[tuple[Series, list[int]]]:
-    """One series a label, labels in the order of their names, unlabelled slices first; each with its rows."""
-    labels = samples.table["label"].astype("string").fillna("") if "label" in samples.table else None
+def rows_by_label(table: pd.DataFrame, rows: list[int]) -> dict[str, list[int]]:
+    """The rows of each label, labels by name, unlabelled rows first under the empty text."""
+    if "label" not in table:
+        return {"": rows}
+    labels = table["label"].astype("string").fillna("")
     members: dict[str, list[int]] = {}
     for row in rows:
-        members.setdefault("" if labels is None else str(labels.iloc[row]), []).append(row)
+        members.setdefault(str(labels.iloc[row]), []).append(row)
+    return dict(sorted(members.items()))
+
+
+def plan_series(
+    samples: Samples, sop: str, multiframe: bool, window: Window | None, like: Like | None
+) -> Series:
+    """What all series of these samples have in common.
+
+    Raises:
+        UserError: the samples lack what `sop` needs, or `like` does not fit them.
+    """
     known = samples.intensity
+    modality, name = str(known.get("modality") or "OT"), str(known.get("plane") or "acquired")
     spacing = known.get("spacing_mm")
-    planned = []
-    for number, label in enumerate(sorted(members), start=1):
-        series = Series(
-            origin=origin_of(samples),
-            number=number,
-            label=label,
-            intensity=samples.map,
-            windows=opening_windows(samples.codes, samples.map, window),
-            modality=str(known.get("modality") or "OT"),
-            plane=str(known.get("plane") or "acquired"),
-            spacing_mm=math.nan if spacing is None else float(spacing),
-            uid_root=uid_root,
-        )
-        planned.append((series, members[label]))
-    return planned
+    scale = None if spacing is None or math.isnan(spacing) else (float(spacing), float(spacing))
+    plane = Plane(ORIENTATION.get(name), scale)
+    if like is not None:
+        plane = plane_like(plane, like, (samples.codes.shape[1], samples.codes.shape[2]))
+        window = window or window_like(like, samples.map)
+    require_sop(sop, modality=modality, unit=samples.map.unit, plane=plane, multiframe=multiframe)
+    return Series(
+        origin=origin_of(samples),
+        number=1,
+        label="",
+        intensity=samples.map,
+        windows=opening_windows(samples.codes, samples.map, window),
+        modality=modality if sop == "sc" else sop.upper(),
+        plane=plane,
+        plane_name=name,
+        sop=sop,
+    )
 
 
 def _slug(label: str) -> list[str]:

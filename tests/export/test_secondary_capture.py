@@ -23,7 +23,8 @@ from medattngan.data.samples import Samples
 from medattngan.export import export
 from medattngan.export.identity import Origin
 from medattngan.export.image import opening_windows
-from medattngan.export.series import Series, build, save
+from medattngan.export.series import Series, build
+from medattngan.export.transfer import save
 from medattngan.files import UserError
 
 CT = {"lower": -1350.0, "upper": 150.0, "unit": "HU", "modality": "CT", "plane": "axial", "spacing_mm": 1.37}
@@ -46,9 +47,7 @@ def make_samples(
     codes = np.random.default_rng(7).integers(0, 65536, (count, 12, 10), dtype=np.uint16)
     codes[0, 0, :2] = 0, 65535
     table = pd.DataFrame({"seed": range(count), "label": pd.array(labels or [None] * count, "string")})
-    return Samples(
-        codes, table, dict(intensity), {"run": "lung", "run_digest": "ab" * 32, "store_digest": "cd" * 32}
-    )
+    return Samples(codes, table, dict(intensity), {"run": "ab" * 8, "store_digest": "cd" * 32})
 
 
 def read_all(path: Path) -> list[pydicom.Dataset]:
@@ -114,7 +113,7 @@ def test_exported_slices_say_they_are_synthetic(tmp_path: Path) -> None:
         assert equipment.PurposeOfReferenceCodeSequence[0].CodeValue == "109100"
         assert equipment.Manufacturer == "medattngan"
         assert equipment.SoftwareVersions
-        assert "ab" * 32 in equipment.ContributionDescription
+        assert "run " + "ab" * 8 in equipment.ContributionDescription
 
 
 def test_no_date_or_time_is_written(tmp_path: Path) -> None:

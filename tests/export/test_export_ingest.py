@@ -1,0 +1,54 @@
+"""What we export, our own reader reads back to the same values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+
+from medattngan.data.ingest import ingest
+from medattngan.data.samples import Samples
+from medattngan.export import export
+
+SIZE = 40
+
+
+def make_samples(modality: str, unit: str, lower: float, upper: float) -> Samples:
+    rows, columns = np.mgrid[0:SIZE, 0:SIZE]
+    noise = np.random.default_rng(7).integers(0, 9000, (3, SIZE, SIZE))
+    codes = (rows * 900 + columns * 500 + noise).astype(np.uint16)
+    table = pd.DataFrame({"seed": range(3), "label": pd.array([None] * 3, "string")})
+    known = {
+        "lower": lower,
+        "upper": upper,
+        "unit": unit,
+        "modality": modality,
+        "plane": "axial",
+        "spacing_mm": 1.5,
+    }
+    return Samples(codes, table, known, {})
+
+
+def ingest_back(path: Path, store: Path, **options: object) -> npt.NDArray[np.float32]:
+    """What our own reader makes of exported files: physical values (count, H, W)."""
+    opened = ingest([path], store, progress=False, **options)  # type: ignore[arg-type]
+    return np.stack([opened.physical(i) for i in range(len(opened))])
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"sop": "ct"}, {"multiframe": True}, {"transfer_syntax": "jpegls"}], ids=str
+)
+def test_ingest_reads_the_same_hounsfield_units_back(
+    options: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEDATTNGAN_SALT_FILE", str(tmp_path / "salt"))
+    square = make_samples("CT", "HU", -1000.0, 400.0)
+    path = export(square, tmp_path / "dicom", **options).path  # type: ignore[arg-type]
+    back = ingest_back(path, tmp_path / "store", size=40, plane="acquired", window="-300,1400")
+    wanted = np.stack([square.physical(i) for i in range(3)])
+    order = [int(np.abs(wanted - one).mean((1, 2)).argmin()) for one in back]
+    assert sorted(order) == [0, 1, 2]
+    np.testing.assert_allclose(back, wanted[order], rtol=0, atol=square.map.step / 2)
