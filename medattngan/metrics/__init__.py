@@ -1,8 +1,57 @@
-"""How good synthetic slices are. Each metric is a function with its definition and its bias."""
+"""How good synthetic slices are. Each metric is a function with its definition and its bias.
+
+`METRICS` names them all. To add one: a file here, and a line in the table.
+"""
 
 from __future__ import annotations
 
-from medattngan.metrics.extractors import EXTRACTORS, Extractor, extract, load_extractor
-from medattngan.metrics.frechet import frechet_distance
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
 
-__all__ = ["EXTRACTORS", "Extractor", "extract", "frechet_distance", "load_extractor"]
+from torch import Tensor
+
+from medattngan.metrics.extractors import EXTRACTORS, Extractor, extract, load_extractor
+from medattngan.metrics.frechet import frechet_distance, frechet_replicates
+from medattngan.metrics.resample import Plan
+from medattngan.metrics.ssim import (
+    ssim_nearest_real,
+    ssim_nearest_real_replicates,
+    ssim_pairwise,
+    ssim_pairwise_replicates,
+)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One line of `METRICS`.
+
+    Args:
+        on: what it compares: `features` (count, dim), whose extractor joins its name, or `images` (count, 1,
+        H, W). value: (real, fake) → a scalar. replicates: (real, fake, plan) → (replicates,), the same of
+        resampled sets, for the interval. better: `lower`, `higher`, or `floor` where real slices mark the
+        best value. least: the least value there can be, where the interval ends.
+    """
+
+    on: Literal["features", "images"]
+    value: Callable[[Tensor, Tensor], Tensor]
+    replicates: Callable[[Tensor, Tensor, Plan], Tensor]
+    better: Literal["lower", "higher", "floor"]
+    least: float = float("-inf")
+
+
+METRICS: dict[str, Metric] = {
+    "fd": Metric("features", frechet_distance, frechet_replicates, "lower", 0.0),
+    "ssim_nearest_real": Metric("images", ssim_nearest_real, ssim_nearest_real_replicates, "floor", -1.0),
+    "ssim_pairwise": Metric("images", ssim_pairwise, ssim_pairwise_replicates, "floor", -1.0),
+}
+
+__all__ = [
+    "EXTRACTORS",
+    "METRICS",
+    "Extractor",
+    "Metric",
+    "extract",
+    "frechet_distance",
+    "load_extractor",
+]

@@ -36,10 +36,10 @@ class Extractor:
     network: nn.Module
     digest: str
 
-    @property
-    def frechet_name(self) -> str:
-        """`fid[inception]`; `fd[…]` for any other, as FID is said of Inception only."""
-        return f"{'fid' if self.name == 'inception' else 'fd'}[{self.name}]"
+    def score_name(self, metric: str) -> str:
+        """`metric[extractor]`. `fd` of Inception, and of nothing else, is `fid[inception]`."""
+        metric = "fid" if (metric, self.name) == ("fd", "inception") else metric
+        return f"{metric}[{self.name}]"
 
     def __call__(self, images: Images) -> Tensor:
         device = next(self.network.parameters()).device

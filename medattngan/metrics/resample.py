@@ -46,17 +46,17 @@ def plan_bootstrap(patients: Sequence[str], n_fake: int, *, seed: int, replicate
     """
     rng = np.random.default_rng([seed, 1])
     names, of_slice = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
-    draws = [_draw_patients(rng, len(names)) for _ in range(replicates)]
+    draws = _draw_patients(rng, len(names), replicates)
     fakes = rng.multinomial(n_fake, np.full(n_fake, 1 / n_fake), size=replicates)
-    return Plan(torch.from_numpy(np.stack(draws)[:, of_slice]), torch.from_numpy(fakes))
+    return Plan(torch.from_numpy(draws[:, of_slice]), torch.from_numpy(fakes))
 
 
-def _draw_patients(rng: np.random.Generator, count: int) -> npt.NDArray[np.int64]:
-    """How often each patient is drawn; a draw of one patient alone would say nothing of differences."""
-    while True:
-        times = rng.multinomial(count, np.full(count, 1 / count))
-        if (times > 0).sum() > 1 or count == 1:
-            return times
+def _draw_patients(rng: np.random.Generator, count: int, replicates: int) -> npt.NDArray[np.int64]:
+    """How often each patient is drawn; a draw of one patient alone says nothing of differences: drawn anew."""
+    times = rng.multinomial(count, np.full(count, 1 / count), size=replicates)
+    while count > 1 and (alone := (times > 0).sum(1) == 1).any():
+        times[alone] = rng.multinomial(count, np.full(count, 1 / count), size=int(alone.sum()))
+    return times
 
 
 def centred_interval(value: float, replicates: Tensor) -> tuple[float, float]:

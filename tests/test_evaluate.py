@@ -1,0 +1,137 @@
+"""Evaluation from images on disk to scores.json."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from medattngan.data.store import SliceStore
+from medattngan.evaluate import choose_real, evaluate
+from medattngan.files import UserError
+from medattngan.metrics import METRICS, load_extractor
+
+EXTRACTOR = "efficientnet-lite0@128"
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEDATTNGAN_CACHE", str(tmp_path_factory.getbasetemp() / "feature-cache"))
+
+
+def write_samples(
+    store: SliceStore, path: Path, count: int, *, noise: float = 0.0, size: int | None = None
+) -> Path:
+    """Training slices with noise, as .npy, standing in for a generator's."""
+    train = store.split("train")
+    images = np.stack([train.unit(i) for i in range(count)])
+    images = (
+        images + np.random.default_rng(0).normal(0, noise, images.shape).astype(np.float32)
+        if noise
+        else images
+    )
+    np.save(path, np.clip(images, -1, 1)[:, :size, :size])
+    return path
+
+
+@pytest.fixture(scope="module")
+def scored(tiny_store: SliceStore, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("scored")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEDATTNGAN_CACHE", str(tmp_path_factory.getbasetemp() / "feature-cache"))
+        samples = write_samples(tiny_store, folder / "noisy.npy", 30, noise=0.3)
+        scores = evaluate(samples, tiny_store, folder / "scores", extractor=EXTRACTOR)
+    return folder, scores
+
+
+def test_every_metric_is_scored_with_its_interval_and_floor(scored: tuple[Path, dict[str, Any]]) -> None:
+    folder, scores = scored
+    assert json.loads((folder / "scores" / "scores.json").read_text()) == scores
+    extractor = load_extractor(EXTRACTOR)
+    assert set(scores) == {m if METRICS[m].on == "images" else extractor.score_name(m) for m in METRICS}
+    for entry in scores.values():
+        assert entry["ci95"][0] <= entry["value"] <= entry["ci95"][1]
+        assert entry["n_real"] == entry["n_fake"] == 12
+        assert isinstance(entry["floor"], float)
+    assert f"fd[{EXTRACTOR}]" in scores
+
+
+def test_noise_puts_synthetic_slices_farther_than_other_patients(scored: tuple[Path, dict[str, Any]]) -> None:
+    distance = scored[1][f"fd[{EXTRACTOR}]"]
+    assert distance["ratio"] > 1.5
+    assert distance["ratio"] == pytest.approx(distance["value"] / distance["floor"], rel=1e-4)
+
+
+def test_figures_and_provenance_lie_beside_the_scores(scored: tuple[Path, dict[str, Any]]) -> None:
+    folder = scored[0] / "scores"
+    assert {path.name for path in folder.iterdir()} == {
+        "scores.json", "provenance.json", "contact_sheet.png", "scores.png",
+    }  # fmt: skip
+    assert all(len((folder / name).read_bytes()) > 5000 for name in ("contact_sheet.png", "scores.png"))
+
+
+def test_the_same_seed_gives_the_same_bytes(
+    scored: tuple[Path, dict[str, Any]], tiny_store: SliceStore, tmp_path: Path
+) -> None:
+    evaluate(scored[0] / "noisy.npy", tiny_store, tmp_path / "again", extractor=EXTRACTOR)
+    for path in (scored[0] / "scores").iterdir():
+        assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes()
+
+
+def test_real_slices_of_other_patients_score_about_the_floor(tiny_store: SliceStore, tmp_path: Path) -> None:
+    samples = write_samples(tiny_store, tmp_path / "real.npy", 48)
+    scores = evaluate(samples, tiny_store, tmp_path / "scores", extractor=EXTRACTOR)
+    assert scores[f"fd[{EXTRACTOR}]"]["ratio"] < 1.5
+
+
+def test_samples_of_another_size_are_resized_and_the_scores_say_so(
+    tiny_store: SliceStore, tmp_path: Path
+) -> None:
+    samples = write_samples(tiny_store, tmp_path / "small.npy", 12, size=24)
+    scores = evaluate(samples, tiny_store, tmp_path / "scores", extractor=EXTRACTOR)
+    assert all("24 px were resized" in entry["warnings"][0] for entry in scores.values())
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_the_two_sets_of_the_floor_share_no_patient_and_have_one_count(
+    tiny_store: SliceStore, split: str
+) -> None:
+    sets = choose_real(tiny_store, split, 1000, np.random.default_rng(0))
+    assert (
+        len(sets.reference)
+        == len(sets.other)
+        == len(sets.patients)
+        == {"train": 24, "val": 12, "test": 12}[split]
+    )
+    others = {image.tobytes() for image in sets.other.numpy()}
+    assert not others & {image.tobytes() for image in sets.reference.numpy()}
+    allowed = set(tiny_store.split(split).index["patient"])
+    assert set(sets.patients) <= allowed
+
+
+def test_a_store_of_one_split_makes_its_floor_from_two_halves(tiny_store: SliceStore) -> None:
+    sets = choose_real(tiny_store.split("train"), "train", 1000, np.random.default_rng(0))
+    assert "two halves" in sets.described
+    assert len(sets.reference) == len(sets.other) == 24
+    assert len(set(sets.patients)) == 4
+
+
+def test_too_few_slices_is_a_sentence_with_the_number_needed(tiny_store: SliceStore, tmp_path: Path) -> None:
+    samples = write_samples(tiny_store, tmp_path / "few.npy", 3)
+    with pytest.raises(UserError, match="10 synthetic slices"):
+        evaluate(samples, tiny_store, tmp_path / "scores", extractor=EXTRACTOR)
+    one_patient = tiny_store.select(tiny_store.index["patient"] == "patient-10")
+    samples = write_samples(tiny_store, tmp_path / "enough.npy", 20)
+    with pytest.raises(UserError, match="10 real slices"):
+        evaluate(samples, one_patient, tmp_path / "scores", extractor=EXTRACTOR)
+    assert not (tmp_path / "scores").exists()
+
+
+def test_scores_are_not_written_over_others(tiny_store: SliceStore, tmp_path: Path) -> None:
+    (tmp_path / "scores").mkdir()
+    (tmp_path / "scores" / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match="exists already"):
+        evaluate(tmp_path / "unread.npy", tiny_store, tmp_path / "scores", extractor=EXTRACTOR)
