@@ -57,6 +57,20 @@ def read_foreign(
     return Samples(codes, table, {**intensity.to_dict(), "modality": modality, "plane": plane, **known}, {})
 
 
+def open_samples(source: str | Path) -> Samples:
+    """A samples folder as `sample` wrote it, or slices from elsewhere, as `read_foreign` takes them.
+
+    Raises:
+        UserError: it is neither.
+    """
+    source = Path(source)
+    if not source.exists():
+        raise UserError(f"{source} does not exist; give a samples folder, a folder of images or a .npy.")
+    if any((source / name).exists() for name in ("samples.parquet", "pixels.npy")):
+        return Samples.open(source)
+    return read_foreign(source)
+
+
 def encode_pixels(
     pixels: npt.NDArray[np.generic], value_range: tuple[float, float] | None, unit: str, source: Path
 ) -> tuple[Codes, IntensityMap]:

@@ -26,7 +26,7 @@ GLYPHS: dict[str, tuple[str, ...]] = {
 }
 LAYOUTS = (("SYNTHETIC",), ("SYN", "THE", "TIC"))
 """On one line, or on three where the picture is narrow."""
-SHARE = 0.34
+SHARE = 0.45
 """Letters grow with the picture until the word takes about this share of its width."""
 
 

@@ -17,6 +17,7 @@ import pandas as pd
 from pydicom import Dataset
 
 from medattngan.data.samples import Samples
+from medattngan.export.foreign import open_samples
 from medattngan.export.identity import UUID_ROOT, origin_of
 from medattngan.export.image import Window, opening_windows
 from medattngan.export.like import Like, plane_like, read_like, window_like
@@ -63,7 +64,8 @@ def export(
     """Write synthetic slices as DICOM, one series a label.
 
     Args:
-        samples: a samples folder, or samples in memory (see `read_foreign` for slices from elsewhere).
+        samples: a samples folder, a folder of images or a `.npy`, or samples in memory: `read_foreign` tells
+            what slices from elsewhere mean.
         out: the folder to make.
         limit: at most this many slices, from the first.
         sop: `sc` Secondary Capture, `ct` CT Image Storage (values in HU), `mr` MR Image Storage.
@@ -85,7 +87,7 @@ def export(
     require_absent(out)
     require_transfer_syntax(transfer_syntax)
     if not isinstance(samples, Samples):
-        samples = Samples.open(samples)
+        samples = open_samples(samples)
     flagged = flagged_rows(samples.table)
     rows = choose_rows(flagged, limit, include_flagged)
     reason = include_flagged or ""

@@ -62,6 +62,21 @@ def test_floating_point_needs_a_range_and_must_lie_in_it(tmp_path: Path) -> None
     np.testing.assert_allclose(samples.physical(0), [[-1000, 50]], atol=samples.map.step / 2)
 
 
+def test_export_takes_a_samples_folder_a_folder_of_images_or_an_array(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    Image.fromarray(np.arange(30, dtype=np.uint8).reshape(5, 6)).save(tmp_path / "images" / "x.png")
+    np.save(tmp_path / "x.npy", np.arange(30, dtype=np.uint8).reshape(1, 5, 6))
+    read_foreign(tmp_path / "images").save(tmp_path / "samples")
+    uids = []
+    for name in ("images", "x.npy", "samples"):
+        (file,) = export(tmp_path / name, tmp_path / f"{name}-dicom").path.rglob("*.dcm")
+        uids.append(pydicom.dcmread(file).SOPInstanceUID)
+    assert len(set(uids)) == 1
+    (tmp_path / "samples" / "samples.parquet").unlink()
+    with pytest.raises(UserError, match="not a samples folder"):
+        export(tmp_path / "samples", tmp_path / "out")
+
+
 def test_what_is_not_a_stack_of_slices_is_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "flat.npy", np.zeros(3))
     np.save(tmp_path / "object.npy", np.array([{}]), allow_pickle=True)

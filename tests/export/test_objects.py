@@ -251,7 +251,9 @@ def test_like_lends_technical_attributes_to_the_slices(tmp_path: Path) -> None:
 @pytest.mark.parametrize("body_part", ["", "KNEE", CANARY])
 def test_nothing_that_identifies_a_real_series_is_lent(body_part: str, tmp_path: Path) -> None:
     write_real(tmp_path / "real" / "1.dcm", BodyPartExamined=body_part)
-    for file in files_of(export(make_samples(CT), tmp_path / "dicom", sop="ct", like=tmp_path / "real").path):
+    for file in files_of(
+        export(make_samples(CT, 1), tmp_path / "dicom", sop="ct", like=tmp_path / "real").path
+    ):
         content = file.read_bytes()
         for secret in (CANARY, "98765432123456789", "19870615", "123.45", "98.76", "314.15"):
             assert secret.encode() not in content

@@ -238,7 +238,7 @@ def test_what_cannot_be_exported_is_refused_and_leaves_nothing(tmp_path: Path) -
         export(make_samples(CT), out, uid_root="1.02.hello")
     with pytest.raises(UserError, match="--window"):
         export(make_samples(CT), out, window=(40, 0))
-    with pytest.raises(UserError, match="not a samples folder"):
+    with pytest.raises(UserError, match="does not exist"):
         export(tmp_path / "nowhere", out)
     with pytest.raises(UserError, match="too narrow"):
         export(make_samples({"lower": 1e9 + 0.123456789, "upper": 1e9 + 0.125, "unit": "a.u."}), out)
