@@ -24,8 +24,8 @@ CHUNK = 16
 def latents(seed: int, start: int, count: int, z_dim: int, truncation: float = 1.0) -> Tensor:
     """Latents number `start` to `start + count` of `seed`, (count, z_dim); each depends on its own number alone.
 
-    Truncation redraws whatever lies beyond `truncation` standard deviations (Brock et al. 2019, arXiv:1809.11096,
-    section 3.1), when it is below 1 scaled with it; 1 leaves the normal distribution as it is.
+    `truncation` is their standard deviation: below 1 they lie closer to the mean, and the slices are more typical and
+    less varied, as with the truncation of Brock et al. 2019, arXiv:1809.11096, section 3.1.
 
     >>> torch.equal(latents(3, 0, 4, 8)[2:], latents(3, 2, 2, 8))
     True

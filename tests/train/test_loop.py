@@ -1,0 +1,121 @@
+"""What a training leaves behind, and what it does when the numbers run away."""
+
+from __future__ import annotations
+
+import csv
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from medattngan.config import Config
+from medattngan.data.store import SliceStore
+from medattngan.files import UserError
+from medattngan.train import train
+from medattngan.train.data import Batches, load_images
+from medattngan.train.game import Game
+
+
+def tiny(**train_options: Any) -> Config:
+    options = {"kimg": 0.032, "minutes": None, "batch_size": 4, "log_kimg": 0.008, "validate_minutes": None}
+    return Config.from_tree(
+        {
+            "data": {"size": 32},
+            "model": {"generator_width": 8, "discriminator_width": 8, "z_dim": 8},
+            "attention": {"resolutions": [8]},
+            "train": options | train_options,
+        },
+        "test",
+    )
+
+
+def rows(run: Path) -> list[dict[str, str]]:
+    with (run / "metrics.csv").open(newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+def test_a_run_holds_its_log_grids_and_checkpoints(tiny_store: SliceStore, tmp_path: Path) -> None:
+    run = train(tiny(), tiny_store, tmp_path / "run", progress=False)
+    logged = rows(run.path)
+    assert [float(r["kimg"]) for r in logged] == pytest.approx([0.008, 0.016, 0.024, 0.032])
+    assert all(float(r["images_per_second"]) > 0 and float(r["seconds"]) > 0 for r in logged)
+    assert list((run.path / "grids").glob("*.png"))
+    assert list((run.path / "tensorboard").iterdir())
+    assert run.checkpoint("best") == run.checkpoint("last")
+
+
+def test_minutes_stop_a_training_before_its_kimg(tiny_store: SliceStore, tmp_path: Path) -> None:
+    run = train(tiny(kimg=1000, minutes=0.02), tiny_store, tmp_path / "run", progress=False)
+    assert 0.5 <= float(rows(run.path)[-1]["seconds"]) < 30
+
+
+def test_each_epoch_shows_every_slice_once(tiny_store: SliceStore) -> None:
+    part = tiny_store.split("train")
+    batches = Batches(part, [], 32, 1, seed=3)
+    shown = torch.cat([batches(step)[0] for step in range(len(part))])
+    everything = load_images(part, list(range(len(part))), 32)
+    assert not torch.equal(shown, everything)
+    assert sorted(shown.sum((1, 2, 3)).tolist()) == pytest.approx(sorted(everything.sum((1, 2, 3)).tolist()))
+
+
+def test_a_batch_depends_on_its_step_alone(tiny_store: SliceStore) -> None:
+    part = tiny_store.split("train")
+    forward = [Batches(part, [], 32, 4, seed=3)(step)[0] for step in (0, 30, 5)]
+    again = Batches(part, [], 32, 4, seed=3)
+    assert all(torch.equal(again(step)[0], batch) for step, batch in zip((0, 30, 5), forward, strict=True))
+
+
+def test_a_training_that_diverges_rolls_back_with_a_lower_rate(
+    tiny_store: SliceStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play, poisoned = Game.play, []
+
+    def poison_once(game: Game, spent: float) -> dict[str, torch.Tensor]:
+        terms = play(game, spent)
+        if game.state.progress.step == 5 and not poisoned:
+            poisoned.append(True)
+            next(game.state.generator.parameters()).data.fill_(math.nan)
+        return terms
+
+    monkeypatch.setattr(Game, "play", poison_once)
+    run = train(tiny(checkpoint_steps=2), tiny_store, tmp_path / "run", progress=False)
+    final = rows(run.path)[-1]
+    assert poisoned
+    assert (final["step"], final["lr_scale"]) == ("8", "0.5")
+
+
+def test_a_training_that_keeps_diverging_stops_with_advice(
+    tiny_store: SliceStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play = Game.play
+
+    def poison(game: Game, spent: float) -> dict[str, torch.Tensor]:
+        return {**play(game, spent), "loss_generator": torch.tensor(math.nan)}
+
+    monkeypatch.setattr(Game, "play", poison)
+    with pytest.raises(UserError, match=r"diverged .* again after 3 roll-backs; lower"):
+        train(tiny(), tiny_store, tmp_path / "run", progress=False)
+
+
+def test_labels_condition_a_training(tiny_store: SliceStore, tmp_path: Path) -> None:
+    config = tiny(kimg=0.008).model_copy(update={"data": tiny().data.model_copy(update={"conditional": True})})
+    run = train(config, tiny_store, tmp_path / "run", progress=False)
+    assert run.store["labels"] == sorted(tiny_store.index["label"].unique())
+    assert sum(run.store["label_counts"]) == len(tiny_store.split("train"))
+
+
+def test_a_store_smaller_than_the_images_wanted_is_refused(tiny_store: SliceStore, tmp_path: Path) -> None:
+    config = tiny().model_copy(update={"data": tiny().data.model_copy(update={"size": 64})})
+    with pytest.raises(UserError, match=r"set data\.size=32 or ingest with --size 64"):
+        train(config, tiny_store, tmp_path / "run", progress=False)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_a_validation_score_marks_the_best_checkpoint(tiny_store: SliceStore, tmp_path: Path) -> None:
+    config = tiny(validate_minutes=10, validate_count=50)
+    run = train(config, tiny_store, tmp_path / "run", progress=False)
+    assert float(rows(run.path)[-1]["fd_val[efficientnet-lite0@128]"]) > 0
+    assert run.checkpoint("best").name == "step-000000008"
