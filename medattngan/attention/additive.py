@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from medattngan.attention.fold import Tensors, fold
-from medattngan.attention.functional import block_rows, to_map, to_tokens, wide
+from medattngan.attention.additive_kernel import additive_gradient, additive_value
+from medattngan.attention.fold import Tensors, fold, wide
+from medattngan.attention.functional import block_rows, to_map, to_tokens
 from medattngan.types import Features
 
 
@@ -31,7 +32,7 @@ def attend_additive(q: Tensor, k: Tensor, v: Tensor, energy: Tensor) -> Tensor:
     tensor([1., 1., 1.])
     """
     rows = block_rows(q, k, width=q.shape[-1])
-    return fold(_block, (q,), (k, v, energy), rows)[0]
+    return fold(_block, (q,), (k, v, energy), rows, fast=(additive_value, additive_gradient))[0]
 
 
 def _block(rows: Tensors, shared: Tensors) -> tuple[Tensors, Tensors]:

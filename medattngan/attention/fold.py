@@ -8,11 +8,14 @@ and the vector-Jacobian product of a fold is itself a fold: the gradient of a ro
 gradient of what all rows share adds up over them. So backward is a fold of the block's own vector-Jacobian
 product, the backward of that a fold again, and no order of derivative keeps the intermediate values of more
 than one block. Each order works the block out anew instead (Chen et al. 2016, arXiv:1604.06174).
+
+Where a faster way to the value or to its first gradient is known, it takes the place of that order's sweep
+over blocks; the orders above it do not change. Fast code therefore needs no derivative of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import torch
@@ -20,9 +23,17 @@ from torch import Tensor
 
 Tensors: TypeAlias = tuple[Tensor, ...]
 Block: TypeAlias = Callable[[Tensors, Tensors], tuple[Tensors, Tensors]]
+Fast: TypeAlias = Callable[..., Tensors]
 
 
-def fold(block: Block, rows: Tensors, shared: Tensors, size: int) -> Tensors:
+def fold(
+    block: Block,
+    rows: Tensors,
+    shared: Tensors,
+    size: int,
+    fast: tuple[Fast, ...] = (),
+    row_outputs: int = 1,
+) -> Tensors:
     """Apply `block` to `size` rows at a time.
 
     Args:
@@ -30,6 +41,9 @@ def fold(block: Block, rows: Tensors, shared: Tensors, size: int) -> Tensors:
         rows: tensors (..., N, *) cut along their last dimension but one.
         shared: tensors that every block sees whole.
         size: rows in a block.
+        fast: for the value, the first gradient, …, as many as are known: a function that takes all the rows
+            and shared tensors, for a gradient in the order of `pullback`, and returns what the fold would.
+        row_outputs: how many of the outputs belong to rows.
 
     Returns:
         The row outputs (..., N, *), then the sums.
@@ -38,7 +52,7 @@ def fold(block: Block, rows: Tensors, shared: Tensors, size: int) -> Tensors:
     >>> [t.shape for t in fold(lambda r, s: ((r[0] * s[0],), (r[0].sum((0, 1)),)), (x,), (s,), 2)]
     [torch.Size([1, 5, 2]), torch.Size([2])]
     """
-    return tuple(_Fold.apply(block, size, len(rows), *rows, *shared))  # type: ignore[no-untyped-call]
+    return tuple(_Fold.apply(block, fast, size, (len(rows), row_outputs), *rows, *shared))  # type: ignore[no-untyped-call]
 
 
 def pullback(block: Block, n_rows: int, n_shared: int) -> Block:
@@ -72,33 +86,47 @@ def _as_input(tensor: Tensor, again: bool) -> Tensor:
 
 class _Fold(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, block: Block, size: int, n_rows: int, *tensors: Tensor) -> Tensors:
-        rows, shared = tensors[:n_rows], tensors[n_rows:]
+    def forward(
+        ctx: Any, block: Block, fast: tuple[Fast, ...], size: int, counts: tuple[int, int], *tensors: Tensor
+    ) -> Tensors:
+        n_rows, n_row_outputs = counts
         with torch.autocast(tensors[0].device.type, enabled=False):
-            row_out, sums = _sweep(block, rows, shared, size)
+            outputs = fast[0](*tensors) if fast else _sweep(block, tensors[:n_rows], tensors[n_rows:], size)
         ctx.save_for_backward(*tensors)
-        ctx.block, ctx.size, ctx.n_rows, ctx.n_row_out = block, size, n_rows, len(row_out)
-        return (*row_out, *sums)
+        ctx.block, ctx.fast, ctx.size, ctx.n_rows, ctx.n_row_outputs = (
+            block,
+            fast[1:],
+            size,
+            n_rows,
+            n_row_outputs,
+        )
+        return outputs
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Any, ...]:
-        tensors = ctx.saved_tensors
-        rows, shared = tensors[: ctx.n_rows], tensors[ctx.n_rows :]
+        rows, shared = ctx.saved_tensors[: ctx.n_rows], ctx.saved_tensors[ctx.n_rows :]
         pulled = pullback(ctx.block, len(rows), len(shared))
-        rows, shared = (*rows, *gradients[: ctx.n_row_out]), (*shared, *gradients[ctx.n_row_out :])
-        return None, None, None, *fold(pulled, rows, shared, ctx.size)
+        of_rows, of_sums = gradients[: ctx.n_row_outputs], gradients[ctx.n_row_outputs :]
+        counts = (len(rows) + len(of_rows), len(rows))
+        inputs = (*rows, *of_rows, *shared, *of_sums)
+        return None, None, None, None, *_Fold.apply(pulled, ctx.fast, ctx.size, counts, *inputs)  # type: ignore[no-untyped-call]
 
 
-def _sweep(block: Block, rows: Tensors, shared: Tensors, size: int) -> tuple[Tensors, Tensors]:
+def _sweep(block: Block, rows: Tensors, shared: Tensors, size: int) -> Tensors:
     pieces: list[Tensors] = []
     sums: list[Tensor] = []
+    dtypes: list[torch.dtype] = []
     for parts in zip(*(torch.split(t, size, dim=-2) for t in rows), strict=True):
-        row_out, terms = block(parts, shared)
-        pieces.append(row_out)
-        sums = _add(sums, terms)
-    joined = tuple(torch.cat(column, dim=-2) for column in zip(*pieces, strict=True))
-    return joined, tuple(sums)
+        row_outputs, terms = block(parts, shared)
+        pieces.append(row_outputs)
+        dtypes = [term.dtype for term in terms]
+        sums = (
+            [total + term for total, term in zip(sums, terms, strict=True)] if sums else [*map(wide, terms)]
+        )
+    joined = [torch.cat(column, dim=-2) for column in zip(*pieces, strict=True)]
+    return (*joined, *(total.to(dtype) for total, dtype in zip(sums, dtypes, strict=True)))
 
 
-def _add(sums: list[Tensor], terms: Sequence[Tensor]) -> list[Tensor]:
-    return [total + term for total, term in zip(sums, terms, strict=True)] if sums else list(terms)
+def wide(tensor: Tensor) -> Tensor:
+    """`tensor` in float32 at least: exponentials and sums over positions need it."""
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))

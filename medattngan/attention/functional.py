@@ -7,13 +7,11 @@ Shapes: queries (B, h, N, d), keys (B, h, M, d), values (B, h, M, d_v), for h he
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from medattngan.attention.fold import Tensors, fold, pullback
+from medattngan.attention.fold import Tensors, fold, wide
 from medattngan.types import Features
 
 BLOCK_SCORES = 1 << 20
@@ -36,11 +34,6 @@ def to_map(tokens: Tensor, height: int, width: int) -> Features:
     return joined.transpose(1, 2).reshape(len(tokens), -1, height, width)
 
 
-def wide(tensor: Tensor) -> Tensor:
-    """`tensor` in float32 at least: exponentials and sums over positions need it."""
-    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
-
-
 def scores_dot(q: Tensor, k: Tensor, scale: float) -> Tensor:
     """scale · q kᵀ: (B, h, N, M), float32 or wider."""
     return wide(q @ k.transpose(-1, -2)) * scale
@@ -54,16 +47,21 @@ def attend_textbook(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
 def attend(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
     """softmax(scale · q kᵀ) v: (B, h, N, d_v), by the fused kernel, in memory linear in N and M.
 
-    The fused kernels have no second derivative. Where one is asked for (`create_graph=True`, as by a gradient
-    penalty), the gradient is worked out by plain operations, a block of queries at a time.
+    The fused kernels have no second derivative. Where one is asked for, as by a gradient penalty, it is
+    worked out by plain operations, a block of queries at a time.
 
     >>> q, k, v = torch.zeros(1, 1, 3, 2), torch.zeros(1, 1, 4, 2), torch.arange(4.0).view(1, 1, 4, 1)
     >>> attend(q, k, v, 1.0).flatten()
     tensor([1.5000, 1.5000, 1.5000])
     """
-    if torch.is_grad_enabled() and (q.requires_grad or k.requires_grad or v.requires_grad):
-        return _Attend.apply(q, k, v, scale)  # type: ignore[no-any-return, no-untyped-call]
-    return _fused(q, k, v, scale)
+    if not (torch.is_grad_enabled() and (q.requires_grad or k.requires_grad or v.requires_grad)):
+        return _fused(q, k, v, scale)
+
+    def block(rows: Tensors, shared: Tensors) -> tuple[Tensors, Tensors]:
+        return (attend_textbook(rows[0], shared[0], shared[1], scale),), ()
+
+    kernel = _FusedPass(scale)
+    return fold(block, (q,), (k, v), block_rows(q, k), fast=(kernel.value, kernel.gradient))[0]
 
 
 def _fused(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
@@ -73,28 +71,20 @@ def _fused(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
     return F.scaled_dot_product_attention(wide_q, wide_k, wide_v, scale=scale)[..., : v.shape[-1]]
 
 
-class _Attend(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
+class _FusedPass:
+    """One pass through the fused kernel: its value, then its gradient, by the graph that PyTorch keeps."""
+
+    def __init__(self, scale: float) -> None:
+        self.scale = scale
+
+    def value(self, *inputs: Tensor) -> Tensors:
         with torch.enable_grad():
-            leaves = [t.detach().requires_grad_() for t in (q, k, v)]
-            out = _fused(leaves[0], leaves[1], leaves[2], scale)
-        ctx.save_for_backward(q, k, v)
-        ctx.scale, ctx.inner = scale, (out, leaves)
-        return out.detach()
+            self.inputs = [t.detach().requires_grad_() for t in inputs]
+            self.output = _fused(self.inputs[0], self.inputs[1], self.inputs[2], self.scale)
+        return (self.output.detach(),)
 
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        if not torch.is_grad_enabled():
-            out, leaves = ctx.inner
-            return *torch.autograd.grad(out, leaves, gradient, retain_graph=True), None
-        q, k, v = ctx.saved_tensors
-        scale = ctx.scale
-
-        def block(rows: Tensors, shared: Tensors) -> tuple[Tensors, Tensors]:
-            return (attend_textbook(rows[0], shared[0], shared[1], scale),), ()
-
-        return *fold(pullback(block, 1, 2), (q, gradient), (k, v), block_rows(q, k)), None
+    def gradient(self, q: Tensor, gradient: Tensor, k: Tensor, v: Tensor) -> Tensors:
+        return torch.autograd.grad(self.output, self.inputs, gradient, retain_graph=True)
 
 
 def block_rows(q: Tensor, k: Tensor, width: int = 1) -> int:
