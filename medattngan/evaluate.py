@@ -148,7 +148,7 @@ def _score_one(metric: Metric, real: Tensor, fake: Tensor, other: Tensor, plan: 
     low, high = centred_interval(value, metric.replicates(real, fake, plan))
     entry: dict[str, Any] = {
         "value": _rounded(value),
-        "ci95": [_rounded(max(low, metric.least)), _rounded(high)],
+        "ci95": [_rounded(max(low, metric.least)), _rounded(min(high, metric.most))],
         "floor": _rounded(floor),
         "better": metric.better,
         "n_real": len(real),

@@ -13,6 +13,17 @@ from torch import Tensor
 
 from medattngan.metrics.extractors import EXTRACTORS, Extractor, extract, load_extractor
 from medattngan.metrics.frechet import frechet_distance, frechet_replicates
+from medattngan.metrics.kernel import kernel_distance, kernel_replicates
+from medattngan.metrics.prdc import (
+    coverage,
+    coverage_replicates,
+    density,
+    density_replicates,
+    precision,
+    precision_replicates,
+    recall,
+    recall_replicates,
+)
 from medattngan.metrics.resample import Plan
 from medattngan.metrics.ssim import (
     ssim_nearest_real,
@@ -38,12 +49,20 @@ class Metric:
     replicates: Callable[[Tensor, Tensor, Plan], Tensor]
     better: Literal["lower", "higher", "floor"]
     least: float = float("-inf")
+    most: float = float("inf")
 
 
 METRICS: dict[str, Metric] = {
     "fd": Metric("features", frechet_distance, frechet_replicates, "lower", 0.0),
-    "ssim_nearest_real": Metric("images", ssim_nearest_real, ssim_nearest_real_replicates, "floor", -1.0),
-    "ssim_pairwise": Metric("images", ssim_pairwise, ssim_pairwise_replicates, "floor", -1.0),
+    "kid": Metric("features", kernel_distance, kernel_replicates, "lower"),
+    "precision": Metric("features", precision, precision_replicates, "higher", 0.0, 1.0),
+    "recall": Metric("features", recall, recall_replicates, "higher", 0.0, 1.0),
+    "density": Metric("features", density, density_replicates, "higher", 0.0),
+    "coverage": Metric("features", coverage, coverage_replicates, "higher", 0.0, 1.0),
+    "ssim_nearest_real": Metric(
+        "images", ssim_nearest_real, ssim_nearest_real_replicates, "floor", -1.0, 1.0
+    ),
+    "ssim_pairwise": Metric("images", ssim_pairwise, ssim_pairwise_replicates, "floor", -1.0, 1.0),
 }
 
 __all__ = [
@@ -53,5 +72,6 @@ __all__ = [
     "Metric",
     "extract",
     "frechet_distance",
+    "kernel_distance",
     "load_extractor",
 ]

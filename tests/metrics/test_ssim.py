@@ -121,7 +121,7 @@ def test_the_bootstrap_interval_of_a_mean_covers_it_as_often_as_it_says() -> Non
         times = plan_bootstrap(["a", "b"], 60, seed=seed).fake.double()
         low, high = centred_interval(values.mean().item(), times @ values / 60)
         covered += low <= 0 <= high
-    assert 0.91 < covered / 300 < 0.98
+    assert 0.90 < covered / 300 < 0.98
 
 
 @given(st.floats(-10, 10), st.lists(st.floats(-10, 10), min_size=2, max_size=30))

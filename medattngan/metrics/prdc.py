@@ -1,0 +1,111 @@
+"""Precision, recall, density and coverage: fidelity apart from diversity.
+
+Each image's ball reaches to its k-th nearest neighbour on its own side.
+
+    precision   share of synthetic images inside some real ball         Kynkäänniemi et al. 2019,
+    arXiv:1904.06991 recall      share of real images inside some synthetic ball density     mean number of
+    real balls a synthetic image lies in, / k    Naeem et al. 2020, arXiv:2002.09797 coverage    share of real
+    balls that hold a synthetic image
+
+Bias: all four depend on the counts and on k, so compare equal counts only. Precision and recall are moved by
+single outliers, whose balls are large; density and coverage much less.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from medattngan.files import UserError
+from medattngan.metrics.resample import Plan
+
+NEAREST_K = 5
+
+
+@dataclass(frozen=True)
+class Balls:
+    """Who lies in whose ball.
+
+    Args:
+        in_real: (N, M) bool: synthetic image j lies in the ball of real image i.
+        in_fake: (N, M) bool: real image i lies in the ball of synthetic image j.
+    """
+
+    in_real: Tensor
+    in_fake: Tensor
+
+
+def balls(real: Tensor, fake: Tensor, k: int = NEAREST_K) -> Balls:
+    """Build the balls of `real` (N, dim) and `fake` (M, dim).
+
+    Raises:
+        UserError: a side has no more than k features.
+    """
+    if min(len(real), len(fake)) <= k:
+        raise UserError(f"k = {k} neighbours need {k + 1} images a side; got {len(real)} and {len(fake)}.")
+    real, fake = real.double(), fake.double()
+    between = torch.cdist(real, fake)
+    return Balls(between < _radii(real, k)[:, None], between < _radii(fake, k))
+
+
+def precision(real: Tensor, fake: Tensor) -> Tensor:
+    """Share of synthetic images that look like some real one: a scalar in [0, 1].
+
+    >>> line = torch.arange(8.0)[:, None]
+    >>> precision(line, torch.cat([line[:4], line[4:] + 100])).item()
+    0.5
+    """
+    return balls(real, fake).in_real.any(0).double().mean()
+
+
+def recall(real: Tensor, fake: Tensor) -> Tensor:
+    """Share of real images that the synthetic ones reach: a scalar in [0, 1]."""
+    return balls(real, fake).in_fake.any(1).double().mean()
+
+
+def density(real: Tensor, fake: Tensor) -> Tensor:
+    """How densely real images lie around the synthetic ones: a scalar ≥ 0, about 1 if alike."""
+    return balls(real, fake).in_real.double().sum(0).mean() / NEAREST_K
+
+
+def coverage(real: Tensor, fake: Tensor) -> Tensor:
+    """Share of real images with a synthetic one nearby: a scalar in [0, 1]."""
+    return balls(real, fake).in_real.any(1).double().mean()
+
+
+def precision_replicates(real: Tensor, fake: Tensor, plan: Plan) -> Tensor:
+    """`precision` of every resampled pair of sets; the balls stay those of the whole sets."""
+    reached = plan.real.double() @ balls(real, fake).in_real.double() > 0
+    return _mean(reached, plan.fake)
+
+
+def recall_replicates(real: Tensor, fake: Tensor, plan: Plan) -> Tensor:
+    """`recall` of every resampled pair of sets; the balls stay those of the whole sets."""
+    reached = plan.fake.double() @ balls(real, fake).in_fake.double().T > 0
+    return _mean(reached, plan.real)
+
+
+def density_replicates(real: Tensor, fake: Tensor, plan: Plan) -> Tensor:
+    """`density` of every resampled pair of sets; the balls stay those of the whole sets."""
+    w = plan.real.double()
+    counts = w @ balls(real, fake).in_real.double() * (plan.real.shape[1] / w.sum(1, keepdim=True))
+    return _mean(counts, plan.fake) / NEAREST_K
+
+
+def coverage_replicates(real: Tensor, fake: Tensor, plan: Plan) -> Tensor:
+    """`coverage` of every resampled pair of sets; the balls stay those of the whole sets."""
+    reached = plan.fake.double() @ balls(real, fake).in_real.double().T > 0
+    return _mean(reached, plan.real)
+
+
+def _mean(values: Tensor, times: Tensor) -> Tensor:
+    """Row means of (replicates, count), weighted."""
+    weights = times.double()
+    return (values.double() * weights).sum(1) / weights.sum(1)
+
+
+def _radii(features: Tensor, k: int) -> Tensor:
+    """Distance of each feature to its k-th nearest other."""
+    return torch.cdist(features, features).kthvalue(k + 1, dim=1).values

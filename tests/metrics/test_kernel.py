@@ -1,0 +1,64 @@
+"""The kernel distance against its definition, and its lack of bias."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from medattngan.files import UserError
+from medattngan.metrics.kernel import kernel_distance, kernel_distance_of_subsets, kernel_replicates
+from medattngan.metrics.resample import Plan
+
+
+def draw(count: int, dim: int, seed: int) -> Tensor:
+    return torch.randn(count, dim, generator=torch.Generator().manual_seed(seed))
+
+
+def by_definition(x: Tensor, y: Tensor) -> float:
+    """MMD² as sums over pairs, one by one."""
+
+    def k(a: Tensor, b: Tensor) -> float:
+        return float((a.double() @ b.double() / len(a) + 1) ** 3)
+
+    within = [
+        sum(k(a, b) for i, a in enumerate(z) for j, b in enumerate(z) if i != j) / (len(z) * (len(z) - 1))
+        for z in (x, y)
+    ]
+    return sum(within) - 2 * float(np.mean([k(a, b) for a in x for b in y]))
+
+
+def test_kernel_distance_is_its_definition() -> None:
+    x, y = draw(9, 4, 0), draw(7, 4, 1) + 1
+    assert kernel_distance(x, y).item() == pytest.approx(by_definition(x, y), rel=1e-10)
+
+
+def test_expected_distance_of_equal_distributions_is_zero_at_any_count() -> None:
+    for count in (5, 20):
+        values = torch.stack(
+            [kernel_distance(draw(count, 3, 2 * s), draw(count, 3, 2 * s + 1)) for s in range(600)]
+        )
+        error = values.std() / 600**0.5
+        assert values.mean().abs() < 4 * error
+
+
+def test_subsets_as_large_as_the_sets_are_the_whole_distance() -> None:
+    x, y = draw(30, 5, 3), draw(30, 5, 4)
+    got = kernel_distance_of_subsets(x, y, subsets=3, size=30)
+    torch.testing.assert_close(got, kernel_distance(x, y).expand(3))
+    with pytest.raises(UserError, match="smaller subsets"):
+        kernel_distance_of_subsets(x, y, size=31)
+
+
+def test_a_replicate_that_draws_a_subset_once_is_the_distance_of_the_subset() -> None:
+    x, y = draw(12, 3, 5), draw(10, 3, 6)
+    real, fake = torch.zeros(1, 12, dtype=torch.int64), torch.zeros(1, 10, dtype=torch.int64)
+    real[0, :6], fake[0, 3:9] = 1, 1
+    expected = kernel_distance(x[:6], y[3:9])
+    torch.testing.assert_close(kernel_replicates(x, y, Plan(real, fake))[0], expected)
+
+
+def test_too_few_images_is_a_sentence_with_the_number_needed() -> None:
+    with pytest.raises(UserError, match="needs 2 images"):
+        kernel_distance(draw(1, 3, 0), draw(5, 3, 0))
