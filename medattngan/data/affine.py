@@ -18,8 +18,8 @@ LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 def stack_affine(frames: Sequence[Geometry], thickness_mm: float | None) -> npt.NDArray[np.float64]:
     """The affine of an array (row, column, slice) whose slices are `frames`, in order.
 
-    The third column is the mean step from slice to slice, so a tilted gantry's shear is kept. A single slice steps
-    along its normal by its thickness.
+    The third column is the mean step from slice to slice, so a tilted gantry's shear is kept. A single
+    slice steps along its normal by its thickness.
 
     >>> stack_affine([Geometry((1, 0, 0, 0, 1, 0), (0.0, 0.0, 9.0), (2.0, 3.0))], 5.0).diagonal()
     array([0., 0., 5., 1.])

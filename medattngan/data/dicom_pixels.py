@@ -1,96 +1,22 @@
-"""DICOM: the pixels of a frame in physical units, and MONAI's door to them. Clauses are of DICOM PS3.3."""
+"""DICOM: the pixels of a frame in physical units. Clauses are of DICOM PS3.3."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from monai.data.image_reader import ImageReader
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
-from pydicom.pixels import apply_color_lut, apply_modality_lut, pixel_array
+from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
+from pydicom.pixels.utils import pixel_array
 
-from medattngan.data.affine import stack_affine
-from medattngan.data.dicom import functional, read_dataset
-from medattngan.data.pieces import READ_ERRORS, Piece, SetAside
+from medattngan.data.dicom import functional
+from medattngan.data.pieces import READ_ERRORS, SetAside
 from medattngan.types import Physical
 
 GREY_TOLERANCE = 2
 """Channels this close, in 8-bit steps, are one grey channel that went through a lossy codec."""
-
-
-class DicomReader(ImageReader):  # type: ignore[misc]
-    """A stack of frames as one volume, for `LoadImaged(reader=DicomReader(pieces))`.
-
-    Frames that cannot be decoded, or do not match the first in shape, are left out and listed in the meta data's
-    `set_aside`; `kept` lists the others. The array is (row, column, slice) float32, in the order of `pieces`.
-    """
-
-    def __init__(self, pieces: Sequence[Piece]) -> None:
-        self.pieces = pieces
-
-    def verify_suffix(self, filename: Any) -> bool:
-        """Names say nothing; `scan` looked inside."""
-        return True
-
-    def read(self, data: Any, **kwargs: Any) -> Sequence[Piece]:
-        """What `get_data` will decode, one file at a time: compressed series are larger than memory once open."""
-        return self.pieces
-
-    def get_data(self, img: Sequence[Piece]) -> tuple[Physical, dict[str, Any]]:
-        """Decode.
-
-        Raises:
-            SetAside: no frame could be used; the reason is the first frame's.
-        """
-        volume: Physical | None = None
-        kept: list[int] = []
-        failed: list[tuple[int, str]] = []
-        windows: list[tuple[float, float]] = []
-        rescaled = True
-        dataset, opened = Dataset(), Path()
-        for i, piece in enumerate(img):
-            try:
-                if piece.path != opened:
-                    dataset, opened = _open(piece.path), piece.path
-                values, window = physical_frame(dataset, piece.frame)
-                if volume is None:
-                    volume = np.empty((*values.shape, len(img)), np.float32)
-                if values.shape != volume.shape[:2]:
-                    raise SetAside("unreadable")
-            except SetAside as error:
-                failed.append((i, error.reason))
-                continue
-            volume[..., len(kept)] = values
-            kept.append(i)
-            rescaled = rescaled and is_rescaled(dataset, piece.frame)
-            windows += [] if window is None else [window]
-        if volume is None:
-            raise SetAside(failed[0][1])
-        volume = volume[..., : len(kept)]
-        meta: dict[str, Any] = {"kept": kept, "set_aside": failed, "rescaled": rescaled, "voi": windows}
-        affine = _affine([img[i] for i in kept])
-        meta["spacing_known"] = img[kept[0]].spacing_mm is not None
-        return volume, meta | {"affine": affine, "spatial_shape": np.asarray(volume.shape), "slice_axis": 2}
-
-
-def _affine(pieces: Sequence[Piece]) -> npt.NDArray[np.float64]:
-    """Of the stack; where its place is unknown, of its pixels' size alone."""
-    placed = [piece.geometry for piece in pieces if piece.geometry is not None]
-    if len(placed) == len(pieces):
-        return stack_affine(placed, pieces[0].thickness_mm)
-    rows, columns = pieces[0].spacing_mm or (1.0, 1.0)
-    return np.diag([rows, columns, 1.0, 1.0])
-
-
-def _open(path: Path) -> Dataset:
-    try:
-        return read_dataset(path)
-    except READ_ERRORS:
-        raise SetAside("unreadable") from None
 
 
 def _own(dataset: Dataset, frame: int, group: str, keyword: str) -> Any:
@@ -101,8 +27,8 @@ def _own(dataset: Dataset, frame: int, group: str, keyword: str) -> Any:
 def physical_frame(dataset: Dataset, frame: int) -> tuple[Physical, tuple[float, float] | None]:
     """One decoded frame and its window.
 
-    Stored values go through the modality LUT or the rescale of the frame (C.11.1). MONOCHROME1 is turned over, so
-    that more is brighter. Padding (C.7.5.1.1.2) becomes the least value that is not padding.
+    Stored values go through the modality LUT or the rescale of the frame (C.11.1). MONOCHROME1 is turned
+    over, so that more is brighter. Padding (C.7.5.1.1.2) becomes the least value that is not padding.
 
     Returns:
         (rows, columns) float32; (lower, upper) of the VOI window, or None where there is none.
@@ -177,7 +103,8 @@ def _padding(dataset: Dataset, stored: npt.NDArray[Any]) -> npt.NDArray[np.bool_
 
 
 def _voi(dataset: Dataset, frame: int) -> tuple[float, float] | None:
-    """The ends of the first window (C.11.2.1.2), or of the VOI LUT's input (C.11.2.1.1); its curve is display only."""
+    """The ends of the first window (C.11.2.1.2), or of the VOI LUT's input (C.11.2.1.1); its curve is
+    display only."""
     center = _own(dataset, frame, "FrameVOILUTSequence", "WindowCenter")
     width = _own(dataset, frame, "FrameVOILUTSequence", "WindowWidth")
     if center is not None and width is not None:

@@ -44,8 +44,8 @@ def load_salt(path: Path | None = None) -> bytes:
             _make_salt(path)
         salt = path.read_bytes()
     except OSError as error:
-        reason = f"The salt {path} cannot be read or made ({error.strerror}); set MEDATTNGAN_SALT_FILE to a private file."
-        raise UserError(reason) from None
+        cure = "set MEDATTNGAN_SALT_FILE to a private file"
+        raise UserError(f"The salt {path} cannot be read or made ({error.strerror}); {cure}.") from None
     if len(salt) < SALT_BYTES // 2:
         raise UserError(
             f"{path} is too short for a salt; put at least {SALT_BYTES // 2} random bytes in it or remove it."
@@ -54,7 +54,8 @@ def load_salt(path: Path | None = None) -> bytes:
 
 
 def _make_salt(path: Path) -> None:
-    """Write a new salt whole, without ever replacing one: of two processes the first wins and both read its salt."""
+    """Write a new salt whole, without ever replacing one: of two processes the first wins and both read its
+    salt."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -73,9 +74,10 @@ def _make_salt(path: Path) -> None:
 def pseudonym(salt: bytes, kind: str, key: str) -> str:
     """The pseudonym of `key`; `kind` (patient, series, file) keeps the name spaces apart.
 
-    >>> pseudonym(b"0123456789abcdef", "patient", "Doe^Jane") == pseudonym(b"0123456789abcdef", "series", "Doe^Jane")
+    >>> salt = b"0123456789abcdef"
+    >>> pseudonym(salt, "patient", "Doe^Jane") == pseudonym(salt, "series", "Doe^Jane")
     False
-    >>> len(pseudonym(b"0123456789abcdef", "patient", "Doe^Jane"))
+    >>> len(pseudonym(salt, "patient", "Doe^Jane"))
     16
     """
     return hmac.new(salt, f"{kind}\0{key}".encode("utf-8", "surrogateescape"), "sha256").hexdigest()[:16]

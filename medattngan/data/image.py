@@ -5,18 +5,15 @@ A picture has no place in a patient: its plane is `acquired`, its position and s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import tifffile
-from monai.data.image_reader import ImageReader
 from PIL import Image
 
-from medattngan.data.pieces import READ_ERRORS, Piece, SetAside
-from medattngan.types import Physical
+from medattngan.data.pieces import Piece, SetAside
 
 MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"BM")
 GREY_TOLERANCE = 2
@@ -37,57 +34,16 @@ def describe(path: Path, relative: str) -> list[Piece]:
     return [Piece(path, relative, 0, "", relative, "OT", (0, relative))]
 
 
-class PictureReader(ImageReader):  # type: ignore[misc]
-    """A grey picture for `LoadImaged(reader=PictureReader(pieces))`: (row, column, page) float32.
-
-    The meta data's `full_range` says the ends of its numbers: 0 and 255 for 8 bits, else those it has.
-    """
-
-    def __init__(self, pieces: Sequence[Piece]) -> None:
-        self.pieces = pieces
-
-    def verify_suffix(self, filename: Any) -> bool:
-        """Names say nothing; `scan` looked inside."""
-        return True
-
-    def read(self, data: Any, **kwargs: Any) -> npt.NDArray[Any]:
-        """(page, row, column) or (page, row, column, channel), as stored.
-
-        Raises:
-            SetAside: it is damaged.
-        """
-        path = self.pieces[0].path
-        try:
-            with path.open("rb") as file:
-                head = file.read(4)
-            return _read_tiff(path) if head[:2] in (b"II", b"MM") else _read_picture(path)
-        except (*READ_ERRORS, SyntaxError, Image.DecompressionBombError, tifffile.TiffFileError):
-            raise SetAside("unreadable") from None
-
-    def get_data(self, img: npt.NDArray[Any]) -> tuple[Physical, dict[str, Any]]:
-        """To one grey channel.
-
-        Raises:
-            SetAside: it is in colour, has two levels only, or is no stack of pictures.
-        """
-        pages = _grey(img)
-        if pages.ndim != 3 or min(pages.shape) < 1:
-            raise SetAside("not-2d-or-3d")
-        if (
-            pages.dtype == np.bool_
-            or len(np.unique(pages[0].ravel()[:: max(1, pages[0].size // 65536)])) == 2
-        ):
-            raise SetAside("label-mask")
-        volume = np.ascontiguousarray(np.moveaxis(pages, 0, -1), dtype=np.float32)
-        if not np.isfinite(volume).all():
-            raise SetAside("unreadable")
-        ends = (0.0, 255.0) if pages.dtype == np.uint8 else (float(volume.min()), float(volume.max()))
-        meta = {"affine": np.eye(4), "spatial_shape": np.asarray(volume.shape), "slice_axis": 2}
-        return volume, meta | {"full_range": ends, "spacing_known": False}
+def read_pages(path: Path) -> npt.NDArray[Any]:
+    """(page, row, column) or (page, row, column, channel), as stored."""
+    with path.open("rb") as file:
+        tiff = file.read(2) in (b"II", b"MM")
+    return _read_tiff(path) if tiff else _read_picture(path)
 
 
 def _read_picture(path: Path) -> npt.NDArray[Any]:
-    with Image.open(path) as picture:
+    with Image.open(path) as file:
+        picture: Image.Image = file
         if picture.mode in ("P", "PA"):
             picture = picture.convert("RGBA" if "transparency" in picture.info else "RGB")
         elif picture.mode in ("CMYK", "YCbCr", "HSV", "LAB"):
@@ -101,8 +57,8 @@ def _read_tiff(path: Path) -> npt.NDArray[Any]:
         first = file.series[0]
         array = first.asarray()
         axes = first.axes
-        inverted = file.pages[0].photometric == tifffile.PHOTOMETRIC.MINISWHITE
-        if file.pages[0].photometric == tifffile.PHOTOMETRIC.PALETTE:
+        inverted = file.pages.first.photometric == tifffile.PHOTOMETRIC.MINISWHITE
+        if file.pages.first.photometric == tifffile.PHOTOMETRIC.PALETTE:
             raise SetAside("colour")
     if axes.startswith("S"):
         array, axes = np.moveaxis(array, 0, -1), axes[1:] + "S"
@@ -113,7 +69,7 @@ def _read_tiff(path: Path) -> npt.NDArray[Any]:
     return array.reshape((-1, rows, columns, array.shape[-1]) if colour else (-1, rows, columns))
 
 
-def _grey(pages: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def to_grey(pages: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if pages.ndim != 4:
         return pages
     if pages.shape[-1] in (2, 4):  # the last channel is transparency

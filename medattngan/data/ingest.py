@@ -1,7 +1,8 @@
 """Scans → SliceStore: find files, prepare series in parallel, join the results.
 
-Work in progress lives in a hidden folder beside the store, as shards that are each written atomically. The store
-appears by one rename when all is done. Started again with the same arguments, the shards are used again.
+Work in progress lives in a hidden folder beside the store, as shards that are each written atomically. The
+store appears by one rename when all is done. Started again with the same arguments, the shards are used
+again.
 """
 
 from __future__ import annotations
@@ -30,20 +31,22 @@ from rich.progress import (
 
 import medattngan
 from medattngan.data.identity import load_salt
+from medattngan.data.jobs import Job, batches, quiet, run_job, start_worker
 from medattngan.data.join import Ledger, distinct, read_parts, write_slices
 from medattngan.data.labels import Labels, read_labels
+from medattngan.data.options import Options, parse_window
 from medattngan.data.pieces import REASONS, Series
 from medattngan.data.records import provenance
 from medattngan.data.scan import Found, examine, stacks, walk
-from medattngan.data.shards import Job, batches, quiet, run_job, start_worker
 from medattngan.data.slicing import PLANES
 from medattngan.data.split import check_shares
 from medattngan.data.store import SliceStore, StoreWriter
-from medattngan.data.transforms import Options, parse_window
 from medattngan.files import UserError, atomic_path, digest, read_json, require_absent, write_json
 
 MAX_SIZE = 4096
 FILES_AT_ONCE = 64
+SMALL_BYTES = 64 << 20
+"""Less than this is read sooner by one process than others take to start."""
 
 
 @dataclass(frozen=True)
@@ -84,21 +87,24 @@ def ingest(
 ) -> SliceStore:
     """Read every scan under `sources` into a new SliceStore at `out`.
 
-    The same input gives the same bytes at any number of workers, on a machine with the same salt (see `identity`).
+    The same input gives the same bytes at any number of workers, on a machine with the same salt (see
+    `identity`).
 
     Args:
         sources: files and folders; DICOM, what nibabel reads, PNG, JPEG, TIFF, BMP, found by their content.
         out: the folder to make.
         size: height and width of the stored slices, px.
-        plane: axial, coronal or sagittal, to which volumes are turned and cut, or `acquired` for the scan's own.
-        window: of CT: a name (see `intensity.WINDOWS`) or `CENTER,WIDTH` in HU; soft tissue when not given. Volumes
+        plane: axial, coronal or sagittal, to which volumes are turned and cut, or `acquired` for the scan's
+        own. window: of CT: a name (see `intensity.WINDOWS`) or `CENTER,WIDTH` in HU; soft tissue when not
+        given. Volumes
             in formats that name no modality are taken for CT when it is given, and for MR when not.
         labels: CSV with a column `file` or `patient` or both, and any of `label`, `age`, `sex`.
         split: shares of train, val and test; by patient.
         seed: of the split.
-        workers: processes.
+        workers: processes; one does for little input.
         progress: draw a progress bar and a summary on the terminal (stderr).
-        rejected: write a CSV of every file of which nothing was kept, with its reason. It holds names of files,
+        rejected: write a CSV of every file of which nothing was kept, with its reason. It holds names of
+        files,
             which may identify patients: keep it where the scans are.
 
     Raises:
@@ -114,8 +120,9 @@ def ingest(
     work = out.with_name(f".{out.name}.ingest")
     console = Console(stderr=True, quiet=not progress)
     ledger = Ledger()
-    with quiet(), _pool(workers) as pool, _bars(console) as bars:
-        files = walk(sources, skip=[out, work])
+    files = walk(sources, skip=[out, work])
+    small = sum(path.stat().st_size for path, _ in files) < SMALL_BYTES
+    with quiet(), _pool(1 if small else workers) as pool, _bars(console) as bars:
         found = _examine(pool, files, bars)
         series = stacks(found, table, window is not None)
         _check_labels(table, series, labels)
@@ -149,7 +156,8 @@ def ingest(
 
 @contextmanager
 def _pool(workers: int) -> Iterator[Executor | None]:
-    """Worker processes, started afresh rather than forked, so that no thread or lock is inherited; None for one."""
+    """Worker processes, started afresh rather than forked, so that no thread or lock is inherited; None for
+    one."""
     if workers == 1:
         yield None
         return

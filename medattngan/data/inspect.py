@@ -45,9 +45,10 @@ def _headline(store: SliceStore) -> str:
     index, intensity = store.index, store.intensity
     spacing = index["spacing_mm"].median()
     pixel = "" if pd.isna(spacing) else f", {spacing:.3g} mm a pixel"
+    patients, series = index["patient"].nunique(), index["series"].nunique()
     return (
         f"{store.path}: {len(store)} slices of {store.size} x {store.size} px{pixel}, "
-        f"{index['patient'].nunique()} patients, {index['series'].nunique()} series\n"
+        f"{patients} patients, {series} series\n"
         f"intensity: {intensity['scheme']} {intensity['lower']:g} to {intensity['upper']:g} {intensity['unit']}"
     )
 
@@ -92,7 +93,8 @@ def contact_sheet(store: SliceStore) -> npt.NDArray[np.uint8]:
 
 
 def _spread(index: pd.DataFrame, count: int) -> npt.NDArray[np.intp]:
-    """Rows such that every series has its turn: the middles of as many series as fit, else even steps within each."""
+    """Rows such that every series has its turn: the middles of as many series as fit, else even steps
+    within each."""
     groups = [rows.to_numpy() for _, rows in index.groupby("series", sort=False).groups.items()]
     picked = [groups[int(g)] for g in np.linspace(0, len(groups) - 1, min(count, len(groups))).round()]
     share, more = divmod(count, len(picked))

@@ -1,4 +1,5 @@
-"""Shards → store: order the slices, drop duplicates, split by patient, write. One series in memory at a time."""
+"""Shards → store: order the slices, drop duplicates, split by patient, write. One series in memory at a
+time."""
 
 from __future__ import annotations
 
@@ -14,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from medattngan.data.identity import pseudonym
+from medattngan.data.jobs import Job
 from medattngan.data.pieces import Series
-from medattngan.data.shards import Job
 from medattngan.data.split import split_patients
 from medattngan.data.store import COLUMNS, StoreWriter
 
@@ -105,7 +106,7 @@ def write_slices(
             rows.append(_row(part, i, splits[part.series.patient]))
     table = pd.DataFrame(rows)
     extra = [name for name in ("age", "sex") if table[name].notna().any()]
-    index = table[[*COLUMNS, *extra]].astype({name: kind for name, kind in COLUMNS.items()})
+    index = table[[*COLUMNS, *extra]].astype(COLUMNS)
     index = index.astype({name: {"age": "float64", "sex": "string"}[name] for name in extra})
     return index, _intensity(table, next(_shapes(chosen)))
 

@@ -8,13 +8,11 @@ from __future__ import annotations
 import gzip
 import struct
 import zlib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
-from monai.data.image_reader import ImageReader
 
 from medattngan.data.pieces import READ_ERRORS, Piece, SetAside
 from medattngan.types import Physical
@@ -71,14 +69,20 @@ def _header_of(path: Path) -> Path | None:
     return next((path.with_name(name) for name in names if path.with_name(name).is_file()), None)
 
 
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(1024)
+
+
 def open_volume(path: Path) -> Any:
     """The nibabel image of `path`, whatever the file is called."""
-    with path.open("rb") as file:
-        head = file.read(1024)
-    cls = {"nifti1": nib.Nifti1Image, "nifti2": nib.Nifti2Image, "mgh": nib.MGHImage}.get(_kind(head))
+    head = _head(path)
+    classes: dict[str, Any] = {"nifti1": nib.Nifti1Image, "nifti2": nib.Nifti2Image, "mgh": nib.MGHImage}
+    cls = classes.get(_kind(head))
     if cls is None:
         return nib.load(path)
-    opened = gzip.open(path) if head[:2] == b"\x1f\x8b" else path.open("rb")
+    # nibabel reads the voxels later and from this handle, which closes with the image.
+    opened = gzip.open(path) if head[:2] == b"\x1f\x8b" else path.open("rb")  # noqa: SIM115
     return cls.from_file_map({"image": nib.FileHolder(fileobj=opened)})
 
 
@@ -88,9 +92,9 @@ def describe(path: Path, relative: str) -> list[Piece]:
     Raises:
         SetAside: it is not a volume of numbers.
     """
-    if _suffix(path) in COMPANIONS and not _kind(path.open("rb").read(1024)):
-        return []
     try:
+        if _suffix(path) in COMPANIONS and not _kind(_head(path)):
+            return []
         image = open_volume(path)
         shape = tuple(image.shape)
         kind = np.dtype(image.get_data_dtype())
@@ -109,53 +113,13 @@ def describe(path: Path, relative: str) -> list[Piece]:
     return [Piece(path, relative, 0, "", relative, "MR", (0, relative), volumes=volumes)]
 
 
-class VolumeReader(ImageReader):  # type: ignore[misc]
-    """A volume for `LoadImaged(reader=VolumeReader(pieces))`: the first of a 4-D file, float32."""
-
-    def __init__(self, pieces: Sequence[Piece]) -> None:
-        self.pieces = pieces
-
-    def verify_suffix(self, filename: Any) -> bool:
-        """Names say nothing; `scan` looked inside."""
-        return True
-
-    def read(self, data: Any, **kwargs: Any) -> Any:
-        """Open without reading the voxels."""
-        try:
-            return open_volume(self.pieces[0].path)
-        except (*READ_ERRORS, nib.spatialimages.HeaderDataError, nib.filebasedimages.ImageFileError):
-            raise SetAside("unreadable") from None
-
-    def get_data(self, img: Any) -> tuple[Physical, dict[str, Any]]:
-        """(i, j, k) float32 and the affine. Voxels that are not numbers become the least that is.
-
-        Raises:
-            SetAside: it is truncated, holds no number, or is a mask.
-        """
-        try:
-            index = (slice(None),) * min(3, len(img.shape)) + (0,) * (len(img.shape) - 3)
-            volume = np.asarray(img.dataobj[index], dtype=np.float32)
-        except READ_ERRORS:
-            raise SetAside("unreadable") from None
-        volume = volume.reshape((*volume.shape, 1, 1)[:3])
-        finite = np.isfinite(volume)
-        if not finite.any():
-            raise SetAside("unreadable")
-        if not finite.all():
-            volume = np.where(finite, volume, volume[finite].min())
-        if is_label_mask(volume):
-            raise SetAside("label-mask")
-        return volume, {
-            "affine": img.affine,
-            "spatial_shape": np.asarray(volume.shape),
-            "slice_axis": _slice_axis(img),
-        }
-
-
-def _slice_axis(image: Any) -> int:
-    """The axis that the scanner stepped along: as the header says, else that of the thickest voxel, else the last."""
-    if isinstance(image.header, nib.Nifti1Header) and image.header.get_dim_info()[2] is not None:
-        return int(image.header.get_dim_info()[2])
+def slice_axis(image: Any) -> int:
+    """The axis that the scanner stepped along: as the header says, else that of the thickest voxel, else
+    the last."""
+    if isinstance(image.header, nib.Nifti1Header):
+        header: Any = image.header
+        if header.get_dim_info()[2] is not None:
+            return int(header.get_dim_info()[2])
     sizes = np.linalg.norm(image.affine[:3, :3], axis=0)
     return int(np.argmax(sizes)) if sizes.max() > 1.01 * np.median(sizes) else 2
 
@@ -163,8 +127,8 @@ def _slice_axis(image: Any) -> int:
 def is_label_mask(volume: Physical) -> bool:
     """Whether an array is plainly a map of labels: few whole numbers, in flat regions.
 
-    Away from its commonest value, more than MASK_FLATNESS of its neighbours along the first axis are equal. The
-    noise of a scan never allows that.
+    Away from its commonest value, more than MASK_FLATNESS of its neighbours along the first axis are equal.
+    The noise of a scan never allows that.
 
     >>> is_label_mask(np.kron(np.arange(9.0).reshape(3, 3, 1), np.ones((9, 9, 9))))
     True

@@ -1,7 +1,7 @@
 """What the readers hand on: pieces found in files, series made of pieces, and reasons to set a piece aside.
 
-Patient, series and path are the source's own words. They stay in memory, in `identity` and on the user's terminal;
-nothing that is written may hold them.
+Patient, series and path are the source's own words. They stay in memory, in `identity` and on the user's
+terminal; nothing that is written may hold them.
 """
 
 from __future__ import annotations
@@ -43,10 +43,11 @@ READ_ERRORS = (
     struct.error,
     zlib.error,
 )
-"""What pydicom, nibabel, Pillow and the codecs raise on a damaged file. Each becomes the reason `unreadable`."""
+"""What pydicom, nibabel, Pillow and the codecs raise on a damaged file. Each becomes the reason
+`unreadable`."""
 
 
-class SetAside(Exception):
+class SetAside(Exception):  # noqa: N818 - nothing went wrong
     """A file or frame that does not go into the store. `reason` is a key of REASONS."""
 
     def __init__(self, reason: str) -> None:

@@ -1,4 +1,5 @@
-"""The store's provenance: how it was made, what was read, what was set aside. It holds no word of the source."""
+"""The store's provenance: how it was made, what was read, what was set aside. It holds no word of the
+source."""
 
 from __future__ import annotations
 
@@ -14,11 +15,10 @@ import medattngan
 from medattngan.data.identity import pseudonym
 from medattngan.data.intensity import CODE_MAX
 from medattngan.data.join import Ledger
+from medattngan.data.options import BLANK_SHARE, BLANK_STEP, PERCENTILES, parse_window
 from medattngan.data.pieces import Series
 from medattngan.data.scan import Found
-from medattngan.data.shards import BLANK_SHARE, BLANK_STEP
 from medattngan.data.slicing import MIN_SLICES_TO_CUT, OBLIQUE_DEG, PLANES
-from medattngan.data.transforms import PERCENTILES, parse_window
 
 LIBRARIES = ("monai", "torch", "numpy", "nibabel", "pydicom", "pillow", "tifffile")
 
@@ -33,7 +33,8 @@ def provenance(
 ) -> dict[str, Any]:
     """What goes into `provenance.json`.
 
-    Files that were set aside are listed by pseudonym: `ingest(rejected=…)` gives their names to whoever holds them.
+    Files that were set aside are listed by pseudonym: `ingest(rejected=…)` gives their names to whoever
+    holds them.
     """
     names = {file.path: file.relative for file in found}
     rejected = sorted(
@@ -98,19 +99,19 @@ def notes(
     """What a reader of the store ought to know, in sentences."""
     said = []
     volumes = sum(one.reader == "volume" for one in series)
-    pictures = [one for one in series if one.reader == "picture"]
+    pictures = sum(one.reader == "picture" for one in series)
     if volumes:
         taken = (
             "CT in HU, since a window was given" if asked["window"] else "MR; give a window if they are CT"
         )
         said.append(f"{volumes} volumes name no modality and were taken for {taken}.")
+    if volumes and not asked["labels"]:
+        said.append(
+            "Patients of volumes were told apart by file name; a table with a column `patient` is surer."
+        )
     if pictures and not asked["labels"]:
         said.append(
-            f"Each of {len(pictures)} pictures counts as a patient of its own; labels with a column `patient` mend it."
-        )
-    if any(one.reader == "volume" for one in series) and not asked["labels"]:
-        said.append(
-            "Patients of volumes were told apart by the names of their files; labels with a column `patient` do it better."
+            f"Each of {pictures} pictures counts as a patient; a table with a column `patient` mends it."
         )
     later = sum(piece.volumes - 1 for file in found for piece in file.pieces)
     if later:

@@ -31,12 +31,13 @@ def split_patients(
 ) -> dict[str, str]:
     """Give every patient a split.
 
-    The patients are taken label by label, shuffled within the label, and each goes to the split that is furthest
-    behind its share. So every label is divided as the whole is, to within a patient. A split with a share gets at
-    least one patient as soon as there are as many patients as such splits.
+    The patients are taken label by label, shuffled within the label, and each goes to the split that is
+    furthest behind its share. So every label is divided as the whole is, to within a patient. A split with
+    a share gets at least one patient as soon as there are as many patients as such splits.
 
     Args:
-        labels: patient → its one label, or None. The names decide the order before shuffling, so give the same
+        labels: patient → its one label, or None. The names decide the order before shuffling, so give the
+        same
             names to get the same split.
         shares: of train, val and test; they sum to 1.
         seed: of the shuffle.

@@ -15,46 +15,32 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged, Orientationd, Spacingd, SpatialPadd
+from monai.transforms.compose import Compose
+from monai.transforms.croppad.dictionary import SpatialPadd
+from monai.transforms.io.dictionary import LoadImaged
+from monai.transforms.spatial.dictionary import Orientationd, Spacingd
+from monai.transforms.utility.dictionary import EnsureChannelFirstd
 from torch.nn import functional
 
 from medattngan.data.affine import is_even
-from medattngan.data.dicom_pixels import DicomReader
-from medattngan.data.image import PictureReader
-from medattngan.data.intensity import WINDOWS, IntensityMap
-from medattngan.data.nifti import VolumeReader
+from medattngan.data.intensity import IntensityMap
+from medattngan.data.options import AIR_HU, PERCENTILES, SQUARE_TOLERANCE, Options
 from medattngan.data.pieces import Series, SetAside
+from medattngan.data.readers import READER_CLASSES
 from medattngan.data.slicing import MIN_SLICES_TO_CUT, PLANES, native_plane, positions_mm, slice_normal
-from medattngan.files import UserError
 from medattngan.types import Codes, Physical
 
-Item = dict[str, Any]
-Step = Callable[[Item], Item]
+Item = dict[Any, Any]
+Step = Callable[[Any], Any]
 
-DEFAULT_WINDOW = "soft-tissue"
-PERCENTILES = (0.5, 99.5)
-AIR_HU = -1024.0
-"""Nothing in a patient is below this; scanners write less outside their field of view."""
-
-SQUARE_TOLERANCE = 0.01
 SLICES_AT_ONCE = 64
 LABELS = (("L", "R"), ("P", "A"), ("I", "S"))
-
-READER_CLASSES = {"dicom": DicomReader, "volume": VolumeReader, "picture": PictureReader}
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the user chose about the slices. `window` is (center, width) in HU, for CT only."""
-
-    size: int
-    plane: str
-    window: tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """The slices of a series: codes (count, size, size), one position and one digest each, one map for all."""
+    """The slices of a series: codes (count, size, size), one position and one digest each, one map for
+    all."""
 
     codes: Codes
     positions_mm: list[float]
@@ -158,7 +144,7 @@ def prepare(series: Series, options: Options) -> Prepared:
 
 def load(series: Series) -> list[Step]:
     """Read the files into physical units, channel first."""
-    reader = READER_CLASSES[series.reader](series.pieces)
+    reader: Any = READER_CLASSES[series.reader](series.pieces)
     return [LoadImaged("image", reader=reader), EnsureChannelFirstd("image", channel_dim="no_channel")]
 
 
@@ -200,8 +186,8 @@ def full_range(item: Item) -> Item:
 def face(item: Item, series: Series, plane: str) -> Item:
     """Turn the volume so that its slices are of `plane` and stand upright (see `slicing`).
 
-    `acquired` keeps the scan's own slices: DICOM frames as stored; a volume is turned to the plane nearest to its
-    own. Frames whose place is unknown stay as they are, whatever the plane.
+    `acquired` keeps the scan's own slices: DICOM frames as stored; a volume is turned to the plane nearest
+    to its own. Frames whose place is unknown stay as they are, whatever the plane.
 
     Raises:
         SetAside: the slices are of another plane and too few, or too unevenly spaced, to be cut across.
@@ -221,7 +207,8 @@ def face(item: Item, series: Series, plane: str) -> Item:
     if native != target and (thin or (series.reader == "dicom" and not is_even(along))):
         raise SetAside("other-plane")
     own = slice_normal(affine, 2)
-    item = Orientationd("image", axcodes=PLANES[target], labels=LABELS)(item)
+    turn: Step = Orientationd("image", axcodes=PLANES[target], labels=LABELS)
+    item = turn(item)
     turned, count = item["image"].affine.numpy(), item["image"].shape[-1]
     if series.reader == "dicom" and native == target:
         side = 1.0 if own @ slice_normal(turned, 2) > 0 else -1.0
@@ -237,16 +224,19 @@ def square_pixels(item: Item) -> Item:
     rows, columns, _ = item["image"].affine[:3, :3].norm(dim=0).tolist()
     if abs(rows - columns) > SQUARE_TOLERANCE * min(rows, columns):
         fine = min(rows, columns)
-        item = Spacingd("image", pixdim=(fine, fine, -1.0), mode="bilinear", padding_mode="border")(item)
+        resample: Step = Spacingd("image", (fine, fine, -1.0), mode="bilinear", padding_mode="border")
+        item = resample(item)
     known = item["image"].meta.get("spacing_known", True)
     return item | {"spacing_mm": min(rows, columns) if known else math.nan}
 
 
 def pad_and_resize(item: Item, size: int) -> Item:
-    """Pad to a square with the map's lower end, then resize with an antialiasing filter: (slice, size, size)."""
+    """Pad to a square with the map's lower end, then resize with an antialiasing filter: (slice, size,
+    size)."""
     image = item["image"]
     side = max(image.shape[1:3])
-    item = SpatialPadd("image", spatial_size=(side, side, -1), value=item["map"].lower)(item)
+    pad: Step = SpatialPadd("image", spatial_size=(side, side, -1), value=item["map"].lower)
+    item = pad(item)
     volume = item["image"].as_tensor()[0].permute(2, 0, 1)
     slices = np.empty((volume.shape[0], size, size), np.float32)
     for start in range(0, len(slices), SLICES_AT_ONCE):
@@ -257,26 +247,3 @@ def pad_and_resize(item: Item, size: int) -> Item:
             )
         slices[start : start + SLICES_AT_ONCE] = some[:, 0].numpy()
     return item | {"image": slices, "spacing_mm": item["spacing_mm"] * side / size}
-
-
-def parse_window(text: str | None) -> tuple[str | None, tuple[float, float]]:
-    """`--window` → its name, or None, and (center, width) in HU.
-
-    Raises:
-        UserError: it is neither a known name nor CENTER,WIDTH.
-
-    >>> parse_window("lung"), parse_window("40,350")
-    (('lung', (-600.0, 1500.0)), (None, (40.0, 350.0)))
-    """
-    name = DEFAULT_WINDOW if text is None else text.strip().lower()
-    if name in WINDOWS:
-        return name, WINDOWS[name]
-    try:
-        center, width = (float(part) for part in name.split(","))
-    except ValueError:
-        center, width = math.nan, math.nan
-    if not (math.isfinite(center) and math.isfinite(width) and width > 0):
-        raise UserError(
-            f"--window {text} is neither one of {', '.join(WINDOWS)} nor CENTER,WIDTH in HU, as 40,400."
-        )
-    return None, (center, width)
