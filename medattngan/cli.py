@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -24,7 +25,9 @@ app = typer.Typer(
 
 OutOption = Annotated[Path, typer.Option("--out", help="Where to write; must not exist yet.")]
 StoreOption = Annotated[Path, typer.Option("--data", help="A slice store, as made by ingest.")]
-SamplesArgument = Annotated[Path, typer.Argument(help="A samples folder, a folder of images, or a .npy of (count, H, W).")]
+SamplesArgument = Annotated[
+    Path, typer.Argument(help="A samples folder, a folder of images, or a .npy of (count, H, W).")
+]
 
 
 class Plane(StrEnum):
@@ -44,23 +47,35 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """Verbs read one folder and write the next: ingest, train, sample, evaluate, export."""
 
 
 @app.command()
 def ingest(
-    source: Annotated[list[Path], typer.Argument(help="Folders or files: DICOM, NIfTI, PNG, JPEG, TIFF, in any mixture.")],
+    source: Annotated[
+        list[Path], typer.Argument(help="Folders or files: DICOM, NIfTI, PNG, JPEG, TIFF, in any mixture.")
+    ],
     out: OutOption,
     size: Annotated[int, typer.Option(help="Height and width of the slices, in pixels.")] = 64,
     plane: Annotated[Plane, typer.Option(help="Which way volumes are cut.")] = Plane.axial,
-    window: Annotated[str | None, typer.Option(help="CT window: a name (lung, soft-tissue, bone, brain, full) or CENTER,WIDTH in HU.")] = None,
+    window: Annotated[
+        str | None,
+        typer.Option(help="CT window: a name (lung, soft-tissue, bone, brain, full) or CENTER,WIDTH in HU."),
+    ] = None,
     labels: Annotated[Path | None, typer.Option(help="CSV with `file` or `patient`, and `label`.")] = None,
-    split: Annotated[str, typer.Option(help="Shares of the patients for train, val and test.")] = "0.8,0.1,0.1",
+    split: Annotated[
+        str, typer.Option(help="Shares of the patients for train, val and test.")
+    ] = "0.8,0.1,0.1",
     seed: Annotated[int, typer.Option(help="Of the split.")] = 0,
     workers: Annotated[int, typer.Option(help="Processes that read.")] = 1,
-    rejected: Annotated[Path | None, typer.Option(help="Also list the files set aside, by name, in this CSV: keep it with the scans.")] = None,
+    rejected: Annotated[
+        Path | None,
+        typer.Option(help="Also list the files set aside, by name, in this CSV: keep it with the scans."),
+    ] = None,
 ) -> None:
     """Turn scans into a store of 2D slices."""
     from medattngan.data.ingest import ingest as run_ingest
@@ -84,7 +99,9 @@ def _shares(text: str) -> tuple[float, float, float]:
 @app.command()
 def inspect(
     store: Annotated[Path, typer.Argument(help="A slice store.")],
-    out: Annotated[Path | None, typer.Option(help="The contact sheet; STORE-contact-sheet.png by default.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The contact sheet; STORE-contact-sheet.png by default.")
+    ] = None,
 ) -> None:
     """Count a store's slices and draw a contact sheet."""
     from medattngan.data.inspect import inspect as run_inspect
@@ -100,8 +117,12 @@ def train(
     config: Annotated[Path, typer.Argument(help="A configuration, such as configs/compact.yaml.")],
     data: StoreOption,
     out: OutOption,
-    settings: Annotated[list[str] | None, typer.Option("--set", help="Override one key: section.key=value.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Override one key: section.key=value.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")
+    ] = False,
 ) -> None:
     """Train an attention-GAN on a store."""
     from medattngan.config import Config
@@ -133,8 +154,12 @@ def evaluate(
     data: StoreOption,
     out: OutOption,
     split: Annotated[str, typer.Option(help="Which real patients to compare with.")] = "test",
-    extractor: Annotated[str, typer.Option(help="efficientnet-lite0, or inception (needs the extra and --weights).")] = "efficientnet-lite0",
-    weights: Annotated[Path | None, typer.Option(help="The extractor's weights file, where it brings none.")] = None,
+    extractor: Annotated[
+        str, typer.Option(help="efficientnet-lite0, or inception (needs the extra and --weights).")
+    ] = "efficientnet-lite0",
+    weights: Annotated[
+        Path | None, typer.Option(help="The extractor's weights file, where it brings none.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of subsets and bootstrap.")] = 0,
     limit: Annotated[int | None, typer.Option(help="Use at most so many slices of each side.")] = None,
 ) -> None:
@@ -142,8 +167,100 @@ def evaluate(
     from medattngan.data.store import SliceStore
     from medattngan.evaluate import evaluate as run_evaluate
 
-    run_evaluate(samples, SliceStore.open(data), out, split=split, extractor=extractor, weights=weights, seed=seed, limit=limit)
+    scores = run_evaluate(
+        samples,
+        SliceStore.open(data),
+        out,
+        split=split,
+        extractor=extractor,
+        weights=weights,
+        seed=seed,
+        limit=limit,
+    )
+    for name, entry in scores.items():
+        low, high = entry["ci95"]
+        typer.echo(
+            f"{name:32} {entry['value']:>10.4g}   95 % {low:.4g} to {high:.4g}   real {entry['floor']:.4g}"
+        )
     typer.echo(out)
+
+
+@app.command()
+def export(
+    samples: SamplesArgument,
+    out: OutOption,
+    limit: Annotated[int | None, typer.Option(help="At most this many slices.")] = None,
+    sop: Annotated[str, typer.Option(help="sc (Secondary Capture), mr or ct.")] = "sc",
+    multiframe: Annotated[
+        bool, typer.Option("--multiframe", help="One multi-frame Secondary Capture a series.")
+    ] = False,
+    window: Annotated[str | None, typer.Option(help="CENTER,WIDTH that viewers open with.")] = None,
+    overlay: Annotated[bool, typer.Option(help="SYNTHETIC in an overlay that viewers can hide.")] = True,
+    stamp: Annotated[bool, typer.Option("--stamp", help="Burn SYNTHETIC into the pixels.")] = False,
+    transfer_syntax: Annotated[
+        str, typer.Option(help="explicit, jpeg2000, jpegls or rle; all lossless.")
+    ] = "explicit",
+    like: Annotated[
+        Path | None,
+        typer.Option(help="A real series that lends its technical attributes, never its identity."),
+    ] = None,
+    uid_root: Annotated[str, typer.Option(help="Your organisation's UID root.")] = "2.25",
+    include_flagged: Annotated[
+        str | None, typer.Option(help="Export audit-flagged slices too; the reason.")
+    ] = None,
+    value_range: Annotated[
+        str | None,
+        typer.Option(
+            "--range", help="Foreign images: LOWER,UPPER, physical values of the darkest and brightest pixel."
+        ),
+    ] = None,
+    unit: Annotated[str, typer.Option(help="Foreign images: HU, or the unit of the values.")] = "a.u.",
+    modality: Annotated[str, typer.Option(help="Foreign images: CT, MR, CR, DX … or OT.")] = "OT",
+    plane: Annotated[Plane, typer.Option(help="Foreign images: which way they are cut.")] = Plane.acquired,
+    spacing: Annotated[float, typer.Option(help="Foreign images: pixel size in mm, where known.")] = math.nan,
+) -> None:
+    """Write synthetic slices as DICOM series that say they are synthetic."""
+    from medattngan.data.samples import Samples
+    from medattngan.export import export as run_export
+    from medattngan.export import read_foreign
+
+    if (samples / "samples.parquet").is_file():
+        source = Samples.open(samples)
+    else:
+        limits = _pair(value_range, "--range")
+        source = read_foreign(
+            samples, value_range=limits, unit=unit, modality=modality, plane=plane.value, spacing_mm=spacing
+        )
+    report = run_export(
+        source, out, limit=limit, sop=sop, multiframe=multiframe, overlay=overlay, stamp=stamp, like=like,
+        transfer_syntax=transfer_syntax, uid_root=uid_root, window=_pair(window, "--window"), include_flagged=include_flagged,
+    )  # fmt: skip
+    if report.flagged_left_out:
+        typer.echo(f"{report.flagged_left_out} slices that the audit flagged were left out", err=True)
+    typer.echo(report.path)
+
+
+def _pair(text: str | None, option: str) -> tuple[float, float] | None:
+    """`A,B` as two numbers."""
+    if text is None:
+        return None
+    try:
+        first, second = (float(part) for part in text.split(","))
+    except ValueError:
+        raise UserError(f"{option} {text!r} is not two numbers; write them as 40,400.") from None
+    return first, second
+
+
+@app.command()
+def demo(
+    out: OutOption,
+    minutes: Annotated[float, typer.Option(help="Of training.")] = 3.0,
+    seed: Annotated[int, typer.Option(help="Of the pseudo-patients, the training and the samples.")] = 0,
+) -> None:
+    """Run every verb on pseudo-patients made from one template brain; no download, under 6 minutes."""
+    from medattngan.demo import demo as run_demo
+
+    typer.echo(run_demo(out, minutes=minutes, seed=seed))
 
 
 def main() -> None:
@@ -151,7 +268,9 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        Console(stderr=True, soft_wrap=True).print(f"medattngan: {error}", style="red", markup=False, highlight=False)
+        Console(stderr=True, soft_wrap=True).print(
+            f"medattngan: {error}", style="red", markup=False, highlight=False
+        )
         sys.exit(2)
     except KeyboardInterrupt:
         Console(stderr=True).print("medattngan: interrupted", style="red")

@@ -59,7 +59,9 @@ class AttentionConfig(Section):
 class LossConfig(Section):
     """The game the two networks play. `None` leaves the preset's own choice."""
 
-    kind: Literal["minimax", "non_saturating", "hinge", "least_squares", "wasserstein", "relativistic"] | None = None
+    kind: (
+        Literal["minimax", "non_saturating", "hinge", "least_squares", "wasserstein", "relativistic"] | None
+    ) = None
     r1_gamma: float | None = Field(None, ge=0)
     """Weight of the squared gradient norm at real images."""
     r2_gamma: float | None = Field(None, ge=0)
@@ -73,7 +75,9 @@ class LossConfig(Section):
 class AugmentConfig(Section):
     """Differentiable augmentation of what the critic sees."""
 
-    policy: tuple[Literal["flip", "translate", "scale", "rotate", "brightness", "contrast", "cutout"], ...] = (
+    policy: tuple[
+        Literal["flip", "translate", "scale", "rotate", "brightness", "contrast", "cutout"], ...
+    ] = (
         "translate",
         "scale",
         "rotate",
@@ -147,7 +151,9 @@ class Config(Section):
         try:
             tree = yaml.safe_load(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise UserError(f"{path} does not exist; give the path of a configuration such as configs/compact.yaml.") from None
+            raise UserError(
+                f"{path} does not exist; give the path of a configuration such as configs/compact.yaml."
+            ) from None
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
         if tree is None:
@@ -168,7 +174,9 @@ class Config(Section):
         try:
             return cls.model_validate(tree)
         except ValidationError as error:
-            raise UserError(f"{where}: " + "; ".join(_explain(dict(e)) for e in error.errors()[:3]) + ".") from None
+            raise UserError(
+                f"{where}: " + "; ".join(_explain(dict(e)) for e in error.errors()[:3]) + "."
+            ) from None
 
     def save(self, path: Path) -> None:
         """Write every key with its value, atomically."""

@@ -1,11 +1,11 @@
 """The Run: a folder that holds one training from its configuration to its last checkpoint.
 
-    config.yaml        every key as resolved
-    store.json         what sampling must know of the training data: intensity map, geometry, labels, digest
-    provenance.json    code version, seed, hardware, library versions
-    metrics.csv        one row every `train.log_kimg`; TensorBoard's events stand in tensorboard/
-    checkpoints/       step-…/ folders, best.json
-    grids/             PNGs of the same latents as training goes on
+config.yaml        every key as resolved
+store.json         what sampling must know of the training data: intensity map, geometry, labels, digest
+provenance.json    code version, seed, hardware, library versions
+metrics.csv        one row every `train.log_kimg`; TensorBoard's events stand in tensorboard/
+checkpoints/       step-…/ folders, best.json
+grids/             PNGs of the same latents as training goes on
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ class Run:
         """
         path = Path(path)
         if not (path / "config.yaml").is_file():
-            raise UserError(f"{path} is not a run; make one with: medattngan train CONFIG --data STORE --out {path}")
+            raise UserError(
+                f"{path} is not a run; make one with: medattngan train CONFIG --data STORE --out {path}"
+            )
         return cls(path, Config.load(path / "config.yaml"), read_json(path / "store.json"))
 
     def checkpoints(self) -> list[Path]:

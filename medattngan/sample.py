@@ -122,7 +122,9 @@ def _labels(run: Run, label: str | None, count: int, seed: int) -> tuple[Tensor 
     known: list[str] = run.store["labels"]
     if not run.config.data.conditional:
         if label is not None:
-            raise UserError(f"{run.path} was trained without labels; leave --label out or train with data.conditional=true.")
+            raise UserError(
+                f"{run.path} was trained without labels; leave --label out or train with data.conditional=true."
+            )
         return None, [None] * count
     if label is not None:
         if label not in known:
@@ -130,5 +132,7 @@ def _labels(run: Run, label: str | None, count: int, seed: int) -> tuple[Tensor 
         numbers = np.full(count, known.index(label))
     else:
         frequencies = np.asarray(run.store["label_counts"], np.float64)
-        numbers = np.random.default_rng([seed, 1]).choice(len(known), count, p=frequencies / frequencies.sum())
+        numbers = np.random.default_rng([seed, 1]).choice(
+            len(known), count, p=frequencies / frequencies.sum()
+        )
     return torch.from_numpy(numbers).long(), [known[n] for n in numbers]

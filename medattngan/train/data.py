@@ -60,7 +60,9 @@ def load_images(store: SliceStore, rows: list[int], size: int) -> Images:
     """Slices as the network sees them, (len(rows), 1, size, size) in [-1, 1], averaged down where larger."""
     images = torch.from_numpy(codes_to_unit(np.stack([store.codes(i) for i in rows]))).unsqueeze(1)
     if images.shape[-1] != size:
-        images = F.interpolate(images, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
+        images = F.interpolate(
+            images, size=(size, size), mode="bilinear", antialias=True, align_corners=False
+        )
     return images
 
 
@@ -77,7 +79,9 @@ def select_training(store: SliceStore, config: Config) -> SliceStore:
         )
     part = store.split(config.data.split)
     if config.data.conditional and part.index["label"].isna().any():
-        raise UserError(f"data.conditional is true but slices of {store.path} have no label; ingest with --labels FILE.csv.")
+        raise UserError(
+            f"data.conditional is true but slices of {store.path} have no label; ingest with --labels FILE.csv."
+        )
     return part
 
 
@@ -97,4 +101,3 @@ def describe(store: SliceStore, part: SliceStore, config: Config) -> dict[str, A
         "patients": int(part.index["patient"].nunique()),
         "split": config.data.split,
     }
-

@@ -36,7 +36,9 @@ class Game:
         self.config, self.objective, self.batches = config, gan.objective, batches
         self.z_dim = gan.z_dim
         self.policy = config.augment.policy if gan.augment else ()
-        self.fabric = Fabric(accelerator=config.train.accelerator, devices=1, precision=config.train.precision)
+        self.fabric = Fabric(
+            accelerator=config.train.accelerator, devices=1, precision=config.train.precision
+        )
         self.state = self._set_up(gan)
 
     def _set_up(self, gan: Gan) -> State:
@@ -58,7 +60,9 @@ class Game:
             players.append(player)
             optimizers.append(cast(Optimizer, self.fabric.setup_optimizers(adam)))
         numbers = Progress(augment_probability=self.config.augment.probability)
-        return State(players[0], players[1], self.fabric.to_device(averaged), optimizers[0], optimizers[1], numbers)
+        return State(
+            players[0], players[1], self.fabric.to_device(averaged), optimizers[0], optimizers[1], numbers
+        )
 
     def play(self, budget_spent: float) -> Terms:
         """One round; returns every loss term and a few numbers to watch, without graph.
@@ -75,7 +79,9 @@ class Game:
         real = self.fabric.to_device(real)
         label = None if label is None else self.fabric.to_device(label)
         self._set_learning_rates(budget_spent)
-        fake = state.generator(self.fabric.to_device(torch.randn(len(real), self.z_dim, generator=source)), label)
+        fake = state.generator(
+            self.fabric.to_device(torch.randn(len(real), self.z_dim, generator=source)), label
+        )
 
         def seen(images: Images) -> Images:
             return augment(images, self.policy, numbers.augment_probability, source)
@@ -85,7 +91,9 @@ class Game:
 
         due = penalties_due(self.objective, numbers.step)
         mix = torch.rand(len(real), 1, 1, 1, generator=source).to(real) if due else None
-        critic_terms, watched = discriminator_terms(critic, self.objective, seen(real), seen(fake.detach()), mix)
+        critic_terms, watched = discriminator_terms(
+            critic, self.objective, seen(real), seen(fake.detach()), mix
+        )
         self._descend(state.discriminator_optimizer, critic_terms)
         state.discriminator.requires_grad_(False)
         terms = generator_terms(critic, self.objective, seen(real), seen(fake))

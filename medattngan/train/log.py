@@ -22,7 +22,11 @@ Row = dict[str, float]
 
 def columns(objective: Objective, score: str | None) -> list[str]:
     """Every column that metrics.csv will have for a game, and for a validation score of that name."""
-    weights = {"r1": objective.r1_gamma, "r2": objective.r2_gamma, "gradient_penalty": objective.gradient_penalty}
+    weights = {
+        "r1": objective.r1_gamma,
+        "r2": objective.r2_gamma,
+        "gradient_penalty": objective.gradient_penalty,
+    }
     return [
         *("step", "kimg", "seconds", "images_per_second", "loss_generator", "loss_discriminator"),
         *(name for name, weight in weights.items() if weight > 0),
@@ -52,7 +56,9 @@ class Log:
         if self.path.is_file():
             with self.path.open(newline="", encoding="utf-8") as handle:
                 # A row that a kill cut short has no value in its last column: it is written again, too.
-                rows = [r for r in csv.DictReader(handle) if None not in r.values() and int(r["step"]) <= step]
+                rows = [
+                    r for r in csv.DictReader(handle) if None not in r.values() and int(r["step"]) <= step
+                ]
         text = io.StringIO()
         writer = csv.DictWriter(text, self.columns, restval="", extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
@@ -79,7 +85,11 @@ def save_grid(images: Images, path: Path, columns: int = 8) -> None:
     filled = np.zeros((rows * columns, *pixels.shape[1:]), np.uint8)
     filled[: len(pixels)] = pixels
     height, width = pixels.shape[1:]
-    sheet = filled.reshape(rows, columns, height, width).transpose(0, 2, 1, 3).reshape(rows * height, columns * width)
+    sheet = (
+        filled.reshape(rows, columns, height, width)
+        .transpose(0, 2, 1, 3)
+        .reshape(rows * height, columns * width)
+    )
     with atomic_path(path) as temporary:
         Image.fromarray(sheet).save(temporary, format="PNG")
 
@@ -104,7 +114,9 @@ class ProgressLine:
         self._bar.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._bar.stop()
 
     def update(self, share: float, note: str) -> None:
@@ -114,4 +126,3 @@ class ProgressLine:
     def say(self, message: str) -> None:
         """Print a line above the bar."""
         self.console.print(message, highlight=False, markup=False)
-

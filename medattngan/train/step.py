@@ -16,7 +16,9 @@ Terms = dict[str, Tensor]
 """Named scalars; their sum is minimised and each is logged."""
 
 
-def discriminator_terms(critic: Critic, objective: Objective, real: Images, fake: Images, mix: Tensor | None) -> tuple[Terms, Terms]:
+def discriminator_terms(
+    critic: Critic, objective: Objective, real: Images, fake: Images, mix: Tensor | None
+) -> tuple[Terms, Terms]:
     """The critic's losses and, apart, numbers only worth a look.
 
     Args:
@@ -62,7 +64,9 @@ def penalties_due(objective: Objective, step: int) -> bool:
 
 
 @torch.no_grad()
-def update_ema(ema: nn.Module, live: nn.Module, images: int, batch: int, half_life_kimg: float, rampup: float) -> None:
+def update_ema(
+    ema: nn.Module, live: nn.Module, images: int, batch: int, half_life_kimg: float, rampup: float
+) -> None:
     """Move the averaged weights towards the live ones; buffers are copied (Karras et al. 2018, arXiv:1710.10196).
 
     The half-life is `half_life_kimg`, or `rampup` of the images shown so far where that is less.

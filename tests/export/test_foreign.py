@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import runpy
 import sys
 from pathlib import Path
 
@@ -11,7 +11,6 @@ import pydicom
 import pytest
 from PIL import Image
 from pydicom.pixels import apply_modality_lut
-from typer.testing import CliRunner
 
 from medattngan.export import export, read_foreign
 from medattngan.files import UserError
@@ -104,32 +103,21 @@ def test_what_is_not_a_stack_of_slices_is_refused(tmp_path: Path) -> None:
         read_foreign(tmp_path / "nan.npy", value_range=(1, 0))
 
 
-def test_the_script_exports_any_npy_and_says_in_one_sentence_what_is_wrong(tmp_path: Path) -> None:
-    spec = importlib.util.spec_from_file_location("export_dicom", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    script = importlib.util.module_from_spec(spec)
-    sys.modules["export_dicom"] = script
-    spec.loader.exec_module(script)
-    import typer
-
-    app = typer.Typer()
-    app.command()(script.main)
+def test_the_script_exports_any_npy_and_says_in_one_sentence_what_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     np.save(tmp_path / "x.npy", np.float32([[[-1000.0, 50.0]]]))
-    arguments = [
-        str(tmp_path / "x.npy"),
-        "--out",
-        str(tmp_path / "dicom"),
-        "--modality",
-        "CT",
-        "--unit",
-        "HU",
-    ]
-    failed = CliRunner().invoke(app, arguments)
-    assert failed.exit_code == 2
-    assert "--range" in failed.output
-    ran = CliRunner().invoke(app, [*arguments, "--range=-1350,150"])
-    assert ran.exit_code == 0, ran.output
+    command = [str(SCRIPT), str(tmp_path / "x.npy"), "--out", str(tmp_path / "dicom")]
+    command += ["--modality", "CT", "--unit", "HU"]
+    monkeypatch.setattr(sys, "argv", list(command))
+    with pytest.raises(SystemExit) as failed:
+        runpy.run_path(str(SCRIPT), run_name="__main__")
+    assert failed.value.code == 2
+    assert "--range" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "argv", [*command, "--range=-1350,150"])
+    with pytest.raises(SystemExit) as ran:
+        runpy.run_path(str(SCRIPT), run_name="__main__")
+    assert ran.value.code == 0
     (file,) = (tmp_path / "dicom").rglob("*.dcm")
     dataset = pydicom.dcmread(file)
     assert (dataset.Modality, dataset.RescaleType) == ("CT", "HU")
