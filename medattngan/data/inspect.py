@@ -42,14 +42,14 @@ def inspect(store: SliceStore, out: Path | None) -> str:
 
 
 def _headline(store: SliceStore) -> str:
-    index, intensity = store.index, store.intensity
+    index, scale = store.index, store.intensity
     spacing = index["spacing_mm"].median()
     pixel = "" if pd.isna(spacing) else f", {spacing:.3g} mm a pixel"
     patients, series = index["patient"].nunique(), index["series"].nunique()
     return (
         f"{store.path}: {len(store)} slices of {store.size} x {store.size} px{pixel}, "
         f"{patients} patients, {series} series\n"
-        f"intensity: {intensity['scheme']} {intensity['lower']:g} to {intensity['upper']:g} {intensity['unit']}"
+        f"intensity: {scale['scheme']} {scale['lower']:g} to {scale['upper']:g} {scale['unit']}"
     )
 
 

@@ -1,0 +1,255 @@
+"""What must hold of any ingest, from files to store."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from scan_files import texture, write_ct, write_dicom, write_nifti
+
+from medattngan.data import ingest as ingest_module
+from medattngan.data.ingest import ingest
+from medattngan.data.inspect import inspect
+from medattngan.data.store import SliceStore
+from medattngan.files import UserError
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def take(source: Path, out: Path, **options: object) -> SliceStore:
+    return ingest([source], out, progress=False, **{"size": 16, **options})  # type: ignore[arg-type]
+
+
+def test_hounsfield_units_come_back_to_half_a_step_inside_the_window(tmp_path: Path) -> None:
+    hounsfield = write_ct(tmp_path / "scans", "patient")
+    store = take(tmp_path / "scans", tmp_path / "store", window="lung")
+    assert store.index["position_mm"].tolist() == [0.0, 3.0, 6.0, 9.0]
+    for i in range(len(store)):
+        expected = np.clip(hounsfield[i], -1350, 150)
+        assert np.abs(store.physical(i) - expected).max() <= store.map.step / 2 + 1e-4
+    assert set(store.index["unit"]) == {"HU"}
+
+
+@pytest.mark.slow
+def test_the_same_input_gives_the_same_bytes_at_any_number_of_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest_module, "SMALL_BYTES", 0)
+    for patient in range(5):
+        write_ct(tmp_path / "scans" / str(patient), f"patient {patient}", slices=8, seed=patient)
+        write_nifti(tmp_path / "scans" / f"volume{patient}.nii.gz", texture((12, 12, 12), patient))
+    take(tmp_path / "scans", tmp_path / "one", plane="coronal", workers=1)
+    take(tmp_path / "scans", tmp_path / "two", plane="coronal", workers=2)
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+def test_no_patient_is_in_two_splits(tmp_path: Path) -> None:
+    for patient in range(10):
+        for series in range(2):
+            folder = tmp_path / "scans" / str(patient) / str(series)
+            write_ct(folder, f"patient {patient}", slices=3, seed=patient * 2 + series)
+    store = take(tmp_path / "scans", tmp_path / "store")
+    assert store.index.groupby("patient")["split"].nunique().eq(1).all()
+    assert store.index.groupby("split")["patient"].nunique().to_dict() == {"train": 8, "val": 1, "test": 1}
+    assert store.index.groupby("patient")["series"].nunique().eq(2).all()
+
+
+def test_the_split_does_not_depend_on_the_salt(tmp_path: Path, salt: Path) -> None:
+    for patient in range(6):
+        write_ct(tmp_path / "scans" / str(patient), f"patient {patient}", slices=patient + 2, seed=patient)
+    sizes = []
+    for name, secret in (("one", b"a" * 32), ("two", b"b" * 32)):
+        salt.write_bytes(secret)
+        store = take(tmp_path / "scans", tmp_path / name)
+        sizes.append(store.index.groupby("split").size().to_dict())
+        names = set(store.index["patient"])
+    assert sizes[0] == sizes[1]
+    assert names.isdisjoint(set(SliceStore.open(tmp_path / "one").index["patient"]))
+
+
+def test_blank_duplicate_and_foreign_files_are_counted_by_reason(tmp_path: Path) -> None:
+    scans = tmp_path / "scans"
+    write_ct(scans / "a", "patient")
+    shutil.copytree(scans / "a", scans / "copy")
+    write_dicom(scans / "blank", np.full((16, 16), 5, np.int16), SeriesInstanceUID="1.9")
+    write_dicom(scans / "scout", np.zeros((8, 8), np.int16), ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
+    write_dicom(scans / "mask", np.zeros((8, 8), np.uint8), Modality="SEG")
+    (scans / "notes.txt").write_text("not a scan")
+    whole = (scans / "a" / "000").read_bytes()
+    (scans / "cut").write_bytes(whole[: len(whole) - 100])
+    rejected = tmp_path / "rejected.csv"
+    store = take(scans, tmp_path / "store", window="full", rejected=rejected)
+    assert len(store) == 4
+    set_aside = store.provenance["set_aside"]
+    wanted = {"blank": 1, "localizer": 1, "derived-object": 1, "not-a-scan": 1, "unreadable": 1, "duplicate": 4}
+    assert set_aside["files"] == wanted
+    assert set_aside["slices"]["duplicate"] == 4
+    with rejected.open(newline="") as handle:
+        reasons = {Path(row["file"]).name: row["reason"] for row in csv.DictReader(handle) if "copy" not in row["file"]}
+    assert reasons["cut"] == "unreadable"
+    assert reasons["notes.txt"] == "not-a-scan"
+
+
+def test_nothing_usable_is_one_sentence_and_no_store(tmp_path: Path) -> None:
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "scans" / "notes.txt").write_text("nothing here")
+    with pytest.raises(UserError, match="1 not-a-scan"):
+        take(tmp_path / "scans", tmp_path / "store")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["scans"]
+
+
+@pytest.mark.parametrize(
+    ("options", "key"),
+    [
+        ({"size": 2}, "--size"),
+        ({"plane": "oblique"}, "--plane"),
+        ({"window": "40;400"}, "--window"),
+        ({"window": "40,-1"}, "--window"),
+        ({"split": (0.5, 0.1, 0.1)}, "--split"),
+        ({"workers": 0}, "--workers"),
+    ],
+)
+def test_a_wrong_option_is_named(tmp_path: Path, options: dict[str, object], key: str) -> None:
+    write_ct(tmp_path / "scans", "patient")
+    with pytest.raises(UserError, match=key):
+        take(tmp_path / "scans", tmp_path / "store", **options)
+
+
+def test_an_existing_store_is_never_written_over(tmp_path: Path) -> None:
+    write_ct(tmp_path / "scans", "patient")
+    take(tmp_path / "scans", tmp_path / "store")
+    before = contents(tmp_path / "store")
+    with pytest.raises(UserError, match="exists already"):
+        take(tmp_path / "scans", tmp_path / "store")
+    assert contents(tmp_path / "store") == before
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from medattngan.data import ingest as module
+real, limit = module.run_job, int(sys.argv[3])
+def slow(job):
+    if job.number >= limit:
+        print("waiting", flush=True)
+        __import__("time").sleep(60)
+    return real(job)
+module.run_job = slow
+module.ingest([Path(sys.argv[1])], Path(sys.argv[2]), size=16, progress=False)
+"""
+
+
+@pytest.mark.slow
+def test_an_ingest_killed_midway_leaves_no_store_and_resumes_to_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for patient in range(3):
+        write_ct(tmp_path / "scans" / str(patient), f"patient {patient}", slices=16, seed=patient)
+    take(tmp_path / "scans", tmp_path / "whole")
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "scans"), str(tmp_path / "store"), "2"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"waiting\n"
+        process.send_signal(signal.SIGKILL)
+    assert not (tmp_path / "store").exists()
+    shards = tmp_path / ".store.ingest"
+    kept = {path.name: path.stat().st_mtime_ns for path in shards.glob("shard-*.npy")}
+    assert len(kept) == 2
+    done = []
+    monkeypatch.setattr(ingest_module, "run_job", lambda job, real=ingest_module.run_job: done.append(job) or real(job))
+    take(tmp_path / "scans", tmp_path / "store")
+    assert [job.number for job in done] == [2]
+    assert contents(tmp_path / "store") == contents(tmp_path / "whole")
+    assert not shards.exists()
+
+
+def test_shards_of_other_work_are_not_used(tmp_path: Path) -> None:
+    write_ct(tmp_path / "scans", "patient")
+    work = tmp_path / ".store.ingest"
+    work.mkdir()
+    (work / "work.json").write_text('{"fingerprint": "of something else"}')
+    (work / "shard-00000.json").write_text("[]")
+    assert len(take(tmp_path / "scans", tmp_path / "store")) == 4
+
+
+def test_a_folder_of_pictures_is_a_label(tmp_path: Path) -> None:
+    for label in ("cat", "dog"):
+        for i in range(4):
+            (tmp_path / "scans" / label).mkdir(parents=True, exist_ok=True)
+            pixels = texture((20, 30), seed=i + 10 * (label == "dog"), high=255).astype(np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "scans" / label / f"{i}.png")
+    store = take(tmp_path / "scans", tmp_path / "store")
+    assert store.index.groupby("label").size().to_dict() == {"cat": 4, "dog": 4}
+    assert set(store.index["plane"]) == {"acquired"}
+    assert store.intensity["scheme"] == "full-range"
+    assert (store.intensity["lower"], store.intensity["upper"]) == (0.0, 255.0)
+    assert store.index["patient"].nunique() == 8
+    assert not store.codes(0)[:2].any(), "a wide picture is padded above and below, not stretched"
+
+
+def test_folders_that_may_be_patients_are_no_labels(tmp_path: Path) -> None:
+    for patient in ("jane", "john", "joan"):
+        (tmp_path / "scans" / patient).mkdir(parents=True)
+        pixels = texture((16, 16), seed=len(patient) + ord(patient[-1]), high=255).astype(np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "scans" / patient / "0.png")
+    assert take(tmp_path / "scans", tmp_path / "store").index["label"].isna().all()
+
+
+def test_a_table_gives_patient_label_age_and_sex(tmp_path: Path) -> None:
+    for patient in ("A1", "A2", "A3"):
+        for sequence in ("T1", "T2"):
+            seed = int(patient[1]) + 10 * (sequence == "T2")
+            write_nifti(tmp_path / "scans" / f"{patient}_{sequence}.nii.gz", texture((12, 12, 4), seed))
+    table = tmp_path / "participants.csv"
+    table.write_text("subject,age,sex,label,site\nA1,30,F,well,x\nA2,,M,ill,x\nA3,50,F,well,y\n")
+    store = take(tmp_path / "scans", tmp_path / "store", labels=table)
+    rows = store.index.groupby("patient")[["age", "sex", "label"]].first()
+    assert sorted(rows.itertuples(index=False, name=None), key=str)[0] == (30.0, "F", "well")
+    assert len(rows) == 3
+    assert rows["age"].isna().sum() == 1
+    table.write_text("subject,label\nnobody,well\n")
+    with pytest.raises(UserError, match="No row"):
+        take(tmp_path / "scans", tmp_path / "other", labels=table)
+
+
+def test_only_the_first_volume_of_a_4d_file_is_read_and_that_is_said(tmp_path: Path) -> None:
+    series = np.stack([texture((12, 12, 6), seed) for seed in range(3)], axis=-1)
+    write_nifti(tmp_path / "scans" / "bold.nii", series)
+    store = take(tmp_path / "scans", tmp_path / "store")
+    assert len(store) == 6
+    assert any("first volume of 4-D" in note for note in store.provenance["notes"])
+
+
+def test_a_volume_of_labels_is_set_aside(tmp_path: Path) -> None:
+    write_nifti(tmp_path / "scans" / "t1.nii", texture((16, 16, 8)))
+    regions = np.kron(np.arange(8).reshape(2, 2, 2), np.ones((8, 8, 4))).astype(np.int16)
+    write_nifti(tmp_path / "scans" / "regions.nii", regions)
+    store = take(tmp_path / "scans", tmp_path / "store")
+    assert store.provenance["set_aside"]["files"] == {"label-mask": 1}
+
+
+def test_inspect_counts_what_is_there_and_draws_it(tmp_path: Path) -> None:
+    for patient in range(4):
+        write_ct(tmp_path / "scans" / str(patient), f"patient {patient}", seed=patient)
+    store = take(tmp_path / "scans", tmp_path / "store")
+    said = inspect(store, tmp_path / "sheet.png")
+    assert "16 slices of 16 x 16 px" in said
+    assert "4 patients" in said
+    assert "16 (4)" in said
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert np.asarray(sheet).std() > 10
+
+
+def test_a_source_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="absent does not exist"):
+        take(tmp_path / "absent", tmp_path / "store")
