@@ -60,9 +60,7 @@ def load_images(store: SliceStore, rows: list[int], size: int) -> Images:
     """Slices as the network sees them, (len(rows), 1, size, size) in [-1, 1], averaged down where larger."""
     images = torch.from_numpy(codes_to_unit(np.stack([store.codes(i) for i in rows]))).unsqueeze(1)
     if images.shape[-1] != size:
-        images = F.interpolate(
-            images, size=(size, size), mode="bilinear", antialias=True, align_corners=False
-        )
+        images = F.interpolate(images, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
     return images
 
 

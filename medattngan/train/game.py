@@ -36,22 +36,21 @@ class Game:
         self.config, self.objective, self.batches = config, gan.objective, batches
         self.z_dim = gan.z_dim
         self.policy = config.augment.policy if gan.augment else ()
-        self.fabric = Fabric(
-            accelerator=config.train.accelerator, devices=1, precision=config.train.precision
-        )
+        self.fabric = Fabric(accelerator=config.train.accelerator, devices=1, precision=config.train.precision)
         self.state = self._set_up(gan)
 
     def _set_up(self, gan: Gan) -> State:
         """Move the networks to the device and give them optimisers."""
         options, objective = self.config.train, self.objective
         layout = torch.channels_last if options.channels_last else torch.contiguous_format
-        averaged = copy.deepcopy(gan.generator).requires_grad_(False).eval().to(memory_format=layout)
+        averaged = copy.deepcopy(gan.generator).requires_grad_(False).eval()
+        averaged.to(memory_format=layout)  # type: ignore[call-overload]
         players, optimizers = [], []
         for network, rate in (
             (gan.generator, objective.generator_lr),
             (gan.discriminator, objective.discriminator_lr),
         ):
-            network.to(memory_format=layout)
+            network.to(memory_format=layout)  # type: ignore[call-overload]
             if options.compile:
                 network.compile()
             player = self.fabric.setup_module(network)
@@ -60,9 +59,7 @@ class Game:
             players.append(player)
             optimizers.append(cast(Optimizer, self.fabric.setup_optimizers(adam)))
         numbers = Progress(augment_probability=self.config.augment.probability)
-        return State(
-            players[0], players[1], self.fabric.to_device(averaged), optimizers[0], optimizers[1], numbers
-        )
+        return State(players[0], players[1], self.fabric.to_device(averaged), optimizers[0], optimizers[1], numbers)
 
     def play(self, budget_spent: float) -> Terms:
         """One round; returns every loss term and a few numbers to watch, without graph.
@@ -79,9 +76,7 @@ class Game:
         real = self.fabric.to_device(real)
         label = None if label is None else self.fabric.to_device(label)
         self._set_learning_rates(budget_spent)
-        fake = state.generator(
-            self.fabric.to_device(torch.randn(len(real), self.z_dim, generator=source)), label
-        )
+        fake = state.generator(self.fabric.to_device(torch.randn(len(real), self.z_dim, generator=source)), label)
 
         def seen(images: Images) -> Images:
             return augment(images, self.policy, numbers.augment_probability, source)
@@ -91,14 +86,19 @@ class Game:
 
         due = penalties_due(self.objective, numbers.step)
         mix = torch.rand(len(real), 1, 1, 1, generator=source).to(real) if due else None
-        critic_terms, watched = discriminator_terms(
+        critic_terms, real_logits, fake_logits = discriminator_terms(
             critic, self.objective, seen(real), seen(fake.detach()), mix
         )
         self._descend(state.discriminator_optimizer, critic_terms)
         state.discriminator.requires_grad_(False)
-        terms = generator_terms(critic, self.objective, seen(real), seen(fake))
+        terms = generator_terms(critic, self.objective, real_logits, seen(fake))
         self._descend(state.generator_optimizer, terms)
         state.discriminator.requires_grad_(True)
+        watched = {
+            "logits_real": real_logits.mean(),
+            "logits_fake": fake_logits.mean(),
+            "sign_real": real_logits.sign().mean(),
+        }
         self._count(len(real), watched["sign_real"])
         return {name: value.detach() for name, value in {**critic_terms, **terms, **watched}.items()}
 
@@ -112,9 +112,7 @@ class Game:
         numbers, options, augmentation = self.state.progress, self.config.train, self.config.augment
         numbers.step += 1
         numbers.images += batch
-        update_ema(
-            self.state.ema, self.state.generator, numbers.images, batch, options.ema_kimg, options.ema_rampup
-        )
+        update_ema(self.state.ema, self.state.generator, numbers.images, batch, options.ema_kimg, options.ema_rampup)
         if augmentation.adaptive:
             numbers.augment_probability = adjust(
                 numbers.augment_probability, float(sign_real), augmentation.target, batch

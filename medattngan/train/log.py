@@ -56,9 +56,7 @@ class Log:
         if self.path.is_file():
             with self.path.open(newline="", encoding="utf-8") as handle:
                 # A row that a kill cut short has no value in its last column: it is written again, too.
-                rows = [
-                    r for r in csv.DictReader(handle) if None not in r.values() and int(r["step"]) <= step
-                ]
+                rows = [r for r in csv.DictReader(handle) if None not in r.values() and int(r["step"]) <= step]
         text = io.StringIO()
         writer = csv.DictWriter(text, self.columns, restval="", extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
@@ -85,11 +83,7 @@ def save_grid(images: Images, path: Path, columns: int = 8) -> None:
     filled = np.zeros((rows * columns, *pixels.shape[1:]), np.uint8)
     filled[: len(pixels)] = pixels
     height, width = pixels.shape[1:]
-    sheet = (
-        filled.reshape(rows, columns, height, width)
-        .transpose(0, 2, 1, 3)
-        .reshape(rows * height, columns * width)
-    )
+    sheet = filled.reshape(rows, columns, height, width).transpose(0, 2, 1, 3).reshape(rows * height, columns * width)
     with atomic_path(path) as temporary:
         Image.fromarray(sheet).save(temporary, format="PNG")
 

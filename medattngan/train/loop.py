@@ -64,14 +64,10 @@ def _open_or_create(config: Config, store: SliceStore, part: SliceStore, out: Pa
         return Run.create(out, config, describe(store, part, config))
     run = Run.open(out)
     if run.store["digest"] != store.digest:
-        raise UserError(
-            f"{out} was trained on another store than {store.path}; resume with the one it began with."
-        )
+        raise UserError(f"{out} was trained on another store than {store.path}; resume with the one it began with.")
     budget = {"kimg": config.train.kimg, "minutes": config.train.minutes}
     if run.config.model_copy(update={"train": run.config.train.model_copy(update=budget)}) != config:
-        raise UserError(
-            f"{out} was begun with another configuration; resume with its own: {out / 'config.yaml'}."
-        )
+        raise UserError(f"{out} was begun with another configuration; resume with its own: {out / 'config.yaml'}.")
     config.save(out / "config.yaml")
     return Run(out, config, run.store)
 
@@ -121,9 +117,7 @@ class Training:
             if self._validation_due():
                 self._validate(log)
             every = options.checkpoint_steps
-            if numbers.seconds - saved_at >= options.checkpoint_minutes * 60 or (
-                every and numbers.step % every == 0
-            ):
+            if numbers.seconds - saved_at >= options.checkpoint_minutes * 60 or (every and numbers.step % every == 0):
                 self._checkpoint()
                 saved_at = numbers.seconds
 

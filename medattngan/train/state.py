@@ -58,9 +58,7 @@ class State:
 
     def finite(self) -> bool:
         """Whether every weight and buffer is a number."""
-        tensors = (
-            t for net in self.networks().values() for t in net.state_dict().values() if t.is_floating_point()
-        )
+        tensors = (t for net in self.networks().values() for t in net.state_dict().values() if t.is_floating_point())
         return all(bool(torch.isfinite(t).all()) for t in tensors)
 
 
@@ -104,16 +102,12 @@ def load(state: State, checkpoint: Path) -> None:
     try:
         for name, network in state.networks().items():
             network.load_state_dict(load_file(checkpoint / f"{name}.safetensors"))
-        optimizers: dict[str, Any] = torch.load(
-            checkpoint / "optimizers.pt", map_location="cpu", weights_only=True
-        )
+        optimizers: dict[str, Any] = torch.load(checkpoint / "optimizers.pt", map_location="cpu", weights_only=True)
         state.generator_optimizer.load_state_dict(optimizers["generator"])
         state.discriminator_optimizer.load_state_dict(optimizers["discriminator"])
     except (RuntimeError, OSError, KeyError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise UserError(
-            f"{checkpoint} cannot be resumed from ({reason}); remove it to use the one before."
-        ) from error
+        raise UserError(f"{checkpoint} cannot be resumed from ({reason}); remove it to use the one before.") from error
     numbers = read_json(checkpoint / "checkpoint.json")
     for key, value in numbers.items():
         setattr(state.progress, key, value)

@@ -18,8 +18,8 @@ Terms = dict[str, Tensor]
 
 def discriminator_terms(
     critic: Critic, objective: Objective, real: Images, fake: Images, mix: Tensor | None
-) -> tuple[Terms, Terms]:
-    """The critic's losses and, apart, numbers only worth a look.
+) -> tuple[Terms, Logits, Logits]:
+    """The critic's losses, and its logits (B,) on real and on synthetic images, without graph.
 
     Args:
         real, fake: (B, 1, H, W) as the critic sees them, after augmentation; `fake` without a graph.
@@ -38,23 +38,17 @@ def discriminator_terms(
     if mix is not None and objective.gradient_penalty > 0:
         penalty = unit_gradient_penalty(critic, at_real, at_fake, mix)
         terms["gradient_penalty"] = penalty.mean() * (objective.gradient_penalty * strength)
-    seen = {
-        "logits_real": real_logits.detach().mean(),
-        "logits_fake": fake_logits.detach().mean(),
-        "sign_real": real_logits.detach().sign().mean(),
-    }
-    return terms, seen
+    return terms, real_logits.detach(), fake_logits.detach()
 
 
-def generator_terms(critic: Critic, objective: Objective, real: Images, fake: Images) -> Terms:
-    """The generator's losses; `fake` carries its graph."""
-    fake_logits = critic(fake)
-    if objective.kind == "relativistic":
-        with torch.no_grad():
-            real_logits = critic(real)
-    else:
-        real_logits = torch.zeros_like(fake_logits)
-    return {"loss_generator": LOSSES[objective.kind].generator(real_logits, fake_logits).mean()}
+def generator_terms(critic: Critic, objective: Objective, real_logits: Logits, fake: Images) -> Terms:
+    """The generator's losses; `fake` carries its graph.
+
+    Args:
+        real_logits: (B,) what the critic said of real images just before its own move. Only the relativistic
+            game looks at them, and there they are a mere offset: not worth another pass.
+    """
+    return {"loss_generator": LOSSES[objective.kind].generator(real_logits, critic(fake)).mean()}
 
 
 def penalties_due(objective: Objective, step: int) -> bool:
@@ -64,9 +58,7 @@ def penalties_due(objective: Objective, step: int) -> bool:
 
 
 @torch.no_grad()
-def update_ema(
-    ema: nn.Module, live: nn.Module, images: int, batch: int, half_life_kimg: float, rampup: float
-) -> None:
+def update_ema(ema: nn.Module, live: nn.Module, images: int, batch: int, half_life_kimg: float, rampup: float) -> None:
     """Move the averaged weights towards the live ones; buffers are copied (Karras et al. 2018, arXiv:1710.10196).
 
     The half-life is `half_life_kimg`, or `rampup` of the images shown so far where that is less.

@@ -45,9 +45,7 @@ class Validation:
             say(f"no validation score: it takes {LEAST} slices and there are {len(part)}")
             return None
         if split != "val":
-            say(
-                f"the validation score compares with the {split} split: the val split has fewer than {LEAST} slices"
-            )
+            say(f"the validation score compares with the {split} split: the val split has fewer than {LEAST} slices")
         count = min(config.train.validate_count, len(part))
         rows = np.random.default_rng(config.train.seed).choice(len(part), count, replace=False)
         extractor = load_extractor(EXTRACTOR)
