@@ -1,8 +1,9 @@
 """DCGAN as PyTorch's tutorial trains it, in grayscale: the baseline. Radford et al. 2016, arXiv:1511.06434.
 
-The tutorial has 64 px, 64 feature maps, Adam at 2e-4 with beta1 0.5, batches of 128 and the non-saturating loss
-(https://pytorch.org/tutorials/beginner/dcgan_faces_tutorial.html). Other sizes add or drop a stage. It has no
-attention unless a resolution is asked for, and then one block there, in both networks.
+The tutorial has 64 px, 64 feature maps, Adam at 2e-4 with beta1 0.5, batches of 128 and the non-saturating
+loss (https://pytorch.org/tutorials/beginner/dcgan_faces_tutorial.html). Other sizes add or drop a stage; none
+is wider than the tutorial's widest, 8 × `width`. It has no attention where `attention.resolutions` is empty;
+where it is not, one block at each of these heights, in both networks.
 """
 
 from __future__ import annotations
@@ -17,7 +18,13 @@ from medattngan.models.layers import attention_at, require_unconditional
 from medattngan.types import Images, Latent, Logits
 
 WIDTH = 64
+WIDEST = 8
 Z_DIM = 100
+
+
+def _widths(shape: Shape, base: int) -> list[int]:
+    """Channels of the maps at half the image's side, at a quarter, and so on down to 4 px."""
+    return [base * min(2**halving, WIDEST) for halving in range(int(math.log2(shape.size)) - 2)]
 
 
 def _initialise(module: nn.Module) -> None:
@@ -35,22 +42,20 @@ class Generator(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.z_dim = shape.z_dim or Z_DIM
-        width = shape.generator_width or WIDTH
-        stages = int(math.log2(shape.size)) - 3
-        channels = width * 2**stages
+        channels, *widths = reversed(_widths(shape, shape.generator_width or WIDTH))
         layers: list[nn.Module] = [
             nn.ConvTranspose2d(self.z_dim, channels, 4, 1, 0, bias=False),
             nn.BatchNorm2d(channels),
             nn.ReLU(inplace=True),
         ]
-        for stage in range(stages):
+        for stage, width in enumerate(widths):
             layers += [
-                nn.ConvTranspose2d(channels, channels // 2, 4, 2, 1, bias=False),
-                nn.BatchNorm2d(channels // 2),
+                nn.ConvTranspose2d(channels, width, 4, 2, 1, bias=False),
+                nn.BatchNorm2d(width),
                 nn.ReLU(inplace=True),
+                *attention_at(shape, 8 * 2**stage, width),
             ]
-            channels //= 2
-            layers += attention_at(shape, 8 * 2**stage, channels)
+            channels = width
         self.layers = nn.Sequential(*layers, nn.ConvTranspose2d(channels, 1, 4, 2, 1, bias=False), nn.Tanh())
         self.apply(_initialise)
 
@@ -63,17 +68,19 @@ class Discriminator(nn.Module):
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
-        channels = shape.discriminator_width or WIDTH
-        stages = int(math.log2(shape.size)) - 3
-        layers: list[nn.Module] = [nn.Conv2d(1, channels, 4, 2, 1, bias=False), nn.LeakyReLU(0.2, inplace=True)]
-        for stage in range(stages):
-            layers += attention_at(shape, shape.size // 2 ** (stage + 1), channels)
+        channels, *widths = _widths(shape, shape.discriminator_width or WIDTH)
+        layers: list[nn.Module] = [
+            nn.Conv2d(1, channels, 4, 2, 1, bias=False),
+            nn.LeakyReLU(0.2, inplace=True),
+        ]
+        for stage, width in enumerate(widths):
             layers += [
-                nn.Conv2d(channels, channels * 2, 4, 2, 1, bias=False),
-                nn.BatchNorm2d(channels * 2),
+                *attention_at(shape, shape.size // 2 ** (stage + 1), channels),
+                nn.Conv2d(channels, width, 4, 2, 1, bias=False),
+                nn.BatchNorm2d(width),
                 nn.LeakyReLU(0.2, inplace=True),
             ]
-            channels *= 2
+            channels = width
         self.layers = nn.Sequential(*layers, nn.Conv2d(channels, 1, 4, 1, 0, bias=False))
         self.apply(_initialise)
 

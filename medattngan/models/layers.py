@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -11,11 +14,31 @@ from medattngan.models.gan import Shape
 from medattngan.types import Features
 
 
+def make_attention(shape: Shape, channels: int) -> nn.Module:
+    """The attention module of a configuration, for maps `channels` wide.
+
+    Raises:
+        UserError: the kind cannot be made that wide.
+    """
+    try:
+        return ATTENTION[shape.attention](channels, **(shape.attention_options or {}))
+    except ValueError as error:
+        raise UserError(
+            f"attention.kind={shape.attention} does not fit maps {channels} wide ({error}); "
+            "change attention.heads, or model.generator_width and model.discriminator_width."
+        ) from error
+
+
 def attention_at(shape: Shape, resolution: int, channels: int) -> list[nn.Module]:
     """The attention module for maps of this height, or nothing where none is asked for."""
-    if resolution not in shape.attention_resolutions:
-        return []
-    return [ATTENTION[shape.attention](channels, **(shape.attention_options or {}))]
+    return [make_attention(shape, channels)] if resolution in shape.attention_resolutions else []
+
+
+def prefer(shape: Shape, kind: str, **options: Any) -> Shape:
+    """`shape` with a preset's own variant of one kind of attention; options that `shape` gives stay."""
+    if shape.attention != kind:
+        return shape
+    return replace(shape, attention_options={**options, **(shape.attention_options or {})})
 
 
 def require_unconditional(preset: str, shape: Shape) -> None:
@@ -25,13 +48,16 @@ def require_unconditional(preset: str, shape: Shape) -> None:
         UserError: labels were asked for.
     """
     if shape.classes:
-        raise UserError(f"model.preset={preset} takes no labels; set data.conditional=false or choose another preset.")
+        raise UserError(
+            f"model.preset={preset} takes no labels; set data.conditional=false or choose another preset."
+        )
 
 
 def haar(images: Tensor) -> Features:
     """Orthonormal Haar transform: (B, C, H, W) → (B, 4C, H/2, W/2), averages first.
 
-    Half the side for the convolutions that follow and nothing lost (Gal et al. 2021, SWAGAN, arXiv:2102.06108).
+    Half the side for the convolutions that follow and nothing lost.
+    Gal et al. 2021 (SWAGAN), arXiv:2102.06108.
     """
     a, b = images[..., ::2, ::2], images[..., ::2, 1::2]
     c, d = images[..., 1::2, ::2], images[..., 1::2, 1::2]

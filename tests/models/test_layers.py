@@ -1,0 +1,45 @@
+"""The pieces that presets share."""
+
+from __future__ import annotations
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from medattngan.models.layers import haar, inverse_haar, minibatch_deviation
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.integers(1, 3), st.integers(1, 3), st.integers(1, 6), st.integers(1, 6), st.integers(0, 2**31))
+def test_haar_keeps_energy_and_can_be_undone(b: int, c: int, h: int, w: int, seed: int) -> None:
+    x = torch.randn(b, c, 2 * h, 2 * w, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    coefficients = haar(x)
+    assert coefficients.shape == (b, 4 * c, h, w)
+    torch.testing.assert_close(coefficients.square().sum(), x.square().sum())
+    torch.testing.assert_close(inverse_haar(coefficients), x)
+
+
+def test_the_first_haar_band_is_twice_the_mean() -> None:
+    x = torch.rand(1, 1, 4, 4)
+    torch.testing.assert_close(haar(x)[:, :1], 2 * torch.nn.functional.avg_pool2d(x, 2))
+
+
+def test_equal_images_deviate_by_nothing_and_unequal_ones_by_their_deviation() -> None:
+    same = torch.rand(1, 2, 4, 4).expand(4, -1, -1, -1)
+    assert minibatch_deviation(same)[:, -1].max() < 2e-4
+    apart = torch.tensor([-1.0, 1.0]).reshape(2, 1, 1, 1).expand(2, 3, 4, 4)
+    torch.testing.assert_close(minibatch_deviation(apart)[:, -1], torch.ones(2, 4, 4))
+
+
+def test_the_deviation_map_follows_the_images_it_was_taken_from() -> None:
+    x = torch.randn(8, 2, 4, 4)
+    x[1::2] = x[1:2].clone()  # groups of 4 out of 8 are the even images and the odd ones
+    deviation = minibatch_deviation(x)[:, -1, 0, 0]
+    assert (deviation[::2] > 0.5).all()
+    assert (deviation[1::2] < 2e-4).all()
+    assert torch.equal(minibatch_deviation(x)[:, :-1], x)
+
+
+def test_any_batch_size_has_a_deviation() -> None:
+    for count in range(1, 8):
+        assert minibatch_deviation(torch.randn(count, 2, 4, 4)).shape == (count, 3, 4, 4)
