@@ -22,17 +22,11 @@ def _cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("MEDATTNGAN_CACHE", str(tmp_path_factory.getbasetemp() / "feature-cache"))
 
 
-def write_samples(
-    store: SliceStore, path: Path, count: int, *, noise: float = 0.0, size: int | None = None
-) -> Path:
+def write_samples(store: SliceStore, path: Path, count: int, *, noise: float = 0.0, size: int | None = None) -> Path:
     """Training slices with noise, as .npy, standing in for a generator's."""
     train = store.split("train")
     images = np.stack([train.unit(i) for i in range(count)])
-    images = (
-        images + np.random.default_rng(0).normal(0, noise, images.shape).astype(np.float32)
-        if noise
-        else images
-    )
+    images = images + np.random.default_rng(0).normal(0, noise, images.shape).astype(np.float32) if noise else images
     np.save(path, np.clip(images, -1, 1)[:, :size, :size])
     return path
 
@@ -87,25 +81,16 @@ def test_real_slices_of_other_patients_score_about_the_floor(tiny_store: SliceSt
     assert scores[f"fd[{EXTRACTOR}]"]["ratio"] < 1.5
 
 
-def test_samples_of_another_size_are_resized_and_the_scores_say_so(
-    tiny_store: SliceStore, tmp_path: Path
-) -> None:
+def test_samples_of_another_size_are_resized_and_the_scores_say_so(tiny_store: SliceStore, tmp_path: Path) -> None:
     samples = write_samples(tiny_store, tmp_path / "small.npy", 12, size=24)
     scores = evaluate(samples, tiny_store, tmp_path / "scores", extractor=EXTRACTOR)
     assert all("24 px were resized" in entry["warnings"][0] for entry in scores.values())
 
 
 @pytest.mark.parametrize("split", ["train", "val", "test"])
-def test_the_two_sets_of_the_floor_share_no_patient_and_have_one_count(
-    tiny_store: SliceStore, split: str
-) -> None:
+def test_the_two_sets_of_the_floor_share_no_patient_and_have_one_count(tiny_store: SliceStore, split: str) -> None:
     sets = choose_real(tiny_store, split, 1000, np.random.default_rng(0))
-    assert (
-        len(sets.reference)
-        == len(sets.other)
-        == len(sets.patients)
-        == {"train": 24, "val": 12, "test": 12}[split]
-    )
+    assert len(sets.reference) == len(sets.other) == len(sets.patients) == {"train": 24, "val": 12, "test": 12}[split]
     others = {image.tobytes() for image in sets.other.numpy()}
     assert not others & {image.tobytes() for image in sets.reference.numpy()}
     allowed = set(tiny_store.split(split).index["patient"])

@@ -59,9 +59,7 @@ METRICS: dict[str, Metric] = {
     "recall": Metric("features", recall, recall_replicates, "higher", 0.0, 1.0),
     "density": Metric("features", density, density_replicates, "higher", 0.0),
     "coverage": Metric("features", coverage, coverage_replicates, "higher", 0.0, 1.0),
-    "ssim_nearest_real": Metric(
-        "images", ssim_nearest_real, ssim_nearest_real_replicates, "floor", -1.0, 1.0
-    ),
+    "ssim_nearest_real": Metric("images", ssim_nearest_real, ssim_nearest_real_replicates, "floor", -1.0, 1.0),
     "ssim_pairwise": Metric("images", ssim_pairwise, ssim_pairwise_replicates, "floor", -1.0, 1.0),
 }
 

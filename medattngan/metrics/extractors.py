@@ -71,9 +71,7 @@ EXTRACTORS: dict[str, Callable[[Path | None], Extractor]] = {
 }
 
 
-def load_extractor(
-    name: str, weights: Path | None = None, *, device: torch.device | str = "cpu"
-) -> Extractor:
+def load_extractor(name: str, weights: Path | None = None, *, device: torch.device | str = "cpu") -> Extractor:
     """Make the extractor `name` of `EXTRACTORS`, ready to run on `device`.
 
     Raises:

@@ -36,9 +36,7 @@ def save_scores(path: Path, scores: Mapping[str, Mapping[str, Any]]) -> None:
         value = score["value"]
         axes.errorbar([value], [0], xerr=[[value - low], [high - value]], fmt="ko", capsize=5)
         axes.axvline(score["floor"], color="tab:blue", linestyle="--")
-        axes.annotate(
-            "real", (score["floor"], 0.3), color="tab:blue", xytext=(3, 0), textcoords="offset points"
-        )
+        axes.annotate("real", (score["floor"], 0.3), color="tab:blue", xytext=(3, 0), textcoords="offset points")
         axes.set_ylim(-1, 1)
         axes.set_yticks([])
         axes.set_ylabel(name, rotation=0, ha="right", va="center")

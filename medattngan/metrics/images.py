@@ -52,9 +52,7 @@ def read_images(path: Path) -> Images:
     if len(stack) == 0:
         raise UserError(f"{path} holds no image; give one with images in it.")
     if stack.shape[1] != stack.shape[2]:
-        raise UserError(
-            f"the images of {path} are {stack.shape[1]} x {stack.shape[2]}; crop or pad them to squares."
-        )
+        raise UserError(f"the images of {path} are {stack.shape[1]} x {stack.shape[2]}; crop or pad them to squares.")
     return torch.from_numpy(to_unit(stack, source)).unsqueeze(1)
 
 
@@ -76,9 +74,7 @@ def to_unit(stack: npt.NDArray[np.generic], source: Path) -> npt.NDArray[np.floa
     if not np.isfinite([low, high]).all():
         raise UserError(f"{source} holds NaN or infinity; leave out the broken images.")
     if low < -1 - _TOLERANCE or high > 1 + _TOLERANCE:
-        raise UserError(
-            f"{source} holds values from {low:.4g} to {high:.4g}; scale them to [-1, 1], -1 being black."
-        )
+        raise UserError(f"{source} holds values from {low:.4g} to {high:.4g}; scale them to [-1, 1], -1 being black.")
     if low >= 0:
         values = values * 2 - 1
     return np.clip(values, -1, 1)
@@ -111,9 +107,7 @@ def _read_folder(path: Path) -> npt.NDArray[np.generic]:
     pictures = [_read_picture(file) for file in files]
     for file, picture in zip(files, pictures, strict=True):
         if picture.shape != pictures[0].shape:
-            raise UserError(
-                f"{file} is {picture.shape} but {files[0]} is {pictures[0].shape}; make all of one size."
-            )
+            raise UserError(f"{file} is {picture.shape} but {files[0]} is {pictures[0].shape}; make all of one size.")
     kinds_found = {picture.dtype for picture in pictures}
     if len(kinds_found) == 1 or all(kind.kind == "f" for kind in kinds_found):
         return np.stack(pictures)

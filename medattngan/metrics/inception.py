@@ -32,9 +32,7 @@ class InceptionV3(nn.Module):
         super().__init__()
         check_weights(weights)
         if importlib.util.find_spec("torch_fidelity") is None:
-            raise UserError(
-                "the extractor inception needs its extra; run: pip install 'medattngan[inception]'"
-            )
+            raise UserError("the extractor inception needs its extra; run: pip install 'medattngan[inception]'")
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
         # It unpickles the file, whose digest was checked above.

@@ -63,11 +63,7 @@ def kernel_replicates(real: Tensor, fake: Tensor, plan: Plan) -> Tensor:
     real, fake = real.double(), fake.double()
     w, v = plan.real.double(), plan.fake.double()
     between = ((w @ _kernel(real, fake)) * v).sum(1) / (w.sum(1) * v.sum(1))
-    return (
-        _weighted_off_diagonal(_kernel(real, real), w)
-        + _weighted_off_diagonal(_kernel(fake, fake), v)
-        - 2 * between
-    )
+    return _weighted_off_diagonal(_kernel(real, real), w) + _weighted_off_diagonal(_kernel(fake, fake), v) - 2 * between
 
 
 def _kernel(x: Tensor, y: Tensor) -> Tensor:

@@ -40,9 +40,7 @@ def ssim(x: Images, y: Images, data_range: float = UNIT_RANGE) -> Tensor:
     tensor([1.])
     """
     if min(x.shape[-2:]) < WINDOW_PX:
-        raise UserError(
-            f"SSIM needs images of {WINDOW_PX} px or more; got {tuple(x.shape[-2:])}: use larger slices."
-        )
+        raise UserError(f"SSIM needs images of {WINDOW_PX} px or more; got {tuple(x.shape[-2:])}: use larger slices.")
     blurred = _blur(torch.cat([x, y, x * x, y * y, x * y])).chunk(5)
     mean_x, mean_y = blurred[0], blurred[1]
     var_x, var_y = blurred[2] - mean_x.square(), blurred[3] - mean_y.square()

@@ -43,9 +43,7 @@ def scipy_distance(real: Tensor, fake: Tensor) -> float:
 
 
 @settings(deadline=None, max_examples=20)
-@given(
-    st.lists(st.floats(0.1, 5), min_size=3, max_size=3), st.lists(st.floats(-5, 5), min_size=3, max_size=3)
-)
+@given(st.lists(st.floats(0.1, 5), min_size=3, max_size=3), st.lists(st.floats(-5, 5), min_size=3, max_size=3))
 def test_distance_of_axis_aligned_gaussians_is_that_of_their_means_and_deviations(
     deviations: list[float], means: list[float]
 ) -> None:
@@ -75,9 +73,7 @@ def test_distance_agrees_with_monai() -> None:
 
 @settings(deadline=None, max_examples=25)
 @given(st.integers(2, 40), st.integers(2, 40), st.integers(1, 30), st.integers(0, 1000))
-def test_distance_is_symmetric_and_never_negative_or_nan_at_any_count(
-    a: int, b: int, dim: int, seed: int
-) -> None:
+def test_distance_is_symmetric_and_never_negative_or_nan_at_any_count(a: int, b: int, dim: int, seed: int) -> None:
     real, fake = draw(a, dim, seed), draw(b, dim, seed + 1)
     there, back = frechet_distance(real, fake), frechet_distance(fake, real)
     assert there >= 0
@@ -85,9 +81,7 @@ def test_distance_is_symmetric_and_never_negative_or_nan_at_any_count(
 
 
 @pytest.mark.parametrize(("count", "dim"), [(10, 64), (100, 8)])
-def test_a_set_is_at_no_distance_from_itself_even_where_its_covariance_is_singular(
-    count: int, dim: int
-) -> None:
+def test_a_set_is_at_no_distance_from_itself_even_where_its_covariance_is_singular(count: int, dim: int) -> None:
     features = draw(count, dim, 5)
     features[:, 0] = 1.0
     scale = features.var(0).sum().item()
@@ -103,9 +97,7 @@ def test_streamed_moments_give_the_same_distance_whatever_the_batches() -> None:
             stream.update(batch)
         streams.append(stream)
     torch.testing.assert_close(streams[0].covariance, real.T.cov())
-    assert frechet_distance_of_moments(*streams).item() == pytest.approx(
-        frechet_distance(real, fake).item(), rel=1e-9
-    )
+    assert frechet_distance_of_moments(*streams).item() == pytest.approx(frechet_distance(real, fake).item(), rel=1e-9)
 
 
 def test_streamed_moments_of_fewer_images_than_dimensions_agree_too() -> None:
@@ -113,18 +105,14 @@ def test_streamed_moments_of_fewer_images_than_dimensions_agree_too() -> None:
     streams = [Moments(40), Moments(40)]
     streams[0].update(real)
     streams[1].update(fake)
-    assert frechet_distance_of_moments(*streams).item() == pytest.approx(
-        frechet_distance(real, fake).item(), rel=1e-6
-    )
+    assert frechet_distance_of_moments(*streams).item() == pytest.approx(frechet_distance(real, fake).item(), rel=1e-6)
 
 
 @pytest.mark.parametrize("dim", [5, 60])
 def test_a_replicate_is_the_distance_of_the_repeated_rows(dim: int) -> None:
     real, fake = draw(30, dim, 10), draw(20, dim, 11)
     generator = torch.Generator().manual_seed(0)
-    plan = Plan(
-        torch.randint(0, 3, (4, 30), generator=generator), torch.randint(0, 3, (4, 20), generator=generator)
-    )
+    plan = Plan(torch.randint(0, 3, (4, 30), generator=generator), torch.randint(0, 3, (4, 20), generator=generator))
     got = frechet_replicates(real, fake, plan)
     for value, r, f in zip(got, plan.real, plan.fake, strict=True):
         expected = frechet_distance(real.repeat_interleave(r, 0), fake.repeat_interleave(f, 0))

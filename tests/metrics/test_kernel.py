@@ -36,9 +36,7 @@ def test_kernel_distance_is_its_definition() -> None:
 
 def test_expected_distance_of_equal_distributions_is_zero_at_any_count() -> None:
     for count in (5, 20):
-        values = torch.stack(
-            [kernel_distance(draw(count, 3, 2 * s), draw(count, 3, 2 * s + 1)) for s in range(600)]
-        )
+        values = torch.stack([kernel_distance(draw(count, 3, 2 * s), draw(count, 3, 2 * s + 1)) for s in range(600)])
         error = values.std() / 600**0.5
         assert values.mean().abs() < 4 * error
 

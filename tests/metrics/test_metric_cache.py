@@ -71,9 +71,7 @@ def test_a_cache_that_cannot_be_written_costs_time_only(extractor: Extractor, tm
     assert cached_features(extractor, torch.rand(2, 1, 4, 4)).shape == (2, 2)
 
 
-def test_the_cache_lies_in_the_users_cache_folder_unless_told(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_the_cache_lies_in_the_users_cache_folder_unless_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("MEDATTNGAN_CACHE", raising=False)
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

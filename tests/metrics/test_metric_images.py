@@ -34,9 +34,7 @@ def test_an_array_reads_to_the_same_values_in_any_type(tmp_path: Path, values: A
     torch.testing.assert_close(read_images(tmp_path / "a.npy"), UNIT, atol=tolerance, rtol=0)
 
 
-@pytest.mark.parametrize(
-    "kind", ["gray8.png", "rgb8.png", "rgba8.png", "gray16.png", "gray16.tif", "gray8.bmp"]
-)
+@pytest.mark.parametrize("kind", ["gray8.png", "rgb8.png", "rgba8.png", "gray16.png", "gray16.tif", "gray8.bmp"])
 def test_a_picture_reads_to_the_same_values_in_any_format(tmp_path: Path, kind: str) -> None:
     eight = np.rint(LEVELS[0] * 255).astype(np.uint8)
     sixteen = np.rint(LEVELS[0] * 65535).astype(np.uint16)
@@ -81,9 +79,7 @@ def test_our_samples_folder_reads_as_the_network_saw_it(tmp_path: Path) -> None:
         (np.array([{"a": 1}], dtype=object), "numpy.save"),
     ],
 )
-def test_an_array_that_cannot_be_placed_is_refused_with_the_cure(
-    tmp_path: Path, values: Any, cure: str
-) -> None:
+def test_an_array_that_cannot_be_placed_is_refused_with_the_cure(tmp_path: Path, values: Any, cure: str) -> None:
     np.save(tmp_path / "a.npy", values, allow_pickle=True)
     with pytest.raises(UserError, match=cure):
         read_images(tmp_path / "a.npy")
@@ -101,9 +97,7 @@ def test_folders_that_cannot_be_read_are_refused_with_the_cure(tmp_path: Path) -
     Image.fromarray(np.zeros((5, 5), np.uint8)).save(tmp_path / "b.png")
     with pytest.raises(UserError, match=r"b\.png is \(5, 5\)"):
         read_images(tmp_path)
-    Image.fromarray(np.eye(4, dtype=np.uint8)[..., None] * np.array([0, 1, 2], np.uint8)).save(
-        tmp_path / "b.png"
-    )
+    Image.fromarray(np.eye(4, dtype=np.uint8)[..., None] * np.array([0, 1, 2], np.uint8)).save(tmp_path / "b.png")
     with pytest.raises(UserError, match="grayscale"):
         read_images(tmp_path)
 

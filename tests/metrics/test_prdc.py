@@ -30,9 +30,7 @@ def by_definition(real: Tensor, fake: Tensor, k: int) -> dict[str, float]:
     reals, fakes = [radius(p, x) for p in x], [radius(p, y) for p in y]
     near = np.array([[np.linalg.norm(a - b) for b in y] for a in x])
     return {
-        "precision": float(
-            np.mean([any(near[i, j] < reals[i] for i in range(len(x))) for j in range(len(y))])
-        ),
+        "precision": float(np.mean([any(near[i, j] < reals[i] for i in range(len(x))) for j in range(len(y))])),
         "recall": float(np.mean([any(near[i, j] < fakes[j] for j in range(len(y))) for i in range(len(x))])),
         "density": sum(near[i, j] < reals[i] for i in range(len(x)) for j in range(len(y))) / (k * len(y)),
         "coverage": float(np.mean([near[i].min() < reals[i] for i in range(len(x))])),
