@@ -55,9 +55,7 @@ class AdditiveAttention2d(nn.Module):
     torch.Size([2, 16, 8, 8])
     """
 
-    def __init__(
-        self, channels: int, *, reduction: int = 8, value_reduction: int = 2, pool: bool = False
-    ) -> None:
+    def __init__(self, channels: int, *, reduction: int = 8, value_reduction: int = 2, pool: bool = False) -> None:
         super().__init__()
         width, value_width = max(1, channels // reduction), max(1, channels // value_reduction)
         self.query = nn.Conv2d(channels, width, 1)  # its bias is b

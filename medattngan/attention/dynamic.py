@@ -78,9 +78,7 @@ class DynamicAttention2d(nn.Module):
         shares = self.shares(x)
         self.last_gate = shares.detach()
         reads = (expert.gamma * expert.read(x) for expert in self._experts())
-        return reduce(
-            torch.add, (g[:, None, None, None] * r for g, r in zip(shares.unbind(1), reads, strict=True))
-        )
+        return reduce(torch.add, (g[:, None, None, None] * r for g, r in zip(shares.unbind(1), reads, strict=True)))
 
     def shares(self, x: Features) -> Tensor:
         """The share of each expert in each image: (B, experts), summing to 1."""

@@ -52,7 +52,14 @@ def fold(
     >>> [t.shape for t in fold(lambda r, s: ((r[0] * s[0],), (r[0].sum((0, 1)),)), (x,), (s,), 2)]
     [torch.Size([1, 5, 2]), torch.Size([2])]
     """
-    return tuple(_Fold.apply(block, fast, size, (len(rows), row_outputs), *rows, *shared))  # type: ignore[no-untyped-call]
+    run = _apply
+    if torch.compiler.is_compiling():  # only there: to import the compiler takes longer than the rest of torch
+        run = torch.compiler.disable(_apply)  # type: ignore[no-untyped-call]
+    return run(block, fast, size, (len(rows), row_outputs), *rows, *shared)
+
+
+def _apply(block: Block, fast: tuple[Fast, ...], size: int, counts: tuple[int, int], *tensors: Tensor) -> Tensors:
+    return tuple(_Fold.apply(block, fast, size, counts, *tensors))  # type: ignore[no-untyped-call]
 
 
 def pullback(block: Block, n_rows: int, n_shared: int) -> Block:
@@ -69,9 +76,7 @@ def pullback(block: Block, n_rows: int, n_shared: int) -> Block:
             row_out, sums = block(tuple(inputs[:n_rows]), tuple(inputs[n_rows:]))
             pairs = zip((*row_out, *sums), (*rows[n_rows:], *shared[n_shared:]), strict=True)
             outputs, gradients = zip(*(pair for pair in pairs if pair[0].requires_grad), strict=True)
-            result = torch.autograd.grad(
-                outputs, inputs, gradients, create_graph=again, materialize_grads=True
-            )
+            result = torch.autograd.grad(outputs, inputs, gradients, create_graph=again, materialize_grads=True)
         return result[:n_rows], result[n_rows:]
 
     return pulled
@@ -120,9 +125,7 @@ def _sweep(block: Block, rows: Tensors, shared: Tensors, size: int) -> Tensors:
         row_outputs, terms = block(parts, shared)
         pieces.append(row_outputs)
         dtypes = [term.dtype for term in terms]
-        sums = (
-            [total + term for total, term in zip(sums, terms, strict=True)] if sums else [*map(wide, terms)]
-        )
+        sums = [total + term for total, term in zip(sums, terms, strict=True)] if sums else [*map(wide, terms)]
     joined = [torch.cat(column, dim=-2) for column in zip(*pieces, strict=True)]
     return (*joined, *(total.to(dtype) for total, dtype in zip(sums, dtypes, strict=True)))
 

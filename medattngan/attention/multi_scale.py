@@ -78,9 +78,7 @@ class MultiScaleAttention2d(nn.Module):
         pyramid = [pooled(x, scale) for scale in self.scales]
         read = scores_dot(q, self._keys(pyramid), self.scale).softmax(-1)
         cells = torch.split(read.flatten(1), [level[0, 0].numel() for level in pyramid], dim=1)
-        levels = [
-            part.reshape(len(x), 1, *level.shape[-2:]) for part, level in zip(cells, pyramid, strict=True)
-        ]
+        levels = [part.reshape(len(x), 1, *level.shape[-2:]) for part, level in zip(cells, pyramid, strict=True)]
         return torch.stack([shared_out(level, *x.shape[-2:]) for level in levels]).sum(0)
 
     def _keys(self, pyramid: list[Features]) -> Tensor:
