@@ -44,7 +44,8 @@ class AttentionConfig(Section):
 
     kind: Literal["scaled_dot", "additive", "multi_head", "multi_scale", "dynamic", "none"] = "scaled_dot"
     resolutions: tuple[int, ...] = (16,)
-    """Attend wherever a network's maps have one of these heights."""
+    """Attend wherever a network's maps have one of these heights. The preset seed attends at a quarter of
+    data.size and nowhere else."""
     heads: int = Field(4, ge=1)
     """For multi_head."""
 
@@ -59,9 +60,7 @@ class AttentionConfig(Section):
 class LossConfig(Section):
     """The game the two networks play. `None` leaves the preset's own choice."""
 
-    kind: (
-        Literal["minimax", "non_saturating", "hinge", "least_squares", "wasserstein", "relativistic"] | None
-    ) = None
+    kind: Literal["minimax", "non_saturating", "hinge", "least_squares", "wasserstein", "relativistic"] | None = None
     r1_gamma: float | None = Field(None, ge=0)
     """Weight of the squared gradient norm at real images."""
     r2_gamma: float | None = Field(None, ge=0)
@@ -75,9 +74,7 @@ class LossConfig(Section):
 class AugmentConfig(Section):
     """Differentiable augmentation of what the critic sees."""
 
-    policy: tuple[
-        Literal["flip", "translate", "scale", "rotate", "brightness", "contrast", "cutout"], ...
-    ] = (
+    policy: tuple[Literal["flip", "translate", "scale", "rotate", "brightness", "contrast", "cutout"], ...] = (
         "translate",
         "scale",
         "rotate",
@@ -154,12 +151,15 @@ class Config(Section):
             raise UserError(
                 f"{path} does not exist; give the path of a configuration such as configs/compact.yaml."
             ) from None
+        except IsADirectoryError:
+            raise UserError(f"{path} is a folder; give the configuration file in it.") from None
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
         if tree is None:
             tree = {}
         if not isinstance(tree, dict):
             raise UserError(f"{path} must hold sections such as `train:`; it holds a {type(tree).__name__}.")
+        tree = {str(name): _with_text_keys(section) for name, section in tree.items()}
         for override in overrides:
             _apply(tree, override)
         return cls.from_tree(tree, str(path))
@@ -174,13 +174,18 @@ class Config(Section):
         try:
             return cls.model_validate(tree)
         except ValidationError as error:
-            raise UserError(
-                f"{where}: " + "; ".join(_explain(dict(e)) for e in error.errors()[:3]) + "."
-            ) from None
+            raise UserError(f"{where}: " + "; ".join(_explain(dict(e)) for e in error.errors()[:3]) + ".") from None
 
     def save(self, path: Path) -> None:
         """Write every key with its value, atomically."""
         write_text(path, yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False))
+
+
+def _with_text_keys(section: Any) -> Any:
+    """A section as read from YAML, where an empty one is None and keys need not be text."""
+    if section is None:
+        return {}
+    return {str(key): value for key, value in section.items()} if isinstance(section, dict) else section
 
 
 def _apply(tree: dict[str, Any], override: str) -> None:
@@ -198,6 +203,10 @@ def _apply(tree: dict[str, Any], override: str) -> None:
         raise UserError(f"--set {override!r}: {text!r} is not a YAML value.") from None
 
 
+_PLAIN = {"tuple_type": "a list, in brackets", "model_type": "a section of keys"}
+"""What pydantic says in the words of Python, in the words of YAML; by the type of the error."""
+
+
 def _explain(error: dict[str, Any]) -> str:
     """One pydantic error as: the key, its value, what was allowed."""
     location = [str(part) for part in error["loc"] if not isinstance(part, int)]
@@ -209,5 +218,7 @@ def _explain(error: dict[str, Any]) -> str:
             if isinstance(annotation, type) and issubclass(annotation, BaseModel):
                 section = annotation
         return f"{key} is not a key; allowed here: {', '.join(sorted(section.model_fields))}"
+    if error["type"] in _PLAIN:
+        return f"{key} is {error['input']!r}, but it should be {_PLAIN[error['type']]}"
     message = error["msg"].removeprefix("Value error, ").replace("Input should be", "it should be")
     return f"{key} is {error['input']!r}, but {message}"

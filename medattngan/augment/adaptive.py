@@ -1,4 +1,7 @@
-"""ADA: choose the augmentation probability by how much the critic overfits. Karras et al. 2020, arXiv:2006.06676, section 3."""
+"""ADA: choose the augmentation probability by how much the critic overfits.
+
+Karras et al. 2020, arXiv:2006.06676, section 3.
+"""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def transform(images: Images, policy: Sequence[str], probability: float, generat
 
 
 def _matrices(count: int, policy: Sequence[str], probability: float, generator: torch.Generator) -> Tensor:
-    """(B, 2, 3) maps from output to input coordinates, on the CPU whatever the images' device, so that a seed says all."""
+    """(B, 2, 3) maps from output to input coordinates; on the CPU on every device, so that a seed says all."""
 
     def chosen(neutral: float, value: Tensor) -> Tensor:
         keep = torch.rand(count, generator=generator) < probability
