@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from medattngan import sample as sampling
 from medattngan.config import Config
 from medattngan.data.samples import Samples
 from medattngan.data.store import SliceStore
 from medattngan.files import UserError
 from medattngan.run import Run
-from medattngan.sample import sample
+from medattngan.sample import latents, sample
 from medattngan.train import train
 
 
@@ -37,7 +36,7 @@ def test_the_same_seed_gives_the_same_bytes(run: Run, tmp_path: Path) -> None:
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
 
-def test_more_slices_begin_with_the_same_ones(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_slices_begin_with_the_same_ones(run: Run, tmp_path: Path) -> None:
     few = sample(run, tmp_path / "few", count=3, seed=7, label=run.store["labels"][0])
     many = sample(run, tmp_path / "many", count=21, seed=7, label=run.store["labels"][0])
     other = sample(run, tmp_path / "other", count=3, seed=8, label=run.store["labels"][0])
@@ -84,5 +83,5 @@ def test_what_cannot_be_sampled_is_refused_without_a_trace(
 
 
 def test_truncation_draws_latents_closer_to_the_mean() -> None:
-    wide, narrow = sampling.latents(0, 0, 50, 64), sampling.latents(0, 0, 50, 64, truncation=0.5)
+    wide, narrow = latents(0, 0, 50, 64), latents(0, 0, 50, 64, truncation=0.5)
     assert float(narrow.std()) == pytest.approx(float(wide.std()) / 2, rel=1e-3)

@@ -1,9 +1,8 @@
 """The default: a small attention-GAN for few scans and small machines.
 
 The latent scales the channels of every convolution and each resolution adds its share to the image (Karras et al. 2020,
-StyleGAN2, arXiv:1912.04958). Dense 3×3 convolutions at half the image's side and less; the last one writes Haar
-coefficients (Gal et al. 2021, SWAGAN, arXiv:2102.06108). Both networks attend where `attention.resolutions` says. The
-game is R3GAN's: relativistic, with R1 and R2 (Huang et al. 2024, arXiv:2501.05441).
+StyleGAN2, arXiv:1912.04958), in plain dense convolutions with few channels. Both networks attend where
+`attention.resolutions` says. The game is R3GAN's: relativistic, with R1 and R2 (Huang et al. 2024, arXiv:2501.05441).
 docs/benchmarks/compact-search.md has what else was tried and how it fared.
 """
 
@@ -16,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from medattngan.models.gan import Gan, Objective, Shape
-from medattngan.models.layers import attention_at, inverse_haar, minibatch_deviation
+from medattngan.models.layers import attention_at, minibatch_deviation
 from medattngan.types import Features, Images, Latent, Logits
 
 Z_DIM = 128
@@ -61,9 +60,9 @@ class StyledConv(nn.Module):
         return F.leaky_relu(x + self.convolution.bias[:, None, None], 0.2)  # type: ignore[index]
 
 
-def _to_image(channels: int, side: int) -> nn.Conv2d:
+def _to_image(channels: int) -> nn.Conv2d:
     """A convolution that writes one map, faint at first."""
-    convolution = nn.Conv2d(channels, 1, side, padding=side // 2)
+    convolution = nn.Conv2d(channels, 1, 3, padding=1)
     nn.init.normal_(convolution.weight, 0.0, 0.1 / math.sqrt(channels))
     nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
     return convolution
@@ -77,7 +76,7 @@ class Generator(nn.Module):
     """From 4 px to `size`. (B, z_dim) → (B, 1, size, size) in [-1, 1].
 
     Each resolution adds its share to the image (StyleGAN2's skip connections), so that the outline is learned
-    before the texture. The last convolution but one writes the Haar coefficients of a few maps at full size.
+    before the texture.
     """
 
     def __init__(self, shape: Shape) -> None:
@@ -93,30 +92,26 @@ class Generator(nn.Module):
         self.stages = nn.ModuleList()
         self.attentions = nn.ModuleList()
         self.images = nn.ModuleList()
-        for exponent in range(3, int(math.log2(shape.size))):
+        for exponent in range(3, int(math.log2(shape.size)) + 1):
             width = _width(2**exponent, shape.size, base)
             self.stages.append(StyledConv(channels, width, self.z_dim))
             self.attentions.append(nn.Sequential(*attention_at(shape, 2**exponent, width)))
-            self.images.append(_to_image(width, 1))
+            self.images.append(_to_image(width))
             channels = width
-        finest = base // 4
-        self.coefficients = StyledConv(channels, 4 * finest, self.z_dim)
-        self.images.append(_to_image(finest, 3))
 
     def forward(self, z: Latent, label: Tensor | None = None) -> Images:
         if self.embedding is not None and label is not None:
             z = z + self.embedding(label)
         w = self.mapping(z)
         x = F.leaky_relu(self.first(w), 0.2).reshape(len(z), -1, 4, 4)
-        # In channels_last from here on: a quarter to a third faster on the CPU.
+        # channels_last from here on is a quarter to a third faster on the CPU.
         x = x.contiguous(memory_format=torch.channels_last)
-        image = torch.zeros(len(z), 1, 4, 4).to(x)
-        *parts, finest = self.images
-        for stage, attention, part in zip(self.stages, self.attentions, parts, strict=True):
+        image = x.new_zeros(len(z), 1, 4, 4)
+        for stage, attention, part in zip(self.stages, self.attentions, self.images, strict=True):
             x = attention(stage(_upsample(x), w))
             image = _upsample(image) + part(x)
         # tanh: the background of a scan is exactly -1, and a critic sees at once where it is not.
-        return torch.tanh(_upsample(image) + finest(inverse_haar(self.coefficients(x, w))))
+        return torch.tanh(image)
 
 
 class Discriminator(nn.Module):
