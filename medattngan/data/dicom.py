@@ -175,9 +175,7 @@ def _rounded(geometry: Geometry | None) -> tuple[float, ...]:
     """What frames of one stack share, without the noise of writing it as text."""
     if geometry is None:
         return ()
-    return tuple(round(v, 2) + 0.0 for v in geometry.orientation) + tuple(
-        round(v, 3) for v in geometry.spacing
-    )
+    return tuple(round(v, 2) + 0.0 for v in geometry.orientation) + tuple(round(v, 3) for v in geometry.spacing)
 
 
 def along(geometry: Geometry) -> float:

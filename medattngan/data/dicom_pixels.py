@@ -42,9 +42,7 @@ def physical_frame(dataset: Dataset, frame: int) -> tuple[Physical, tuple[float,
         values = _modality(dataset, frame, stored).astype(np.float32)
         window = _voi(dataset, frame)
         padding = _padding(dataset, stored)
-        turned = (
-            sum(_stored_range(dataset, frame)) if dataset.PhotometricInterpretation == "MONOCHROME1" else None
-        )
+        turned = sum(_stored_range(dataset, frame)) if dataset.PhotometricInterpretation == "MONOCHROME1" else None
     except READ_ERRORS:
         raise SetAside("unreadable") from None
     if values.ndim != 2 or not np.isfinite(values).all():

@@ -150,7 +150,7 @@ def ingest(
         building.rename(out)
         shutil.rmtree(work)
     for line in _summary(SliceStore.open(out), rejected):
-        console.print(line, highlight=False)
+        console.print(line, highlight=False, soft_wrap=True)
     return SliceStore.open(out)
 
 
@@ -210,19 +210,11 @@ def _run(pool: Executor | None, jobs: Sequence[Job], bars: Bars) -> None:
 
 
 def _check_labels(table: Labels | None, series: Sequence[Series], labels: Path | None) -> None:
-    if (
-        table is not None
-        and series
-        and not any(table.find(one.pieces[0].relative, one.patient) for one in series)
-    ):
-        raise UserError(
-            f"No row of {labels} matches a file or patient; check its column `file` or `patient`."
-        )
+    if table is not None and series and not any(table.find(one.pieces[0].relative, one.patient) for one in series):
+        raise UserError(f"No row of {labels} matches a file or patient; check its column `file` or `patient`.")
 
 
-def _fingerprint(
-    salt: bytes, request: Request, files: Sequence[tuple[Path, str]], labels: Path | None
-) -> str:
+def _fingerprint(salt: bytes, request: Request, files: Sequence[tuple[Path, str]], labels: Path | None) -> str:
     """Names the work, so that shards of other work are never used. Salted, since it covers names of files."""
     states = [(relative, path.stat().st_size, path.stat().st_mtime_ns) for path, relative in files]
     table = None if labels is None else digest(labels)
@@ -244,9 +236,7 @@ def _write_rejected(path: Path, ledger: Ledger) -> None:
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
         rows = csv.writer(handle)
         rows.writerow(["file", "reason", "meaning"])
-        rows.writerows(
-            [str(name), reason, REASONS[reason]] for name, reason in sorted(ledger.rejected().items())
-        )
+        rows.writerows([str(name), reason, REASONS[reason]] for name, reason in sorted(ledger.rejected().items()))
 
 
 def _nothing(sources: Sequence[Path], ledger: Ledger) -> str:
@@ -255,9 +245,7 @@ def _nothing(sources: Sequence[Path], ledger: Ledger) -> str:
     why = ledger.rejected()
     if not why:
         return f"There is no file in {where}; give a folder of DICOM, NIfTI or picture files."
-    counts = sorted(
-        ((sum(r == reason for r in why.values()), reason) for reason in set(why.values())), reverse=True
-    )
+    counts = sorted(((sum(r == reason for r in why.values()), reason) for reason in set(why.values())), reverse=True)
     listed = ", ".join(f"{count} {reason}" for count, reason in counts)
     return f"Nothing usable in {where} ({listed}); see which file is which with --rejected FILE.csv."
 

@@ -68,14 +68,10 @@ def read_labels(path: Path) -> Labels:
             names = {str(name).strip().lower(): name for name in reader.fieldnames or []}
             table = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(
-            f"{path} cannot be read as CSV in UTF-8 ({type(error).__name__}); check --labels."
-        ) from None
+        raise UserError(f"{path} cannot be read as CSV in UTF-8 ({type(error).__name__}); check --labels.") from None
     patient_column = next((names[name] for name in PATIENT_COLUMNS if name in names), None)
     if patient_column is None and "file" not in names:
-        raise UserError(
-            f"{path} needs a column `file` or a column `patient` (or {', '.join(PATIENT_COLUMNS[1:])})."
-        )
+        raise UserError(f"{path} needs a column `file` or a column `patient` (or {', '.join(PATIENT_COLUMNS[1:])}).")
     by_file: dict[str, Row] = {}
     by_patient: dict[str, Row] = {}
     for number, cells in enumerate(table, start=2):
@@ -107,15 +103,11 @@ def _row(
     except ValueError:
         years = math.inf
     if years is not None and not math.isfinite(years):
-        raise UserError(
-            f"{path}, line {number}: the age is not a number; give years or leave the cell empty."
-        )
+        raise UserError(f"{path}, line {number}: the age is not a number; give years or leave the cell empty.")
     label, sex = _cell(cells, names.get("label")), _cell(cells, names.get("sex"))
     return Row(_cell(cells, patient_column), label, years, sex)
 
 
 def _add(rows: dict[str, Row], key: str, row: Row, path: Path, number: int) -> None:
     if rows.setdefault(key, row) != row:
-        raise UserError(
-            f"{path}, line {number} contradicts an earlier line on the same file or patient; keep one."
-        )
+        raise UserError(f"{path}, line {number} contradicts an earlier line on the same file or patient; keep one.")

@@ -52,9 +52,7 @@ def is_volume(path: Path, head: bytes) -> bool:
     suffix = _suffix(path)
     if suffix in COMPANIONS:
         return _header_of(path) is not None
-    return suffix in BY_NAME and any(
-        cls.path_maybe_image(path)[0] for cls in nib.imageclasses.all_image_classes
-    )
+    return suffix in BY_NAME and any(cls.path_maybe_image(path)[0] for cls in nib.imageclasses.all_image_classes)
 
 
 def _suffix(path: Path) -> str:

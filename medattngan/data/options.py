@@ -51,7 +51,5 @@ def parse_window(text: str | None) -> tuple[str | None, tuple[float, float]]:
     except ValueError:
         center, width = math.nan, math.nan
     if not (math.isfinite(center) and math.isfinite(width) and width > 0):
-        raise UserError(
-            f"--window {text} is neither one of {', '.join(WINDOWS)} nor CENTER,WIDTH in HU, as 40,400."
-        )
+        raise UserError(f"--window {text} is neither one of {', '.join(WINDOWS)} nor CENTER,WIDTH in HU, as 40,400.")
     return None, (center, width)

@@ -177,10 +177,7 @@ class PictureReader(ImageReader):
         pages = to_grey(img)
         if pages.ndim != 3 or min(pages.shape) < 1:
             raise SetAside("not-2d-or-3d")
-        if (
-            pages.dtype == np.bool_
-            or len(np.unique(pages[0].ravel()[:: max(1, pages[0].size // 65536)])) == 2
-        ):
+        if pages.dtype == np.bool_ or len(np.unique(pages[0].ravel()[:: max(1, pages[0].size // 65536)])) == 2:
             raise SetAside("label-mask")
         volume = np.ascontiguousarray(np.moveaxis(pages, 0, -1), dtype=np.float32)
         if not np.isfinite(volume).all():

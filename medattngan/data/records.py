@@ -37,9 +37,7 @@ def provenance(
     holds them.
     """
     names = {file.path: file.relative for file in found}
-    rejected = sorted(
-        (pseudonym(salt, "file", names[path]), reason) for path, reason in ledger.rejected().items()
-    )
+    rejected = sorted((pseudonym(salt, "file", names[path]), reason) for path, reason in ledger.rejected().items())
     return {
         "kind": "slice store",
         "medattngan": medattngan.__version__,
@@ -93,34 +91,24 @@ def _transforms(asked: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def notes(
-    asked: Mapping[str, Any], series: Sequence[Series], index: pd.DataFrame, found: Sequence[Found]
-) -> list[str]:
+def notes(asked: Mapping[str, Any], series: Sequence[Series], index: pd.DataFrame, found: Sequence[Found]) -> list[str]:
     """What a reader of the store ought to know, in sentences."""
     said = []
     volumes = sum(one.reader == "volume" for one in series)
     pictures = sum(one.reader == "picture" for one in series)
     if volumes:
-        taken = (
-            "CT in HU, since a window was given" if asked["window"] else "MR; give a window if they are CT"
-        )
+        taken = "CT in HU, since a window was given" if asked["window"] else "MR; give a window if they are CT"
         said.append(f"{volumes} volumes name no modality and were taken for {taken}.")
     if volumes and not asked["labels"]:
-        said.append(
-            "Patients of volumes were told apart by file name; a table with a column `patient` is surer."
-        )
+        said.append("Patients of volumes were told apart by file name; a table with a column `patient` is surer.")
     if pictures and not asked["labels"]:
-        said.append(
-            f"Each of {pictures} pictures counts as a patient; a table with a column `patient` mends it."
-        )
+        said.append(f"Each of {pictures} pictures counts as a patient; a table with a column `patient` mends it.")
     later = sum(piece.volumes - 1 for file in found for piece in file.pieces)
     if later:
         said.append(f"Only the first volume of 4-D files was read; {later} later ones were not.")
     modalities = sorted(index["modality"].unique())
     if len(modalities) > 1:
-        said.append(
-            f"The store mixes modalities ({', '.join(modalities)}); a generator is better trained on one."
-        )
+        said.append(f"The store mixes modalities ({', '.join(modalities)}); a generator is better trained on one.")
     if asked["labels"] and index["label"].isna().any():
         said.append(f"{int(index['label'].isna().sum())} slices have no label in the table.")
     return said

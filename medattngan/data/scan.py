@@ -80,9 +80,15 @@ def walk(sources: Sequence[Path], skip: Sequence[Path] = ()) -> list[tuple[Path,
 
 
 def _files(top: Path, barred: set[Path]) -> Iterator[Path]:
-    for folder, folders, names in os.walk(top):
+    for folder, folders, names in os.walk(top, onerror=_refuse):
         folders[:] = [name for name in folders if Path(folder, name) not in barred]
-        yield from (Path(folder, name) for name in names if not name.startswith("._") and name != ".DS_Store")
+        files = (Path(folder, name) for name in names if not name.startswith("._") and name != ".DS_Store")
+        yield from (path for path in files if path.is_file())
+
+
+def _refuse(error: OSError) -> None:
+    """A folder that cannot be listed may hold patients who would be missed without a word."""
+    raise UserError(f"{error.filename} cannot be listed ({error.strerror}); mend its permissions or leave it out.")
 
 
 def examine(item: tuple[Path, str]) -> Found:
@@ -119,9 +125,7 @@ def stacks(found: Iterable[Found], labels: Labels | None, window: bool) -> list[
     patients = _patients(
         [piece.relative for (reader, *_), pieces in groups.items() for piece in pieces if reader == "volume"]
     )
-    folders = _folder_labels(
-        [pieces[0].relative for (reader, *_), pieces in groups.items() if reader == "picture"]
-    )
+    folders = _folder_labels([pieces[0].relative for (reader, *_), pieces in groups.items() if reader == "picture"])
     series = []
     for (reader, patient, key), pieces in groups.items():
         first = pieces[0]
@@ -139,9 +143,7 @@ def _by_place(pieces: Sequence[Piece]) -> list[list[Piece]]:
         return [sorted(pieces, key=lambda piece: piece.order)]
     repeats: list[list[Piece]] = []
     place, count = float("-inf"), 0
-    for piece in sorted(
-        pieces, key=lambda piece: (round((piece.along_mm or 0.0) / SAME_PLACE_MM), piece.order)
-    ):
+    for piece in sorted(pieces, key=lambda piece: (round((piece.along_mm or 0.0) / SAME_PLACE_MM), piece.order)):
         position = piece.along_mm or 0.0
         count = count + 1 if position - place <= 2 * SAME_PLACE_MM else 0
         place = place if count else position
@@ -178,9 +180,7 @@ def _patients(volumes: Sequence[str]) -> dict[str, str]:
 def _folder_labels(pictures: Sequence[str]) -> dict[str, str]:
     """The folder of each picture, where there are folders enough to be classes and few enough not to be
     patients."""
-    folders = {
-        relative: PurePosixPath(relative).parts[-2] for relative in pictures if relative.count("/") > 1
-    }
+    folders = {relative: PurePosixPath(relative).parts[-2] for relative in pictures if relative.count("/") > 1}
     distinct = set(folders.values())
     return folders if len(distinct) <= min(MAX_FOLDER_LABELS, len(pictures) // 2) else {}
 

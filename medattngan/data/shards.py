@@ -64,9 +64,7 @@ def _record(prepared: Prepared, keep: Sequence[bool]) -> dict[str, Any]:
         "scheme": prepared.scheme,
         "plane": prepared.plane,
         "spacing_mm": _number(prepared.spacing_mm),
-        "slices": [
-            [_number(mm), digest, source] for (mm, digest, source), k in zip(slices, keep, strict=True) if k
-        ],
+        "slices": [[_number(mm), digest, source] for (mm, digest, source), k in zip(slices, keep, strict=True) if k],
         "set_aside": [
             *prepared.set_aside,
             *((s, "blank") for (_, _, s), k in zip(slices, keep, strict=True) if not k),

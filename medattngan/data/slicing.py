@@ -52,7 +52,5 @@ def positions_mm(affine: npt.NDArray[np.float64], count: int, slice_axis: int = 
     array([0., 3., 6.])
     """
     normal = slice_normal(affine, slice_axis)
-    steps: npt.NDArray[np.float64] = normal @ affine[:3, 3] + np.arange(count) * (
-        normal @ affine[:3, slice_axis]
-    )
+    steps: npt.NDArray[np.float64] = normal @ affine[:3, 3] + np.arange(count) * (normal @ affine[:3, slice_axis])
     return steps

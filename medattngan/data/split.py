@@ -18,17 +18,13 @@ def check_shares(shares: tuple[float, float, float]) -> tuple[float, float, floa
         UserError: they are negative, do not sum to 1, or leave nothing to train on.
     """
     if len(shares) != 3 or any(not math.isfinite(s) or s < 0 for s in shares) or abs(sum(shares) - 1) > 1e-6:
-        raise UserError(
-            f"--split {','.join(map(str, shares))} must be three shares (train,val,test) that sum to 1."
-        )
+        raise UserError(f"--split {','.join(map(str, shares))} must be three shares (train,val,test) that sum to 1.")
     if shares[0] == 0:
         raise UserError("--split leaves no patient to train on; give train a share above 0.")
     return shares
 
 
-def split_patients(
-    labels: Mapping[str, str | None], shares: tuple[float, float, float], seed: int
-) -> dict[str, str]:
+def split_patients(labels: Mapping[str, str | None], shares: tuple[float, float, float], seed: int) -> dict[str, str]:
     """Give every patient a split.
 
     The patients are taken label by label, shuffled within the label, and each goes to the split that is
@@ -57,11 +53,7 @@ def split_patients(
     counts = dict.fromkeys(SPLITS, 0)
     chosen: dict[str, str] = {}
     for taken, patient in enumerate(queue, start=1):
-        behind = {
-            name: share * taken - counts[name]
-            for name, share in zip(SPLITS, shares, strict=True)
-            if share > 0
-        }
+        behind = {name: share * taken - counts[name] for name, share in zip(SPLITS, shares, strict=True) if share > 0}
         chosen[patient] = max(behind, key=lambda name: behind[name])
         counts[chosen[patient]] += 1
     wanted = [name for name, share in zip(SPLITS, shares, strict=True) if share > 0]

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -22,7 +22,7 @@ from monai.transforms.spatial.dictionary import Orientationd, Spacingd
 from monai.transforms.utility.dictionary import EnsureChannelFirstd
 from torch.nn import functional
 
-from medattngan.data.affine import is_even
+from medattngan.data.affine import is_even, stack_affine
 from medattngan.data.intensity import IntensityMap
 from medattngan.data.options import AIR_HU, PERCENTILES, SQUARE_TOLERANCE, Options
 from medattngan.data.pieces import Series, SetAside
@@ -117,7 +117,50 @@ def prepare(series: Series, options: Options) -> Prepared:
     Raises:
         SetAside: nothing of it can be used.
     """
-    steps = PIPELINES.get((series.reader, series.modality), radiograph)(series, options)
+    pipeline = PIPELINES.get((series.reader, series.modality), radiograph)
+    if pipeline is not ct or not _in_own_plane(series, options.plane):
+        return _run(pipeline(series, options), series)
+    # A long CT in its own plane need not be in memory at once: its map is the same for every slice.
+    blocks = range(0, len(series.pieces), SLICES_AT_ONCE)
+    done: list[tuple[int, Prepared]] = []
+    failed: list[tuple[int, str]] = []
+    for start in blocks:
+        block = replace(series, pieces=series.pieces[start : start + SLICES_AT_ONCE])
+        try:
+            done.append((start, _run(pipeline(block, options), block)))
+        except SetAside as error:
+            failed += [(start + i, error.reason) for i in range(len(block.pieces))]
+    if not done:
+        raise SetAside(failed[0][1])
+    if len({part.map for _, part in done}) > 1:  # without a rescale it has no units, and its range is its own
+        return _run(pipeline(series, options), series)
+    return _joined(done, failed)
+
+
+def _in_own_plane(series: Series, plane: str) -> bool:
+    frames = [piece.geometry for piece in series.pieces if piece.geometry is not None]
+    if series.reader != "dicom" or len(frames) < len(series.pieces):
+        return False
+    return plane in ("acquired", native_plane(stack_affine(frames[:1], None), 2))
+
+
+def _joined(parts: Sequence[tuple[int, Prepared]], failed: list[tuple[int, str]]) -> Prepared:
+    """Blocks of one series, in the order of their slices' places, as one."""
+    position = [mm for _, part in parts for mm in part.positions_mm]
+    source = [start + i for start, part in parts for i in part.sources]
+    digests = [digest for _, part in parts for digest in part.digests]
+    order = np.argsort(position, kind="stable").tolist()
+    return replace(
+        parts[0][1],
+        codes=np.concatenate([part.codes for _, part in parts])[order],
+        positions_mm=[position[i] for i in order],
+        digests=[digests[i] for i in order],
+        sources=[source[i] for i in order],
+        set_aside=failed + [(start + i, reason) for start, part in parts for i, reason in part.set_aside],
+    )
+
+
+def _run(steps: list[Step], series: Series) -> Prepared:
     try:
         item = Compose(steps)({"image": [piece.path for piece in series.pieces]})
     except RuntimeError as error:  # how Compose reports whatever a step raises
@@ -242,8 +285,6 @@ def pad_and_resize(item: Item, size: int) -> Item:
     for start in range(0, len(slices), SLICES_AT_ONCE):
         some = volume[start : start + SLICES_AT_ONCE, None].contiguous()
         if side != size:
-            some = functional.interpolate(
-                some, (size, size), mode="bilinear", antialias=True, align_corners=False
-            )
+            some = functional.interpolate(some, (size, size), mode="bilinear", antialias=True, align_corners=False)
         slices[start : start + SLICES_AT_ONCE] = some[:, 0].numpy()
     return item | {"image": slices, "spacing_mm": item["spacing_mm"] * side / size}

@@ -81,13 +81,15 @@ def test_thick_slices_are_cut_across_in_true_proportion(tmp_path: Path) -> None:
     assert prepared.spacing_mm == pytest.approx(1.0, abs=0.1)
 
 
-def write_stack(folder: Path, orientation: list[float], count: int, gap: int | None = None) -> np.ndarray:
+def write_stack(
+    folder: Path, orientation: list[float], count: int, gap: int | None = None, **tags: object
+) -> np.ndarray:
     pixels = texture((count, 20, 20), 5, 0, 2000).astype(np.int16)
     normal = np.cross(orientation[:3], orientation[3:])
     for i in range(count):
         if i != gap:
             place = [float(v) for v in normal * 2.5 * i]
-            attributes = {"ImageOrientationPatient": orientation, "ImagePositionPatient": place}
+            attributes = {"ImageOrientationPatient": orientation, "ImagePositionPatient": place, **tags}
             write_dicom(folder / f"{(i * 7) % count}.dcm", pixels[i], InstanceNumber=(i * 5) % count, **attributes)
     return pixels
 
@@ -134,3 +136,18 @@ def test_two_series_and_two_echoes_of_one_patient_stay_apart(tmp_path: Path) -> 
     store: SliceStore = ingest([tmp_path / "scan"], tmp_path / "store", size=16, progress=False)
     assert store.index.groupby("series").size().tolist() == [3, 3, 3]
     assert store.index["patient"].nunique() == 1
+
+
+@pytest.mark.parametrize("rescaled", [True, False])
+@pytest.mark.parametrize("orientation", [[1, 0, 0, 0, 1, 0], [-1, 0, 0, 0, 1, 0]])
+def test_a_ct_read_in_blocks_is_the_same_as_one_read_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, orientation: list[float], rescaled: bool
+) -> None:
+    write_stack(tmp_path, orientation, 8, gap=2, **({} if rescaled else {"RescaleSlope": None}))
+    whole = read(tmp_path, "axial", 20)[0]
+    monkeypatch.setattr("medattngan.data.transforms.SLICES_AT_ONCE", 3)
+    blocks = read(tmp_path, "axial", 20)[0]
+    assert np.array_equal(whole.codes, blocks.codes)
+    assert (whole.positions_mm, whole.sources, whole.map) == (blocks.positions_mm, blocks.sources, blocks.map)
+    assert whole.positions_mm == sorted(whole.positions_mm)
+    assert whole.map.unit == ("HU" if rescaled else "a.u.")
