@@ -69,8 +69,9 @@ def test_dicom_reads_back_to_the_same_voxels_in_the_same_place(cohort: list[Pseu
         dataset = pydicom.dcmread(files[index])
         assert np.array_equal(dataset.pixel_array, patient.scan[::-1, ::-1, index].T)
         row, column = 7, 12
-        spacing, origin = np.array(dataset.PixelSpacing, float), np.array(dataset.ImagePositionPatient, float)
-        lps = origin + np.array([column * spacing[1], row * spacing[0], 0])  # columns run to the left, rows to posterior
+        origin = np.array(dataset.ImagePositionPatient, float)
+        down, across = (float(mm) for mm in dataset.PixelSpacing)
+        lps = origin + np.array([column * across, row * down, 0])  # columns run to the left, rows to posterior
         x, y = np.array(patient.scan.shape[:2]) - 1 - [column, row]
         assert np.allclose(lps * [-1, -1, 1], (patient.affine @ [x, y, index, 1])[:3])
 

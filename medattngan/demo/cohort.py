@@ -10,19 +10,16 @@ import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 import torch
-from monai.transforms import (
-    Compose,
-    RandAdjustContrast,
-    RandAffine,
-    RandBiasField,
-    RandRicianNoise,
-    RandSmoothDeform,
-)
+from monai.transforms.compose import Compose
+from monai.transforms.intensity.array import RandAdjustContrast, RandBiasField, RandRicianNoise
+from monai.transforms.smooth_field.array import RandSmoothDeform
+from monai.transforms.spatial.array import RandAffine
 
 from medattngan.files import UserError
 
@@ -91,7 +88,7 @@ def template_path() -> Path:
 
 def load_template() -> Volume:
     """The slab of the template with its margin, in 2 mm voxels, in [0, 1]: (100, 100, slices)."""
-    image = nib.as_closest_canonical(nib.load(template_path()))
+    image: Any = nib.as_closest_canonical(nib.load(template_path()))  # type: ignore[no-untyped-call]
     fine = np.asarray(image.dataobj, np.float32)
     even = fine[tuple(slice(0, n // 2 * 2) for n in fine.shape)]
     x, y, z = (n // 2 for n in even.shape)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -27,7 +28,7 @@ def write_scan(patient: PseudoPatient, folder: Path, seed: int) -> Path:
 def write_nifti(patient: PseudoPatient, folder: Path) -> Path:
     """One NIfTI-1 file, int16, gzipped, with the note in its 80 characters of description."""
     folder.mkdir(parents=True, exist_ok=True)
-    image = nib.Nifti1Image(patient.scan, patient.affine)
+    image: Any = nib.Nifti1Image(patient.scan, patient.affine)  # type: ignore[no-untyped-call]
     image.header.set_xyzt_units("mm")
     image.header["descrip"] = NOTE.encode("ascii")
     path = folder / f"{patient.name}.nii.gz"

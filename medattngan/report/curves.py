@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 
@@ -33,6 +34,7 @@ PANELS: tuple[tuple[str, str, dict[str, str]], ...] = (
     ),
 )
 """Heading, what to make of it, {column: name of its line}."""
+VALIDATION = "Fréchet distance while training went on, from few slices: look at its course only. Lower is better."
 
 
 def curve_figures(metrics: Path) -> str:
@@ -44,14 +46,14 @@ def curve_figures(metrics: Path) -> str:
     if not metrics.is_file():
         raise UserError(f"{metrics} does not exist; is {metrics.parent} a run?")
     table = pd.read_csv(metrics)
-    if table.empty:
-        return "<p>The training was too short to log a curve.</p>"
-    figures = [_panel(table, *panel) for panel in PANELS if set(panel[2]) & set(table.columns)]
-    for name in (column for column in table.columns if column.startswith("fd_val")):
-        words = "Fréchet distance while training went on, from few slices: look at its course only. Lower is better."
-        if table[name].notna().any():
-            figures.append(_panel(table, "Validation score", words, {name: name}))
-    return "\n".join(figures)
+    names = [column for column in table.columns if column.startswith("fd_val")]
+    panels = [*PANELS, *(("Validation score", VALIDATION, {name: name}) for name in names)]
+    figures = [_panel(table, *panel) for panel in panels if _has_values(table, panel[2])]
+    return "\n".join(figures) or "<p>The training was too short to log a curve.</p>"
+
+
+def _has_values(table: pd.DataFrame, columns: Iterable[str]) -> bool:
+    return any(table[name].notna().any() for name in columns if name in table)
 
 
 def _panel(table: pd.DataFrame, heading: str, words: str, lines: dict[str, str]) -> str:
