@@ -32,9 +32,7 @@ def naive_additive(q: Tensor, k: Tensor, v: Tensor, energy: Tensor) -> Tensor:
     return torch.stack([(r[..., None] * v).sum(2) / r.sum(-1, keepdim=True) for r in rows], dim=2)
 
 
-def inputs(
-    *shape: int, n_keys: int, width: int, dtype: torch.dtype = torch.float64
-) -> tuple[Tensor, Tensor, Tensor]:
+def inputs(*shape: int, n_keys: int, width: int, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor, Tensor]:
     batch, heads, _, d = shape
     q, k = torch.randn(*shape, dtype=dtype), torch.randn(batch, heads, n_keys, d, dtype=dtype)
     return (
@@ -54,9 +52,7 @@ SIZES = {
 
 @settings(deadline=None, max_examples=15)
 @given(**SIZES, d=st.integers(1, 9), width=st.integers(1, 9))
-def test_attend_and_its_gradient_are_the_textbooks(
-    batch: int, heads: int, n: int, m: int, d: int, width: int
-) -> None:
+def test_attend_and_its_gradient_are_the_textbooks(batch: int, heads: int, n: int, m: int, d: int, width: int) -> None:
     q, k, v = inputs(batch, heads, n, d, n_keys=m, width=width)
     got, expected = attend(q, k, v, 0.7), naive_dot(q, k, v, 0.7)
     torch.testing.assert_close(got, expected)
@@ -94,9 +90,7 @@ def test_second_derivatives_in_blocks_are_the_textbooks(monkeypatch: pytest.Monk
     q, k, v = inputs(2, 2, 7, 3, n_keys=5, width=4)
     energy = torch.randn(3, dtype=torch.float64, requires_grad=True)
     monkeypatch.setattr(functional, "BLOCK_SCORES", 2 * 2 * 5 * 3 * 2)  # two queries a block, of seven
-    torch.testing.assert_close(
-        _penalty(attend(q, k, v, 0.7), (q, k, v)), _penalty(naive_dot(q, k, v, 0.7), (q, k, v))
-    )
+    torch.testing.assert_close(_penalty(attend(q, k, v, 0.7), (q, k, v)), _penalty(naive_dot(q, k, v, 0.7), (q, k, v)))
     both = (q, k, v, energy)
     torch.testing.assert_close(_penalty(attend_additive(*both), both), _penalty(naive_additive(*both), both))
 
@@ -165,9 +159,7 @@ def _largest_tensor(run: Callable[[], None]) -> int:
 
 
 @pytest.mark.parametrize("twice", [False, True])
-def test_no_tensor_holds_a_number_for_every_query_and_key(
-    twice: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_tensor_holds_a_number_for_every_query_and_key(twice: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(functional, "BLOCK_SCORES", 1 << 10)
     monkeypatch.setattr(additive_kernel, "TILE_CPU", 1 << 10)
     q, k, v = inputs(1, 1, 96, 4, n_keys=96, width=8, dtype=torch.float32)
@@ -197,9 +189,7 @@ def test_sagans_variant_is_sagans_attention() -> None:
 
 @settings(deadline=None, max_examples=10)
 @given(st.integers(1, 3), st.integers(1, 3), st.integers(1, 4), st.integers(1, 5), st.booleans())
-def test_tokens_become_the_map_they_came_from(
-    heads: int, d: int, height: int, width: int, last: bool
-) -> None:
+def test_tokens_become_the_map_they_came_from(heads: int, d: int, height: int, width: int, last: bool) -> None:
     x = torch.randn(2, heads * d, height, width)
     x = x.to(memory_format=torch.channels_last if last else torch.contiguous_format)
     assert torch.equal(to_map(to_tokens(x, heads), height, width), x)

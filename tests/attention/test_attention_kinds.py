@@ -53,9 +53,7 @@ def test_a_new_module_is_the_identity_on_any_shape(
 
 
 @pytest.mark.parametrize(("kind", "options"), VARIANTS)
-def test_first_and_second_derivatives_agree_with_finite_differences(
-    kind: str, options: dict[str, object]
-) -> None:
+def test_first_and_second_derivatives_agree_with_finite_differences(kind: str, options: dict[str, object]) -> None:
     module = opened(kind, **options).double()
     x = torch.randn(1, 8, 2, 3, dtype=torch.float64, requires_grad=True)
     names = [name for name, _ in module.named_parameters()]
@@ -192,3 +190,29 @@ def test_none_sees_every_position_alone() -> None:
     changed[:, :, 1, 1] += 1
     moved = (module(changed) - module(x)).abs().sum(1)[0]
     assert (moved > 0).nonzero().tolist() == [[1, 1]]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_gradient_penalty_under_bf16_autocast_is_near_that_of_float64(kind: str) -> None:
+    def penalty(module: nn.Module, x: Tensor) -> Tensor:
+        (slope,) = torch.autograd.grad(module(x).square().sum(), x, create_graph=True)
+        return torch.autograd.grad(slope.square().sum(), module.get_parameter("gamma"))[0]
+
+    x = torch.randn(2, 8, 4, 4)
+    expected = penalty(opened(kind).double(), x.double().requires_grad_())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        got = penalty(opened(kind), x.clone().requires_grad_())
+    torch.testing.assert_close(got.double(), expected, rtol=0.03, atol=0.0)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")  # Dynamo looks
+@pytest.mark.parametrize("kind", KINDS)
+def test_torch_compile_changes_neither_value_nor_gradient(kind: str) -> None:
+    module = opened(kind)
+    compiled = torch.compile(module, backend="aot_eager")
+    x = torch.randn(2, 8, 4, 4, requires_grad=True)
+    got, expected = compiled(x), module(x)
+    torch.testing.assert_close(got, expected)
+    slopes = [torch.autograd.grad(value.square().sum(), x)[0] for value in (got, expected)]
+    torch.testing.assert_close(slopes[0], slopes[1])
