@@ -34,9 +34,7 @@ def build(config: Config, classes: int = 0) -> Gan:
     """
     model, attention = config.model, config.attention
     if model.preset not in PRESETS:
-        raise UserError(
-            f"model.preset is {model.preset!r}, but there are only: {', '.join(sorted(PRESETS))}."
-        )
+        raise UserError(f"model.preset is {model.preset!r}, but there are only: {', '.join(sorted(PRESETS))}.")
     shape = Shape(
         size=config.data.size,
         classes=classes,

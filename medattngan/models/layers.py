@@ -48,9 +48,7 @@ def require_unconditional(preset: str, shape: Shape) -> None:
         UserError: labels were asked for.
     """
     if shape.classes:
-        raise UserError(
-            f"model.preset={preset} takes no labels; set data.conditional=false or choose another preset."
-        )
+        raise UserError(f"model.preset={preset} takes no labels; set data.conditional=false or choose another preset.")
 
 
 def haar(images: Tensor) -> Features:

@@ -91,8 +91,6 @@ def build(shape: Shape) -> Gan:
     """
     require_unconditional("seed", shape)
     shape = prefer(shape, "scaled_dot", value_reduction=1, project=False)
-    objective = Objective(
-        "minimax", generator_lr=2e-4, discriminator_lr=2e-4, beta1=0.5, beta2=0.999, batch_size=64
-    )
+    objective = Objective("minimax", generator_lr=2e-4, discriminator_lr=2e-4, beta1=0.5, beta2=0.999, batch_size=64)
     generator = Generator(shape)
     return Gan(generator, Discriminator(shape), generator.z_dim, objective, augment=False)
