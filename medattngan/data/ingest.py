@@ -143,7 +143,8 @@ def ingest(
         building.mkdir()
         writer = StoreWriter(building)
         index, intensity = write_slices(chosen, writer, split, seed)
-        record = provenance(asdict(request), found, series, index, ledger, salt)
+        used = [part.series for part, _ in chosen]
+        record = provenance(asdict(request), found, used, index, ledger, salt)
         writer.finish(index, intensity, record)
         if out.is_dir():
             out.rmdir()

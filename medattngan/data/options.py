@@ -17,7 +17,7 @@ AIR_HU = -1024.0
 """Nothing in a patient is below this; scanners write less outside their field of view."""
 
 SQUARE_TOLERANCE = 0.01
-"""Pixels whose sides differ by a smaller share than this are square."""
+"""Sides of a pixel that differ by a smaller share than this are the same."""
 
 BLANK_STEP = 0.05
 BLANK_SHARE = 0.02

@@ -74,8 +74,8 @@ def _transforms(asked: Mapping[str, Any]) -> dict[str, Any]:
         "orientation": PLANES.get(asked["plane"], "as stored"),
         "oblique_deg": OBLIQUE_DEG,
         "min_slices_to_cut": MIN_SLICES_TO_CUT,
-        "square_pixels": "bilinear, to the finer in-plane spacing",
-        "resize": "pad to square with the lower end, bilinear with antialiasing",
+        "fill_between": "bilinear between thick slices, to the finer spacing or the store's",
+        "resize": "pad to a square in mm with the lower end, bilinear with antialiasing",
         "intensity": {
             "ct": {"scheme": "window", "name": name, "center_hu": center, "width_hu": width},
             "mr": {

@@ -21,11 +21,10 @@ SAME_PLACE_MM = 0.01
 MAX_FOLDER_LABELS = 32
 """More folders than this are no classes; they may even be patients, whose names must not be written."""
 
-SEQUENCE_NAMES = re.compile(
-    r"[_\-.](t1w?|t2w?|t1ce|t1c|t1gd|t1post|t2star|pd|pdw|flair|dwi|adc|bold|mra|swi|ct|pet|mr|mri|brain|bet)$",
-    re.I,
-)
-"""An end of a file's name that says what was scanned, not whom."""
+SEQUENCE = r"(t1w?|t2w?|t1ce|t1c|t1gd|t1post|t2star|pd|pdw|flair|dwi|adc|bold|mra|swi|ct|pet|mr|mri|brain|bet)"
+SEQUENCE_AT_END = re.compile(rf"[_\-.]{SEQUENCE}$", re.IGNORECASE)
+SEQUENCE_ALONE = re.compile(rf"{SEQUENCE}|img|image|volume|scan", re.IGNORECASE)
+"""Names of files, or ends of names, that say what was scanned and not whom."""
 
 
 @dataclass(frozen=True)
@@ -156,24 +155,30 @@ def _by_place(pieces: Sequence[Piece]) -> list[list[Piece]]:
 def _patients(volumes: Sequence[str]) -> dict[str, str]:
     """Whose each volume is, by BIDS (`sub-…` in the path), else by the file's name, else by its folder.
 
-    A name that recurs, as `T1.nii` in a folder for each patient, names nobody; then the folder does.
+    A name that recurs in more folders than there are such names names nobody, as `T1.nii` in a folder for each
+    patient; then the folder does. In `images/017.nii` and `masks/017.nii` it is the name that counts.
 
     >>> list(_patients(["a/IXI012_T1.nii.gz", "a/IXI012_T2.nii.gz", "b/sub-7/anat/x.nii"]).values())
     ['IXI012', 'IXI012', 'sub-7']
     >>> list(_patients(["c/1/T1.nii", "c/2/T1.nii"]).values())
     ['c/1', 'c/2']
+    >>> list(_patients(["images/1.nii", "images/2.nii", "masks/1.nii", "masks/2.nii"]).values())
+    ['1', '2', '1', '2']
     """
-    files = Counter(PurePosixPath(relative).name for relative in volumes)
+    paths = {relative: PurePosixPath(relative) for relative in volumes}
+    count = Counter(path.name for path in paths.values())
+    recurring = [path for path in paths.values() if count[path.name] > 1]
+    by_folder = len({path.parent for path in recurring}) > len({path.name for path in recurring})
     patients = {}
-    for relative in volumes:
-        path = PurePosixPath(relative)
+    for relative, path in paths.items():
         bids = re.search(r"(?:^|/)(sub-[A-Za-z0-9]+)(?=[/_.]|$)", relative)
+        name = stem(path.name)
         if bids:
             patients[relative] = bids.group(1)
-        elif files[path.name] > 1:
+        elif SEQUENCE_ALONE.fullmatch(name) or (by_folder and count[path.name] > 1):
             patients[relative] = str(path.parent)
         else:
-            patients[relative] = SEQUENCE_NAMES.sub("", stem(path.name))
+            patients[relative] = SEQUENCE_AT_END.sub("", name)
     return patients
 
 

@@ -61,7 +61,7 @@ def ct(series: Series, options: Options) -> list[Step]:
         *load(series),
         partial(window_hounsfield, window=options.window),
         partial(face, series=series, plane=options.plane),
-        square_pixels,
+        partial(fill_between, size=options.size),
         partial(pad_and_resize, size=options.size),
     ]
 
@@ -72,7 +72,7 @@ def mr(series: Series, options: Options) -> list[Step]:
         *load(series),
         percentile_range,
         partial(face, series=series, plane=options.plane),
-        square_pixels,
+        partial(fill_between, size=options.size),
         partial(pad_and_resize, size=options.size),
     ]
 
@@ -83,7 +83,7 @@ def radiograph(series: Series, options: Options) -> list[Step]:
         *load(series),
         viewing_range,
         partial(face, series=series, plane=options.plane),
-        square_pixels,
+        partial(fill_between, size=options.size),
         partial(pad_and_resize, size=options.size),
     ]
 
@@ -94,7 +94,7 @@ def picture(series: Series, options: Options) -> list[Step]:
         *load(series),
         full_range,
         partial(face, series=series, plane="acquired"),
-        square_pixels,
+        partial(fill_between, size=options.size),
         partial(pad_and_resize, size=options.size),
     ]
 
@@ -262,29 +262,36 @@ def face(item: Item, series: Series, plane: str) -> Item:
     return item | {"sources": [source] * count, "plane": target, "positions_mm": positions_mm(turned, count)}
 
 
-def square_pixels(item: Item) -> Item:
-    """Resample the slices, each within itself, to the finer of their two spacings where these differ."""
+def fill_between(item: Item, size: int) -> Item:
+    """Interpolate between thick slices that show in a picture cut across them, as finely as the store will show."""
     rows, columns, _ = item["image"].affine[:3, :3].norm(dim=0).tolist()
-    if abs(rows - columns) > SQUARE_TOLERANCE * min(rows, columns):
-        fine = min(rows, columns)
-        resample: Step = Spacingd("image", (fine, fine, -1.0), mode="bilinear", padding_mode="border")
-        item = resample(item)
-    known = item["image"].meta.get("spacing_known", True)
-    return item | {"spacing_mm": min(rows, columns) if known else math.nan}
+    fine = max(min(rows, columns), _side_mm(item, rows, columns) / size)
+    pixdim = [fine if spacing > fine * (1 + SQUARE_TOLERANCE) else -1.0 for spacing in (rows, columns)]
+    if max(pixdim) < 0:
+        return item
+    fill: Step = Spacingd("image", (*pixdim, -1.0), mode="bilinear", padding_mode="border", dtype=np.float32)
+    return fill(item)  # type: ignore[no-any-return]
 
 
 def pad_and_resize(item: Item, size: int) -> Item:
-    """Pad to a square with the map's lower end, then resize with an antialiasing filter: (slice, size,
-    size)."""
+    """Pad to a square, in mm, with the map's lower end; resize with an antialiasing filter: (slice, size, size)."""
     image = item["image"]
-    side = max(image.shape[1:3])
-    pad: Step = SpatialPadd("image", spatial_size=(side, side, -1), value=item["map"].lower)
-    item = pad(item)
-    volume = item["image"].as_tensor()[0].permute(2, 0, 1)
+    rows, columns, _ = image.affine[:3, :3].norm(dim=0).tolist()
+    side = _side_mm(item, rows, columns)
+    square = (round(side / rows), round(side / columns))
+    pad: Step = SpatialPadd("image", spatial_size=(*square, -1), value=item["map"].lower)
+    volume = pad(item)["image"].as_tensor()[0].permute(2, 0, 1)
     slices = np.empty((volume.shape[0], size, size), np.float32)
     for start in range(0, len(slices), SLICES_AT_ONCE):
         some = volume[start : start + SLICES_AT_ONCE, None].contiguous()
-        if side != size:
+        if square != (size, size):
             some = functional.interpolate(some, (size, size), mode="bilinear", antialias=True, align_corners=False)
         slices[start : start + SLICES_AT_ONCE] = some[:, 0].numpy()
-    return item | {"image": slices, "spacing_mm": item["spacing_mm"] * side / size}
+    known = image.meta.get("spacing_known", True)
+    return item | {"image": slices, "spacing_mm": side / size if known else math.nan}
+
+
+def _side_mm(item: Item, rows: float, columns: float) -> float:
+    """The longer side of the slices."""
+    shape = item["image"].shape
+    return float(max(shape[1] * rows, shape[2] * columns))
