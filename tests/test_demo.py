@@ -105,7 +105,7 @@ def test_the_demo_writes_over_nothing(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
-@pytest.mark.parametrize("wrong", [{"minutes": 0.0}, {"minutes": float("nan")}, {"patients": 2}])
+@pytest.mark.parametrize("wrong", [{"minutes": 0.0}, {"minutes": float("nan")}, {"seed": -1}, {"patients": 2}])
 def test_a_demo_that_cannot_work_leaves_nothing_behind(wrong: dict[str, float], tmp_path: Path) -> None:
     with pytest.raises(UserError):
         demo(tmp_path / "out", **wrong)  # type: ignore[arg-type]

@@ -60,8 +60,10 @@ def write_parts(store: SliceStore, folder: Path, label: str = "small") -> tuple[
     run = Run.create(folder / "run", config, describe(store, store.split("train"), config))
     with (run.path / "metrics.csv").open("w", newline="") as handle:
         rows = csv.writer(handle)
-        rows.writerow(["kimg", "loss_generator", "loss_discriminator", "logits_real", "logits_fake", "fd_val[x]"])
-        rows.writerows([i / 10, 0.7, 0.6, 0.1 * i, -0.1 * i, 50 - i if i % 10 == 0 else ""] for i in range(40))
+        rows.writerow(
+            ["kimg", "seconds", "loss_generator", "loss_discriminator", "logits_real", "logits_fake", "fd_val[x]"]
+        )
+        rows.writerows([i / 10, 3.0 * i, 0.7, 0.6, 0.1 * i, -0.1 * i, 50 - i if i % 10 == 0 else ""] for i in range(40))
     codes = np.random.default_rng(0).integers(0, 65536, (30, 32, 32)).astype(np.uint16)
     table = pd.DataFrame({"seed": [0] * 30, "label": pd.array([label] * 30, dtype="string")})
     Samples(codes, table, store.intensity, {"seed": 0, "truncation": 1.0}).save(folder / "samples")
@@ -76,7 +78,7 @@ def write_parts(store: SliceStore, folder: Path, label: str = "small") -> tuple[
 def html(tiny_store: SliceStore, tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("report")
     parts = write_parts(tiny_store, folder, HOSTILE)
-    out = report(*parts, tiny_store, folder / "page.html", title=HOSTILE, note=HOSTILE, originals=HOSTILE)
+    out = report(*parts, tiny_store, folder / "page.html", title=HOSTILE, note=HOSTILE, subjects=HOSTILE)
     return out.read_text(encoding="utf-8")
 
 
@@ -110,7 +112,7 @@ def test_hostile_words_stay_words(html: str) -> None:
 def test_real_and_synthetic_slices_are_shown_and_told_apart_in_words(html: str) -> None:
     words = [image["alt"] for image in Page(html).named("img")]
     assert sum(word.startswith("synthetic slice") for word in words) >= 24
-    assert sum(word.startswith(HOSTILE.lower()) for word in words) == 12  # all that the test split holds
+    assert sum(word.startswith("real slice") for word in words) == 12  # all that the test split holds
     assert sum(word.startswith("training slice most like") for word in words) == 8
 
 
@@ -127,6 +129,7 @@ def test_the_page_has_curves_and_where_all_came_from(html: str, tiny_store: Slic
     assert tiny_store.digest in page.text
     assert "48 slices of 8 patients" in page.text
     assert "preset: compact" in page.text
+    assert "3.9 thousand slices shown in 1.9 minutes" in page.text
 
 
 def test_no_patient_and_no_path_is_on_the_page(html: str, tiny_store: SliceStore) -> None:
@@ -172,11 +175,15 @@ def test_every_metric_is_explained(metric: str) -> None:
 
 
 def test_a_verdict_keeps_to_its_interval() -> None:
-    assert "interval holds" in verdict({**SCORE, "better": "floor", "floor": 8.5})
-    assert verdict({**SCORE, "better": "floor"}).startswith("4.50 above")
-    assert verdict({**SCORE, "better": "higher", "floor": 12.0}).startswith("3.00 below")
+    assert "interval holds" in verdict("ssim", {**SCORE, "better": "floor", "floor": 8.5})
+    assert verdict("ssim", {**SCORE, "better": "floor"}).startswith("4.50 above")
+    assert verdict("recall", {**SCORE, "better": "higher", "floor": 12.0}).startswith("3.00 below")
 
 
 def test_a_drawing_without_spread_stays_inside_its_box() -> None:
     flat = {**SCORE, "value": 0.0, "ci95": [0.0, 0.0], "floor": 0.0}
     assert 'cx="14.0"' in drawing(flat)
+
+
+def test_a_distance_that_may_be_near_0_is_not_said_as_a_ratio() -> None:
+    assert verdict("kid[some]", {**SCORE, "floor": 0.001}).startswith("9.00 above")

@@ -36,7 +36,7 @@ def report(
     *,
     title: str = "Synthetic slices",
     note: str = "",
-    originals: str = "Real",
+    subjects: str = "patients",
     seed: int = 0,
 ) -> Path:
     """Write the page `out` and return its path.
@@ -49,8 +49,8 @@ def report(
         out: the HTML file to make.
         title: of the page.
         note: a paragraph for its top: what a reader must know before the pictures.
-        originals: what to call the slices of the store, where `Real` would be too much said.
-        seed: of the choice of slices of the store.
+        subjects: what to call those whom the store's slices show.
+        seed: of the choice of real slices.
 
     Raises:
         UserError: a folder is not what it should be, they do not belong together, or `out` exists.
@@ -65,9 +65,9 @@ def report(
     text = {
         "title": escape(title),
         "note": f'<p class="note">{escape(note)}</p>' if note else "",
-        "summary": escape(_summary(store, opened, drawn)),
-        "real": gallery(real, originals.lower()),
-        "real_caption": escape(f"{originals}: {len(real)} slices of the {split} split, drawn at random"),
+        "summary": escape(_summary(store, opened, drawn, subjects)),
+        "real": gallery(real, "real"),
+        "real_caption": escape(f"Real: {len(real)} slices of {split} {subjects}, drawn at random"),
         "synthetic": gallery(fake, "synthetic"),
         "synthetic_caption": escape(f"Synthetic: the first {len(fake)} of {len(drawn)}, not picked by eye"),
         "window": escape(f"Synthetic slices are shown from {shown}, the others over the same share of theirs."),
@@ -90,7 +90,7 @@ def _require_same_store(store: SliceStore, made_with: dict[Path, str]) -> None:
             raise UserError(f"{what} was made with another store than {store.path}; give the one it was made with.")
 
 
-def _summary(store: SliceStore, run: Run, drawn: Samples) -> str:
+def _summary(store: SliceStore, run: Run, drawn: Samples, subjects: str) -> str:
     """What the page is about, in two sentences."""
     modalities = ", ".join(sorted(str(name) for name in store.index["modality"].unique()))
     planes = ", ".join(sorted(str(name) for name in store.index["plane"].unique()))
@@ -98,6 +98,6 @@ def _summary(store: SliceStore, run: Run, drawn: Samples) -> str:
     _, height, width = drawn.codes.shape
     return (
         f"A generative network learned from {run.store['slices']} {planes} {modalities} slices of "
-        f"{run.store['patients']} patients and drew {len(drawn)} new slices of {height} × {width} pixels. "
-        f"{kept} slices of patients that it never saw were kept for testing."
+        f"{run.store['patients']} {subjects} and drew {len(drawn)} new slices of {height} × {width} pixels. "
+        f"{kept} slices of {subjects} that it never saw were kept for testing."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from html import escape
 from typing import Any
 
@@ -60,10 +61,20 @@ def _training(run: Run, made: dict[str, Any]) -> Rows:
             f"{config.train.kimg:g} thousand slices"
             + ("" if config.train.minutes is None else f" or {config.train.minutes:g} minutes"),
         ),
+        ("trained", _spent(run)),
         ("seed", str(made["seed"])),
         ("hardware", str(device)),
         ("versions", ", ".join(f"{name} {number}" for name, number in made["versions"].items())),
     ]
+
+
+def _spent(run: Run) -> str:
+    """How long the training has been, from the last row of its log."""
+    with (run.path / "metrics.csv").open(newline="", encoding="utf-8") as handle:
+        last = {"kimg": "0", "seconds": "0"}
+        for row in csv.DictReader(handle):
+            last = row
+    return f"{float(last['kimg']):.1f} thousand slices shown in {float(last['seconds']) / 60:.1f} minutes"
 
 
 def _samples(samples: Samples) -> Rows:

@@ -51,6 +51,9 @@ MEANINGS: dict[str, tuple[str, str]] = {
 """The name before any bracket → heading, what it means; in the order of the page. Names as in `METRICS`."""
 MEANINGS["fid"] = MEANINGS["fd"]
 
+DISTANCES = ("fd", "fid")
+"""Never near 0 for real slices, so that a ratio to the floor means something."""
+
 WIDTH, HEIGHT, EDGE, MIDDLE = 360, 46, 14, 28
 
 
@@ -76,7 +79,7 @@ def score_block(name: str, score: Score) -> str:
         [
             f'<section class="score"><h3>{escape(heading)} <code>{escape(name)}</code></h3>',
             f'<p class="value"><strong>{number(score["value"])}</strong> {escape(beside)}</p>',
-            f"{drawing(score)}<p><strong>{escape(verdict(score))}</strong> {escape(meaning)}</p>",
+            f"{drawing(score)}<p><strong>{escape(verdict(name, score))}</strong> {escape(meaning)}</p>",
             f'<p class="small">{escape(counts)}</p>',
             *(f'<p class="warning">Take care: {escape(str(words))}.</p>' for words in score.get("warnings", [])),
             "</section>",
@@ -94,14 +97,14 @@ def number(value: float) -> str:
     return f"{value:.{decimals}f}"
 
 
-def verdict(score: Score) -> str:
+def verdict(name: str, score: Score) -> str:
     """What the number says, beside what real patients score.
 
-    >>> verdict({"value": 9.0, "floor": 4.5, "ci95": [8.0, 10.0], "better": "lower"})
+    >>> verdict("fd[some]", {"value": 9.0, "floor": 4.5, "ci95": [8.0, 10.0], "better": "lower"})
     'The synthetic slices are 2.0 times as far from these patients as other real patients are.'
     """
     value, floor, (low, high) = float(score["value"]), float(score["floor"]), score["ci95"]
-    if score["better"] == "lower" and value > floor > 0:
+    if name.partition("[")[0] in DISTANCES and value > floor > 0:
         times = f"{value / floor:.1f}"
         return f"The synthetic slices are {times} times as far from these patients as other real patients are."
     if low <= floor <= high:
