@@ -19,6 +19,9 @@ from torch import Tensor
 from medattngan.files import UserError
 from medattngan.metrics.resample import Plan
 
+LEADING = 256
+"""Directions in which the bootstrap measures; see `frechet_replicates`."""
+
 
 def frechet_distance(real: Tensor, fake: Tensor) -> Tensor:
     """Squared Fréchet distance of two sets of features.
@@ -94,29 +97,32 @@ def frechet_distance_of_moments(real: Moments, fake: Moments) -> Tensor:
 def frechet_replicates(real: Tensor, fake: Tensor, plan: Plan) -> Tensor:
     """The distance of every resampled pair of sets in `plan`: (replicates,) float64.
 
-    The cross products of the features are made once; a replicate only weights, centres and decomposes them,
-    and leaves out the rows it did not draw. Singular values are in float32: these values serve the spread
-    alone.
+    In more than LEADING dimensions it is measured in the LEADING principal directions of both sets together. What
+    is left out is the sum of many small terms: it moves every replicate by nearly the same, and only the spread of
+    the replicates is used.
     """
     real, fake = real.double(), fake.double()
-    cross = real @ fake.T
-    out = [_weighted_distance(real, fake, cross, r, f) for r, f in zip(plan.real, plan.fake, strict=True)]
+    if real.shape[1] > LEADING:
+        both = torch.cat([real - real.mean(0), fake - fake.mean(0), real.mean(0, True) - fake.mean(0, True)])
+        directions = torch.linalg.eigh(both.T @ both).eigenvectors[:, -LEADING:]
+        real, fake = real @ directions, fake @ directions
+    out = [_weighted_distance(real, fake, r, f) for r, f in zip(plan.real, plan.fake, strict=True)]
     return torch.stack(out)
 
 
-def _weighted_distance(a: Tensor, b: Tensor, cross: Tensor, times_a: Tensor, times_b: Tensor) -> Tensor:
-    """Distance of the sets in which row i stands `times[i]` times; `cross` is abᵀ."""
-    rows, columns = times_a.nonzero().squeeze(1), times_b.nonzero().squeeze(1)
-    a, b, k = a[rows], b[columns], cross[rows][:, columns]
-    w, v = times_a[rows].double(), times_b[columns].double()
-    w_mean, v_mean = w / w.sum(), v / v.sum()
-    w, v = w / (w.sum() - 1), v / (v.sum() - 1)
-    mean_a, mean_b = a.T @ w_mean, b.T @ v_mean
-    traces = torch.dot(w, (a - mean_a).square().sum(1)) + torch.dot(v, (b - mean_b).square().sum(1))
-    k = k - (w_mean @ k) - (k @ v_mean)[:, None] + w_mean @ k @ v_mean
-    k = k * w.sqrt()[:, None] * v.sqrt()
-    distance: Tensor = (mean_a - mean_b).square().sum() + traces - 2 * torch.linalg.svdvals(k.float()).sum()
-    return distance
+def _weighted_distance(real: Tensor, fake: Tensor, times_real: Tensor, times_fake: Tensor) -> Tensor:
+    """Distance of the sets in which row i stands `times[i]` times."""
+    mean_real, root_real = _weighted(real, times_real)
+    mean_fake, root_fake = _weighted(fake, times_fake)
+    return _distance(mean_real - mean_fake, root_real, root_fake)
+
+
+def _weighted(features: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and root of the covariance of the set in which row i stands `times[i]` times."""
+    rows = times.nonzero().squeeze(1)
+    drawn, weights = features[rows], times[rows].double()
+    mean = weights @ drawn / weights.sum()
+    return mean, _compact((drawn - mean) * (weights / (weights.sum() - 1)).sqrt()[:, None])
 
 
 def _distance(shift: Tensor, a: Tensor, b: Tensor) -> Tensor:
@@ -127,12 +133,16 @@ def _distance(shift: Tensor, a: Tensor, b: Tensor) -> Tensor:
 
 
 def _root(features: Tensor) -> Tensor:
-    """A matrix of at most dim rows whose Gram matrix is the covariance of `features`."""
-    centred = (features - features.mean(0)) / math.sqrt(len(features) - 1)
-    if len(features) <= features.shape[1]:
-        return centred
-    root: Tensor = torch.linalg.qr(centred, mode="r").R
-    return root
+    """A matrix whose Gram matrix is the covariance of `features`."""
+    return _compact((features - features.mean(0)) / math.sqrt(len(features) - 1))
+
+
+def _compact(root: Tensor) -> Tensor:
+    """A matrix of the same Gram matrix with at most as many rows as columns."""
+    if len(root) <= root.shape[1]:
+        return root
+    triangle: Tensor = torch.linalg.qr(root, mode="r").R
+    return triangle
 
 
 def _root_of(covariance: Tensor) -> Tensor:

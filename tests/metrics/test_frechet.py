@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from medattngan.files import UserError
+from medattngan.metrics import frechet
 from medattngan.metrics.frechet import (
     Moments,
     frechet_distance,
     frechet_distance_of_moments,
     frechet_replicates,
 )
-from medattngan.metrics.resample import Plan
+from medattngan.metrics.resample import Plan, plan_bootstrap
 
 
 def draw(count: int, dim: int, seed: int, *, shift: float = 0.0) -> Tensor:
@@ -117,6 +118,19 @@ def test_a_replicate_is_the_distance_of_the_repeated_rows(dim: int) -> None:
     for value, r, f in zip(got, plan.real, plan.fake, strict=True):
         expected = frechet_distance(real.repeat_interleave(r, 0), fake.repeat_interleave(f, 0))
         assert value.item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_the_leading_directions_give_the_spread_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Features whose variances fall off, as a network's do: directions left out move the replicates alike."""
+    falling = torch.logspace(0, -2, 60, dtype=torch.float64)
+    generator = torch.Generator().manual_seed(1)
+    real, fake = (torch.randn(80, 60, generator=generator, dtype=torch.float64) * falling for _ in range(2))
+    plan = plan_bootstrap([f"patient-{i % 10}" for i in range(80)], 80, seed=0, replicates=100)
+    whole = frechet_replicates(real, fake, plan)
+    monkeypatch.setattr(frechet, "LEADING", 30)
+    leading = frechet_replicates(real, fake, plan)
+    assert leading.mean() < whole.mean()
+    assert leading.std().item() == pytest.approx(whole.std().item(), rel=0.05)
 
 
 def test_too_few_images_is_a_sentence_with_the_number_needed() -> None:
