@@ -109,6 +109,6 @@ def notes(asked: Mapping[str, Any], series: Sequence[Series], index: pd.DataFram
     modalities = sorted(index["modality"].unique())
     if len(modalities) > 1:
         said.append(f"The store mixes modalities ({', '.join(modalities)}); a generator is better trained on one.")
-    if asked["labels"] and index["label"].isna().any():
+    if asked["labels"] and index["label"].isna().any() and index["label"].notna().any():
         said.append(f"{int(index['label'].isna().sum())} slices have no label in the table.")
     return said
