@@ -10,7 +10,5 @@ files = (path for path in Path("medattngan").rglob("*") if path.is_file())
 wanted = {path.as_posix() for path in files if "__pycache__" not in path.parts}
 shipped = {name for name in zipfile.ZipFile(sys.argv[1]).namelist() if ".dist-info/" not in name}
 if shipped != wanted:
-    sys.exit(
-        f"missing from the wheel: {sorted(wanted - shipped)}; not the package's: {sorted(shipped - wanted)}"
-    )
+    sys.exit(f"missing from the wheel: {sorted(wanted - shipped)}; not the package's: {sorted(shipped - wanted)}")
 print(f"the wheel holds the package's {len(wanted)} files and nothing else")

@@ -67,9 +67,7 @@ def ingest(
         typer.Option(help="CT window: a name (lung, soft-tissue, bone, brain, full) or CENTER,WIDTH in HU."),
     ] = None,
     labels: Annotated[Path | None, typer.Option(help="CSV with `file` or `patient`, and `label`.")] = None,
-    split: Annotated[
-        str, typer.Option(help="Shares of the patients for train, val and test.")
-    ] = "0.8,0.1,0.1",
+    split: Annotated[str, typer.Option(help="Shares of the patients for train, val and test.")] = "0.8,0.1,0.1",
     seed: Annotated[int, typer.Option(help="Of the split.")] = 0,
     workers: Annotated[int, typer.Option(help="Processes that read.")] = 1,
     rejected: Annotated[
@@ -99,9 +97,7 @@ def _shares(text: str) -> tuple[float, float, float]:
 @app.command()
 def inspect(
     store: Annotated[Path, typer.Argument(help="A slice store.")],
-    out: Annotated[
-        Path | None, typer.Option(help="The contact sheet; STORE-contact-sheet.png by default.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The contact sheet; STORE-contact-sheet.png by default.")] = None,
 ) -> None:
     """Count a store's slices and draw a contact sheet."""
     from medattngan.data.inspect import inspect as run_inspect
@@ -117,12 +113,8 @@ def train(
     config: Annotated[Path, typer.Argument(help="A configuration, such as configs/compact.yaml.")],
     data: StoreOption,
     out: OutOption,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="Override one key: section.key=value.")
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")
-    ] = False,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="Override one key: section.key=value.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
 ) -> None:
     """Train an attention-GAN on a store."""
     from medattngan.config import Config
@@ -157,9 +149,7 @@ def evaluate(
     extractor: Annotated[
         str, typer.Option(help="efficientnet-lite0, or inception (needs the extra and --weights).")
     ] = "efficientnet-lite0",
-    weights: Annotated[
-        Path | None, typer.Option(help="The extractor's weights file, where it brings none.")
-    ] = None,
+    weights: Annotated[Path | None, typer.Option(help="The extractor's weights file, where it brings none.")] = None,
     seed: Annotated[int, typer.Option(help="Of subsets and bootstrap.")] = 0,
     limit: Annotated[int | None, typer.Option(help="Use at most so many slices of each side.")] = None,
 ) -> None:
@@ -179,9 +169,7 @@ def evaluate(
     )
     for name, entry in scores.items():
         low, high = entry["ci95"]
-        typer.echo(
-            f"{name:32} {entry['value']:>10.4g}   95 % {low:.4g} to {high:.4g}   real {entry['floor']:.4g}"
-        )
+        typer.echo(f"{name:32} {entry['value']:>10.4g}   95 % {low:.4g} to {high:.4g}   real {entry['floor']:.4g}")
     typer.echo(out)
 
 
@@ -197,17 +185,13 @@ def export(
     window: Annotated[str | None, typer.Option(help="CENTER,WIDTH that viewers open with.")] = None,
     overlay: Annotated[bool, typer.Option(help="SYNTHETIC in an overlay that viewers can hide.")] = True,
     stamp: Annotated[bool, typer.Option("--stamp", help="Burn SYNTHETIC into the pixels.")] = False,
-    transfer_syntax: Annotated[
-        str, typer.Option(help="explicit, jpeg2000, jpegls or rle; all lossless.")
-    ] = "explicit",
+    transfer_syntax: Annotated[str, typer.Option(help="explicit, jpeg2000, jpegls or rle; all lossless.")] = "explicit",
     like: Annotated[
         Path | None,
         typer.Option(help="A real series that lends its technical attributes, never its identity."),
     ] = None,
     uid_root: Annotated[str, typer.Option(help="Your organisation's UID root.")] = "2.25",
-    include_flagged: Annotated[
-        str | None, typer.Option(help="Export audit-flagged slices too; the reason.")
-    ] = None,
+    include_flagged: Annotated[str | None, typer.Option(help="Export audit-flagged slices too; the reason.")] = None,
     value_range: Annotated[
         str | None,
         typer.Option(
@@ -254,7 +238,7 @@ def _pair(text: str | None, option: str) -> tuple[float, float] | None:
 @app.command()
 def demo(
     out: OutOption,
-    minutes: Annotated[float, typer.Option(help="Of training.")] = 3.0,
+    minutes: Annotated[float, typer.Option(help="Of training.")] = 4.0,
     seed: Annotated[int, typer.Option(help="Of the pseudo-patients, the training and the samples.")] = 0,
 ) -> None:
     """Run every verb on pseudo-patients made from one template brain; no download, under 6 minutes."""
@@ -268,9 +252,7 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        Console(stderr=True, soft_wrap=True).print(
-            f"medattngan: {error}", style="red", markup=False, highlight=False
-        )
+        Console(stderr=True, soft_wrap=True).print(f"medattngan: {error}", style="red", markup=False, highlight=False)
         sys.exit(2)
     except KeyboardInterrupt:
         Console(stderr=True).print("medattngan: interrupted", style="red")

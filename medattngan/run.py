@@ -64,9 +64,7 @@ class Run:
         """
         path = Path(path)
         if not (path / "config.yaml").is_file():
-            raise UserError(
-                f"{path} is not a run; make one with: medattngan train CONFIG --data STORE --out {path}"
-            )
+            raise UserError(f"{path} is not a run; make one with: medattngan train CONFIG --data STORE --out {path}")
         return cls(path, Config.load(path / "config.yaml"), read_json(path / "store.json"))
 
     def checkpoints(self) -> list[Path]:

@@ -132,7 +132,5 @@ def _labels(run: Run, label: str | None, count: int, seed: int) -> tuple[Tensor 
         numbers = np.full(count, known.index(label))
     else:
         frequencies = np.asarray(run.store["label_counts"], np.float64)
-        numbers = np.random.default_rng([seed, 1]).choice(
-            len(known), count, p=frequencies / frequencies.sum()
-        )
+        numbers = np.random.default_rng([seed, 1]).choice(len(known), count, p=frequencies / frequencies.sum())
     return torch.from_numpy(numbers).long(), [known[n] for n in numbers]

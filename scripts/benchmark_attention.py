@@ -150,9 +150,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     dtype = getattr(torch, arguments.dtype)
     timed = {name: case for name, case in CASES.items() if case.timed}
     inputs = {name: case.inputs(arguments.device, dtype) for name, case in timed.items()}
-    rounds = [
-        {name: once(case, inputs[name]) for name, case in timed.items()} for _ in range(arguments.rounds + 1)
-    ]
+    rounds = [{name: once(case, inputs[name]) for name, case in timed.items()} for _ in range(arguments.rounds + 1)]
     seconds = {name: [one[name] for one in rounds[1:]] for name in timed}  # the first round warms up
     memory = {name: memory_of(name, arguments) for name in CASES}
     cases = {
@@ -196,9 +194,7 @@ def show(result: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, help="write the result to this JSON file")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -208,11 +204,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     if arguments.memory:
-        print(
-            json.dumps(
-                memory_here(CASES[arguments.memory], arguments.device, getattr(torch, arguments.dtype))
-            )
-        )
+        print(json.dumps(memory_here(CASES[arguments.memory], arguments.device, getattr(torch, arguments.dtype))))
         return
     load = os.getloadavg()[0]
     result = {

@@ -1,6 +1,6 @@
 """Train presets for equal minutes on one store and score them on the same test patients, cell by cell.
 
-    python scripts/compare_presets.py --data STORE --minutes 30 --preset compact --preset dcgan --work DIR --out FILE.json
+    python scripts/compare_presets.py --data STORE --preset compact --preset dcgan --work DIR --out FILE.json
 
 A cell is one preset with one seed. A cell that is whole is not run again and one that was cut short goes on where its
 last checkpoint stands, so that several sittings can fill the table.

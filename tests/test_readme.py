@@ -12,9 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted(
-    page.relative_to(ROOT).as_posix() for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
-)
+PAGES = sorted(page.relative_to(ROOT).as_posix() for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)|<img[^>]+src=\"([^\"]+)\"")
 HEADING = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)
 
@@ -62,9 +60,7 @@ def test_the_readme_commands_name_what_the_project_defines() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = set(re.findall(r"\.\[(\w+)\]", readme_command("test")))
     assert extras == {"dev"} <= set(project["optional-dependencies"])
-    assert (
-        readme_command("demo").split(" && ")[-1].split()[0] == f".venv/bin/{next(iter(project['scripts']))}"
-    )
+    assert readme_command("demo").split(" && ")[-1].split()[0] == f".venv/bin/{next(iter(project['scripts']))}"
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -84,7 +80,5 @@ def test_every_decision_is_listed_and_numbered_in_order() -> None:
     folder = ROOT / "docs/decisions"
     records = sorted(record.name for record in folder.glob("[0-9]*.md"))
     assert [int(name[:4]) for name in records] == list(range(1, len(records) + 1))
-    listed = re.findall(
-        r"^- \[.*\]\((\d{4}-[a-z0-9-]+\.md)\)$", (folder / "README.md").read_text(), re.MULTILINE
-    )
+    listed = re.findall(r"^- \[.*\]\((\d{4}-[a-z0-9-]+\.md)\)$", (folder / "README.md").read_text(), re.MULTILINE)
     assert listed == records

@@ -1,9 +1,9 @@
 """The Samples folder: synthetic slices as written by `sample` and read by `evaluate`, `audit` and `export`.
 
-    pixels.npy         (count, H, W) uint16 codes
-    samples.parquet    one row a slice: seed, label, truncation; a later verdict may add columns
-    intensity.json     the map to physical units, with modality, plane and spacing of the training store
-    provenance.json    run, checkpoint, seed, versions
+pixels.npy         (count, H, W) uint16 codes
+samples.parquet    one row a slice: seed, label, truncation; a later verdict may add columns
+intensity.json     the map to physical units, with modality, plane and spacing of the training store
+provenance.json    run, checkpoint, seed, versions
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The SliceStore: a folder of memory-mapped 16-bit slices, with one table row a slice.
 
-    part-00000.npy …   (count, H, W) uint16 codes; every part but the last holds PART_SLICES
-    index.parquet      one row a slice, in the order of the pixels
-    intensity.json     {"scheme", "lower", "upper", "unit", …}: the map a synthetic slice gets
-    provenance.json    how it was made, what was read, what was set aside and why; its "digest" names the content
+part-00000.npy …   (count, H, W) uint16 codes; every part but the last holds PART_SLICES
+index.parquet      one row a slice, in the order of the pixels
+intensity.json     {"scheme", "lower", "upper", "unit", …}: the map a synthetic slice gets
+provenance.json    how it was made, what was read, what was set aside and why; its "digest" names the content
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ class StoreWriter:
             raise ValueError(f"{self._count} slices were added but the index has {len(index)} rows")
         if self._buffer:
             self._flush()
-        index = index.astype({name: kind for name, kind in COLUMNS.items()}).reset_index(drop=True)
+        index = index.astype(COLUMNS).reset_index(drop=True)
         index.to_parquet(self.path / "index.parquet", index=False)
         self._sha.update(index.to_csv(index=False).encode())
         self._sha.update(json.dumps(intensity, sort_keys=True).encode())

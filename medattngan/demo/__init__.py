@@ -132,8 +132,14 @@ def configure(minutes: float, seed: int) -> Config:
         "validate_minutes": minutes / SCORES_WHILE_TRAINING,
         "validate_count": 200,
     }
-    attention = {"kind": "scaled_dot", "resolutions": [16]}
-    tree = {"data": {"size": SIZE_PX}, "model": {"preset": "compact"}, "attention": attention, "train": train}
+    tree = {
+        "data": {"size": SIZE_PX},
+        "model": {"preset": "compact"},
+        "attention": {"kind": "scaled_dot", "resolutions": [16]},
+        # Off, few as the slices are: in minutes no critic learns them by heart, and augmentation slows the start.
+        "augment": {"probability": 0.0},
+        "train": train,
+    }
     return Config.from_tree(tree, "the demo")
 
 

@@ -85,9 +85,7 @@ def encode_pixels(
     """
     kind: np.dtype[Any] = pixels.dtype
     if value_range is not None and not (math.isfinite(sum(value_range)) and value_range[0] < value_range[1]):
-        raise UserError(
-            f"--range {value_range[0]},{value_range[1]} is not a range; give LOWER,UPPER, lower first."
-        )
+        raise UserError(f"--range {value_range[0]},{value_range[1]} is not a range; give LOWER,UPPER, lower first.")
     if kind in (np.dtype(np.uint8), np.dtype(np.uint16)):
         top = int(np.iinfo(kind).max)
         lower, upper = value_range or (0.0, float(top))
@@ -96,9 +94,7 @@ def encode_pixels(
         shifted = (pixels.astype(np.int32) + 32768).astype(np.uint16)
         return shifted, IntensityMap(-32768.0, 32767.0, unit)
     if kind.kind not in "if":
-        raise UserError(
-            f"{source} holds {kind} pixels; save them as 8- or 16-bit integers or as floating point."
-        )
+        raise UserError(f"{source} holds {kind} pixels; save them as 8- or 16-bit integers or as floating point.")
     if value_range is None:
         raise UserError(f"{source} holds {kind} pixels; say what range they lie in with --range LOWER,UPPER.")
     values = pixels.astype(np.float64)
@@ -116,22 +112,16 @@ def _read_array(path: Path) -> tuple[npt.NDArray[np.generic], list[str | None]]:
     try:
         pixels = np.load(path, allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
-        raise UserError(
-            f"{path} is not a readable .npy of numbers ({error}); save it with numpy.save."
-        ) from None
+        raise UserError(f"{path} is not a readable .npy of numbers ({error}); save it with numpy.save.") from None
     if not isinstance(pixels, np.ndarray) or pixels.ndim != 3 or 0 in pixels.shape:
-        raise UserError(
-            f"{path} is not an array of (count, H, W) with something in it; reshape it and save it again."
-        )
+        raise UserError(f"{path} is not an array of (count, H, W) with something in it; reshape it and save it again.")
     return pixels, [None] * len(pixels)
 
 
 def _read_images(folder: Path) -> tuple[npt.NDArray[np.generic], list[str | None]]:
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
     if not files:
-        raise UserError(
-            f"{folder} holds no image; give a folder of {', '.join(SUFFIXES)} or a .npy of (count, H, W)."
-        )
+        raise UserError(f"{folder} holds no image; give a folder of {', '.join(SUFFIXES)} or a .npy of (count, H, W).")
     images = [_read_image(path) for path in files]
     for path, image in zip(files, images, strict=True):
         if image.shape != images[0].shape or image.dtype != images[0].dtype:
@@ -149,8 +139,6 @@ def _read_image(path: Path) -> npt.NDArray[np.generic]:
             pixels = np.asarray(gray)
     except (UnidentifiedImageError, OSError) as error:
         raise UserError(f"{path} is not a readable image ({error}); remove it or save it again.") from None
-    if (
-        gray.mode == "I" and pixels.min() >= 0 and pixels.max() <= CODE_MAX
-    ):  # how Pillow opens some 16-bit files
+    if gray.mode == "I" and pixels.min() >= 0 and pixels.max() <= CODE_MAX:  # how Pillow opens some 16-bit files
         return pixels.astype(np.uint16)
     return pixels.astype(pixels.dtype.newbyteorder("="))

@@ -56,9 +56,7 @@ class Origin:
         parts += [f"run {self.run}"] if self.run else []
         parts += [f"training data {self.store}"] if self.store else []
         made_by = f"{SOFTWARE} {medattngan.__version__}"
-        return f"SYNTHETIC: drawn from a generative model; shows no patient. {', '.join([made_by, *parts])}."[
-            :1024
-        ]
+        return f"SYNTHETIC: drawn from a generative model; shows no patient. {', '.join([made_by, *parts])}."[:1024]
 
 
 def origin_of(samples: Samples) -> Origin:

@@ -61,9 +61,7 @@ def read_like(source: str | Path) -> Like:
             continue
         if dataset.get("Rows") and dataset.get("Columns"):
             return _technical(dataset)
-    raise UserError(
-        f"--like {source} holds no DICOM image; give the folder of one series, or one of its files."
-    )
+    raise UserError(f"--like {source} holds no DICOM image; give the folder of one series, or one of its files.")
 
 
 def _technical(dataset: Dataset) -> Like:
@@ -74,9 +72,7 @@ def _technical(dataset: Dataset) -> Like:
     body_part = str(dataset.get("BodyPartExamined") or "").strip().upper()
     return Like(
         orientation=_unit(cosines) if cosines else None,
-        field_mm=(spacing[0] * dataset.Rows, spacing[1] * dataset.Columns)
-        if spacing and min(spacing) > 0
-        else None,
+        field_mm=(spacing[0] * dataset.Rows, spacing[1] * dataset.Columns) if spacing and min(spacing) > 0 else None,
         thickness_mm=thickness[0] if thickness and thickness[0] > 0 else None,
         window=(center[0], width[0]) if center and width and width[0] > 0 else None,
         body_part=body_part if body_part in BODY_PARTS else "",
@@ -122,18 +118,12 @@ def plane_like(plane: Plane, like: Like, shape: tuple[int, int]) -> Plane:
     elif like.orientation is not None and orientation is not None:
         normals = [np.cross(cosines[:3], cosines[3:]) for cosines in (orientation, like.orientation)]
         if abs(np.dot(*normals)) < SAME_WAY:
-            named = next(
-                (name for name, cosines in ORIENTATION.items() if cosines == orientation), "of another plane"
-            )
-            raise UserError(
-                f"the slices are {named} but --like is of another plane; give a series of the same plane."
-            )
+            named = next((name for name, cosines in ORIENTATION.items() if cosines == orientation), "of another plane")
+            raise UserError(f"the slices are {named} but --like is of another plane; give a series of the same plane.")
     spacing = plane.spacing_mm
     if like.field_mm is not None:
         spacing = (like.field_mm[0] / shape[0], like.field_mm[1] / shape[1])
-    return Plane(
-        orientation, spacing, like.thickness_mm or plane.thickness_mm, like.body_part or plane.body_part
-    )
+    return Plane(orientation, spacing, like.thickness_mm or plane.thickness_mm, like.body_part or plane.body_part)
 
 
 def window_like(like: Like, intensity: IntensityMap) -> Window | None:
@@ -141,9 +131,7 @@ def window_like(like: Like, intensity: IntensityMap) -> Window | None:
     if like.window is None:
         return None
     center, width = like.window
-    return (
-        like.window if center + width / 2 > intensity.lower and center - width / 2 < intensity.upper else None
-    )
+    return like.window if center + width / 2 > intensity.lower and center - width / 2 < intensity.upper else None
 
 
 def _same_way(ours: tuple[float, ...], theirs: tuple[float, ...]) -> bool:

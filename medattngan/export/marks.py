@@ -79,9 +79,7 @@ def stamp(codes: Codes) -> Codes:
     rows, columns = codes.shape[-2:]
     word = draw_word(rows, columns)
     if word is None:
-        raise UserError(
-            f"slices of {rows} x {columns} pixels are too small for --stamp; use the overlay alone."
-        )
+        raise UserError(f"slices of {rows} x {columns} pixels are too small for --stamp; use the overlay alone.")
     stamped = codes.copy()
     stamped[..., -word.shape[0] :, : word.shape[1]] = word.astype(np.uint16) * np.uint16(CODE_MAX)
     return stamped

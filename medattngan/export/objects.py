@@ -81,18 +81,12 @@ def require_sop(sop: str, *, modality: str, unit: str, plane: Plane, multiframe:
     if sop == "sc":
         return
     if multiframe:
-        raise UserError(
-            f"--multiframe makes a Secondary Capture and cannot go with --sop {sop}; leave one out."
-        )
+        raise UserError(f"--multiframe makes a Secondary Capture and cannot go with --sop {sop}; leave one out.")
     if modality not in ("OT", sop.upper()):
         raise UserError(f"the slices are {modality}, so --sop {sop} would be untrue; use --sop sc.")
     if sop == "ct" and unit != "HU":
         raise UserError(f"--sop ct needs values in HU but the slices are in {unit}; use --sop sc.")
     if plane.orientation is None:
-        raise UserError(
-            f"--sop {sop} needs an anatomical plane, which the slices do not tell; use --like SERIES."
-        )
+        raise UserError(f"--sop {sop} needs an anatomical plane, which the slices do not tell; use --like SERIES.")
     if plane.spacing_mm is None:
-        raise UserError(
-            f"--sop {sop} needs the size of a pixel, which the slices do not tell; use --like SERIES."
-        )
+        raise UserError(f"--sop {sop} needs the size of a pixel, which the slices do not tell; use --like SERIES.")

@@ -71,8 +71,7 @@ class Plane:
             raise ValueError("a slice has no position without an orientation and a spacing")
         along_row, along_column = np.asarray(self.orientation[:3]), np.asarray(self.orientation[3:])
         corner = (
-            -along_row * self.spacing_mm[1] * (columns - 1) / 2
-            - along_column * self.spacing_mm[0] * (rows - 1) / 2
+            -along_row * self.spacing_mm[1] * (columns - 1) / 2 - along_column * self.spacing_mm[0] * (rows - 1) / 2
         )
         step = self.thickness_mm or max(self.spacing_mm)
         place = corner + index * step * np.cross(along_row, along_column)

@@ -30,9 +30,7 @@ def require_transfer_syntax(name: str) -> None:
         UserError: it is not.
     """
     if name not in TRANSFER_SYNTAXES:
-        raise UserError(
-            f"there is no --transfer-syntax {name!r}; choose one of {', '.join(TRANSFER_SYNTAXES)}."
-        )
+        raise UserError(f"there is no --transfer-syntax {name!r}; choose one of {', '.join(TRANSFER_SYNTAXES)}.")
 
 
 def save(dataset: Dataset, path: Path, transfer_syntax: str = "explicit") -> None:

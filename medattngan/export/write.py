@@ -145,9 +145,7 @@ def choose_rows(flagged: npt.NDArray[np.bool_], limit: int | None, include_flagg
         raise UserError("the samples hold no slice; sample some first.")
     rows = [row for row in range(len(flagged)) if include_flagged is not None or not flagged[row]]
     if not rows:
-        raise UserError(
-            f"the audit flagged all {len(flagged)} slices; sample others or use --include-flagged REASON."
-        )
+        raise UserError(f"the audit flagged all {len(flagged)} slices; sample others or use --include-flagged REASON.")
     return rows[:limit]
 
 
@@ -162,9 +160,7 @@ def rows_by_label(table: pd.DataFrame, rows: list[int]) -> dict[str, list[int]]:
     return dict(sorted(members.items()))
 
 
-def plan_series(
-    samples: Samples, sop: str, multiframe: bool, window: Window | None, like: Like | None
-) -> Series:
+def plan_series(samples: Samples, sop: str, multiframe: bool, window: Window | None, like: Like | None) -> Series:
     """What all series of these samples have in common.
 
     Raises:

@@ -137,7 +137,18 @@ def _directions(images: Images) -> Tensor:
 
 
 def _blur(images: Tensor) -> Tensor:
-    """Gaussian means of all windows inside the image, one direction after the other."""
-    offsets = torch.arange(WINDOW_PX, dtype=images.dtype, device=images.device) - WINDOW_PX // 2
+    """Gaussian means of all windows inside the image.
+
+    As two products with banded matrices: on a CPU much faster than convolutions of one channel.
+    """
+    return _bands(images, images.shape[-2]) @ images @ _bands(images, images.shape[-1]).T
+
+
+def _bands(like: Tensor, size: int) -> Tensor:
+    """(size − 10, size): row i holds the window's weights from column i on; type and device of `like`."""
+    offsets = torch.arange(WINDOW_PX, dtype=like.dtype, device=like.device) - WINDOW_PX // 2
     weights = torch.softmax(-offsets.square() / (2 * SIGMA_PX**2), 0)
-    return F.conv2d(F.conv2d(images, weights.view(1, 1, -1, 1)), weights.view(1, 1, 1, -1))
+    bands = like.new_zeros(size - WINDOW_PX + 1, size)
+    for offset, weight in enumerate(weights):
+        bands.diagonal(offset).fill_(weight)
+    return bands

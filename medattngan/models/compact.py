@@ -152,4 +152,4 @@ def build(shape: Shape) -> Gan:
         generator_lr=5e-4, discriminator_lr=5e-4, beta1=0.0, beta2=0.99, batch_size=16,
     )  # fmt: skip
     generator = Generator(shape)
-    return Gan(generator, Discriminator(shape), generator.z_dim, objective)
+    return Gan(generator, Discriminator(shape), generator.z_dim, objective, ("translate", "scale", "rotate"))

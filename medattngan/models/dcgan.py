@@ -95,4 +95,4 @@ def build(shape: Shape) -> Gan:
         "non_saturating", generator_lr=2e-4, discriminator_lr=2e-4, beta1=0.5, beta2=0.999, batch_size=128
     )
     generator = Generator(shape)
-    return Gan(generator, Discriminator(shape), generator.z_dim, objective, augment=False)
+    return Gan(generator, Discriminator(shape), generator.z_dim, objective)

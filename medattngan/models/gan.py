@@ -67,11 +67,11 @@ class Gan:
         discriminator: called as discriminator(images, label); gives logits (B,).
         z_dim: width of the latent.
         objective: the game, with the preset's own settings.
-        augment: whether the preset wants differentiable augmentation.
+        policy: names of the augmentations the preset wants, where the configuration names none.
     """
 
     generator: nn.Module
     discriminator: nn.Module
     z_dim: int
     objective: Objective
-    augment: bool = True
+    policy: tuple[str, ...] = ()

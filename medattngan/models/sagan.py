@@ -182,4 +182,4 @@ def build(shape: Shape) -> Gan:
     shape = prefer(shape, "scaled_dot", pool=True, scaled=False)
     objective = Objective("hinge", generator_lr=1e-4, discriminator_lr=4e-4, beta1=0.0, beta2=0.9, batch_size=64)
     generator = Generator(shape)
-    return Gan(generator, Discriminator(shape), generator.z_dim, objective, augment=False)
+    return Gan(generator, Discriminator(shape), generator.z_dim, objective)

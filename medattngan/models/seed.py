@@ -93,4 +93,4 @@ def build(shape: Shape) -> Gan:
     shape = prefer(shape, "scaled_dot", value_reduction=1, project=False)
     objective = Objective("minimax", generator_lr=2e-4, discriminator_lr=2e-4, beta1=0.5, beta2=0.999, batch_size=64)
     generator = Generator(shape)
-    return Gan(generator, Discriminator(shape), generator.z_dim, objective, augment=False)
+    return Gan(generator, Discriminator(shape), generator.z_dim, objective)

@@ -1,6 +1,6 @@
 """The two players set up on their device, and one round of their game.
 
-First the critic moves, then the generator: Goodfellow et al. 2014, arXiv:1406.2661, algorithm 1, with one critic move a round.
+First the critic moves, then the generator: Goodfellow et al. 2014, arXiv:1406.2661, algorithm 1, one move each.
 """
 
 from __future__ import annotations
@@ -23,6 +23,10 @@ from medattngan.train.state import Progress, State
 from medattngan.train.step import Terms, discriminator_terms, generator_terms, penalties_due, update_ema
 from medattngan.types import Images
 
+SCARCE = 2000
+"""Below so many slices the critic soon knows them by heart, and augmentation is on unless configured otherwise."""
+SCARCE_PROBABILITY = 0.4
+
 
 class Game:
     """Two players, their optimisers and the rules.
@@ -35,7 +39,7 @@ class Game:
     def __init__(self, config: Config, gan: Gan, batches: Batches) -> None:
         self.config, self.objective, self.batches = config, gan.objective, batches
         self.z_dim = gan.z_dim
-        self.policy = config.augment.policy if gan.augment else ()
+        self.policy = gan.policy if config.augment.policy is None else config.augment.policy
         self.fabric = Fabric(accelerator=config.train.accelerator, devices=1, precision=config.train.precision)
         self.state = self._set_up(gan)
 
@@ -58,8 +62,15 @@ class Game:
             adam = torch.optim.Adam(player.parameters(), lr=rate, betas=betas, foreach=True)
             players.append(player)
             optimizers.append(cast(Optimizer, self.fabric.setup_optimizers(adam)))
-        numbers = Progress(augment_probability=self.config.augment.probability)
+        numbers = Progress(augment_probability=self._first_probability())
         return State(players[0], players[1], self.fabric.to_device(averaged), optimizers[0], optimizers[1], numbers)
+
+    def _first_probability(self) -> float:
+        """Of each augmentation: as configured, or by how many slices there are."""
+        given = self.config.augment.probability
+        if given is not None:
+            return given
+        return SCARCE_PROBABILITY if len(self.batches.store) < SCARCE else 0.0
 
     def play(self, budget_spent: float) -> Terms:
         """One round; returns every loss term and a few numbers to watch, without graph.
@@ -82,7 +93,9 @@ class Game:
             return augment(images, self.policy, numbers.augment_probability, source)
 
         def critic(images: Images) -> Tensor:
-            return cast(Tensor, state.discriminator(images, label))
+            # Past Fabric's wrapper, which under mixed precision refuses the gradient penalties' autograd.grad.
+            with self.fabric.autocast():
+                return cast(Tensor, state.discriminator.module(images, label)).float()  # type: ignore[operator]
 
         due = penalties_due(self.objective, numbers.step)
         mix = torch.rand(len(real), 1, 1, 1, generator=source).to(real) if due else None
@@ -94,10 +107,12 @@ class Game:
         terms = generator_terms(critic, self.objective, real_logits, seen(fake))
         self._descend(state.generator_optimizer, terms)
         state.discriminator.requires_grad_(True)
+        # The relativistic game sees differences only: there the synthetic images' mean stands for the logits' zero.
+        zero = fake_logits.mean() if self.objective.kind == "relativistic" else 0.0
         watched = {
             "logits_real": real_logits.mean(),
             "logits_fake": fake_logits.mean(),
-            "sign_real": real_logits.sign().mean(),
+            "sign_real": (real_logits - zero).sign().mean(),
         }
         self._count(len(real), watched["sign_real"])
         return {name: value.detach() for name, value in {**critic_terms, **terms, **watched}.items()}

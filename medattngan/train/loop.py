@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from medattngan.augment import LEAKS
 from medattngan.config import Config
 from medattngan.data.store import SliceStore
 from medattngan.files import UserError
@@ -24,7 +25,7 @@ GRID_COUNT = 32
 MAX_ROLLBACKS = 3
 
 
-class Diverged(Exception):
+class DivergedError(Exception):
     """A loss or a weight is no longer a number."""
 
 
@@ -53,8 +54,9 @@ def train(
     gan = build(config, classes=len(labels))
     batches = Batches(part, labels, config.data.size, gan.objective.batch_size, config.train.seed)
     with ProgressLine(progress) as line:
-        validation = Validation.prepare(store, config, line.say)
-        Training(run, Game(config, gan, batches), validation, line).to_the_end()
+        game = Game(config, gan, batches)
+        _warn_of_leaks(game, run, line)
+        Training(run, game, Validation.prepare(store, config, line.say), line).to_the_end()
     return run
 
 
@@ -70,6 +72,14 @@ def _open_or_create(config: Config, store: SliceStore, part: SliceStore, out: Pa
         raise UserError(f"{out} was begun with another configuration; resume with its own: {out / 'config.yaml'}.")
     config.save(out / "config.yaml")
     return Run(out, config, run.store)
+
+
+def _warn_of_leaks(game: Game, run: Run, line: ProgressLine) -> None:
+    """Say which augmentations may leave medically false traces in this modality's synthetic slices."""
+    modality = str(run.store["intensity"].get("modality"))
+    named = [name for name in game.policy if name in LEAKS.get(modality, LEAKS["OT"])]
+    if named:
+        line.say(f"augment.policy has {', '.join(named)}: in {modality} the generator may learn to do the same")
 
 
 class Training:
@@ -95,7 +105,7 @@ class Training:
                 try:
                     self._play_on(log)
                     self._finish(log)
-                except Diverged as trouble:
+                except DivergedError as trouble:
                     self._roll_back(str(trouble), log)
         finally:
             log.close()
@@ -142,13 +152,13 @@ class Training:
         """One row of metrics.csv.
 
         Raises:
-            Diverged: a loss is not a number.
+            DivergedError: a loss is not a number.
         """
         numbers = self.numbers
         values = {name: float(value) for name, value in terms.items()}
         for name, value in values.items():
             if not math.isfinite(value):
-                raise Diverged(f"{name} is {value} at step {numbers.step}")
+                raise DivergedError(f"{name} is {value} at step {numbers.step}")
         row: Row = {**self._position(), "images_per_second": images_per_second, **values}
         row |= {"augment_probability": numbers.augment_probability, "lr_scale": numbers.lr_scale}
         log.write(row)
@@ -160,7 +170,7 @@ class Training:
     def _checkpoint(self) -> Path:
         """Save, but never weights that are not numbers: there must always be a good state to go back to."""
         if not self.game.state.finite():
-            raise Diverged(f"a weight is not a number at step {self.numbers.step}")
+            raise DivergedError(f"a weight is not a number at step {self.numbers.step}")
         return checkpointing.save(self.game.state, self.run.path / "checkpoints")
 
     def _roll_back(self, trouble: str, log: Log) -> None:
@@ -192,7 +202,7 @@ class Training:
         assert self.validation is not None
         numbers = self.numbers
         if not self.game.state.finite():
-            raise Diverged(f"a weight is not a number at step {numbers.step}")
+            raise DivergedError(f"a weight is not a number at step {numbers.step}")
         score = self.validation.score(self.game.synthesize(self.validation.count))
         numbers.validated_at, numbers.validated_step = numbers.seconds, numbers.step
         log.write({**self._position(), self.validation.name: score})

@@ -52,7 +52,7 @@ def generator_terms(critic: Critic, objective: Objective, real_logits: Logits, f
 
 
 def penalties_due(objective: Objective, step: int) -> bool:
-    """Whether this step takes gradient penalties (lazy regularisation, Karras et al. 2020, arXiv:1912.04958, section 3.1)."""
+    """Whether this step takes gradient penalties (lazily: Karras et al. 2020, arXiv:1912.04958, section 3.1)."""
     wanted = objective.r1_gamma + objective.r2_gamma + objective.gradient_penalty > 0
     return wanted and step % objective.penalty_every == 0
 

@@ -1,4 +1,4 @@
-"""The score that a training watches: Fréchet distance to the validation patients, quick and always on the same ruler."""
+"""The score that a training watches: Fréchet distance to the validation patients, quick and on the same ruler."""
 
 from __future__ import annotations
 

@@ -38,9 +38,7 @@ def ingest_back(path: Path, store: Path, **options: object) -> npt.NDArray[np.fl
     return np.stack([opened.physical(i) for i in range(len(opened))])
 
 
-@pytest.mark.parametrize(
-    "options", [{}, {"sop": "ct", "transfer_syntax": "jpegls"}, {"multiframe": True}], ids=str
-)
+@pytest.mark.parametrize("options", [{}, {"sop": "ct", "transfer_syntax": "jpegls"}, {"multiframe": True}], ids=str)
 def test_ingest_reads_the_same_hounsfield_units_back(
     options: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

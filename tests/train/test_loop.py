@@ -119,3 +119,15 @@ def test_a_validation_score_marks_the_best_checkpoint(tiny_store: SliceStore, tm
     run = train(config, tiny_store, tmp_path / "run", progress=False)
     assert float(rows(run.path)[-1]["fd_val[efficientnet-lite0@128]"]) > 0
     assert run.checkpoint("best").name == "step-000000008"
+
+
+def test_mixed_precision_takes_gradient_penalties_too(tiny_store: SliceStore, tmp_path: Path) -> None:
+    config = tiny(kimg=0.012, log_kimg=0.004, precision="bf16-mixed", accelerator="cpu")
+    run = train(config, tiny_store, tmp_path / "run", progress=False)
+    assert all(float(r["r1"]) >= 0 for r in rows(run.path) if r["r1"])
+    assert any(r["r1"] for r in rows(run.path))
+
+
+def test_augmentation_comes_on_by_itself_where_slices_are_scarce(tiny_store: SliceStore, tmp_path: Path) -> None:
+    run = train(tiny(kimg=0.008), tiny_store, tmp_path / "run", progress=False)
+    assert float(rows(run.path)[-1]["augment_probability"]) == 0.4
