@@ -26,7 +26,7 @@ WINDOW_PX, SIGMA_PX = 11, 1.5
 UNIT_RANGE = 2.0
 """Images lie in [-1, 1]."""
 SHORTLIST, SHORTLIST_PX = 8, 16
-_CHUNK = 256
+_CHUNK = 64  # what lies between two steps still fits a processor's cache
 
 
 def ssim(x: Images, y: Images, data_range: float = UNIT_RANGE) -> Tensor:
