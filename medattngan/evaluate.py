@@ -52,13 +52,13 @@ class RealSets:
 
 
 def evaluate(
-    samples: Path,
+    samples: str | Path,
     store: SliceStore,
-    out: Path,
+    out: str | Path,
     *,
     split: str = "test",
     extractor: str = "efficientnet-lite0",
-    weights: Path | None = None,
+    weights: str | Path | None = None,
     seed: int = 0,
     limit: int | None = None,
 ) -> dict[str, dict[str, Any]]:
@@ -73,16 +73,21 @@ def evaluate(
         split: the split to compare with; the floor takes patients from the other splits.
         extractor: a name from `EXTRACTORS`.
         weights: the weights file, where the extractor needs one.
+        seed: of every draw, 0 or more.
         limit: compare at most so many slices a side.
 
     Returns:
         What scores.json holds.
 
     Raises:
-        UserError: `out` exists, `samples` cannot be read, or there are too few slices on a side.
+        UserError: `out` exists, `samples` cannot be read, there are too few slices on a side, or the seed is
+            negative.
     """
+    samples, out = Path(samples), Path(out)
     require_absent(out)
-    network = load_extractor(extractor, weights)
+    if seed < 0:
+        raise UserError(f"--seed {seed} is negative; give 0 or more.")
+    network = load_extractor(extractor, None if weights is None else Path(weights))
     found = read_images(samples)
     warnings = _warnings(samples, found, store)
     n_fake = len(found) if limit is None else min(limit, len(found))
@@ -154,7 +159,8 @@ def _score_one(metric: Metric, real: Tensor, fake: Tensor, other: Tensor, plan: 
         "n_real": len(real),
         "n_fake": len(fake),
     }
-    if metric.better == "lower" and floor > 0:
+    # Of a distance that cannot be negative only: the floor of others lies about 0, and so does any divisor.
+    if metric.better == "lower" and metric.least == 0 and floor > 0:
         entry["ratio"] = _rounded(value / floor)
     return entry
 

@@ -59,6 +59,10 @@ def test_noise_puts_synthetic_slices_farther_than_other_patients(scored: tuple[P
     assert distance["ratio"] == pytest.approx(distance["value"] / distance["floor"], rel=1e-4)
 
 
+def test_a_score_whose_floor_lies_about_0_has_no_ratio(scored: tuple[Path, dict[str, Any]]) -> None:
+    assert [name for name, entry in scored[1].items() if "ratio" in entry] == [f"fd[{EXTRACTOR}]"]
+
+
 def test_figures_and_provenance_lie_beside_the_scores(scored: tuple[Path, dict[str, Any]]) -> None:
     folder = scored[0] / "scores"
     assert {path.name for path in folder.iterdir()} == {
@@ -70,7 +74,7 @@ def test_figures_and_provenance_lie_beside_the_scores(scored: tuple[Path, dict[s
 def test_the_same_seed_gives_the_same_bytes(
     scored: tuple[Path, dict[str, Any]], tiny_store: SliceStore, tmp_path: Path
 ) -> None:
-    evaluate(scored[0] / "noisy.npy", tiny_store, tmp_path / "again", extractor=EXTRACTOR)
+    evaluate(str(scored[0] / "noisy.npy"), tiny_store, str(tmp_path / "again"), extractor=EXTRACTOR)
     for path in (scored[0] / "scores").iterdir():
         assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes()
 
@@ -113,6 +117,11 @@ def test_too_few_slices_is_a_sentence_with_the_number_needed(tiny_store: SliceSt
     with pytest.raises(UserError, match="10 real slices"):
         evaluate(samples, one_patient, tmp_path / "scores", extractor=EXTRACTOR)
     assert not (tmp_path / "scores").exists()
+
+
+def test_a_negative_seed_is_refused_before_anything_is_read(tiny_store: SliceStore, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--seed -1"):
+        evaluate(tmp_path / "unread.npy", tiny_store, tmp_path / "scores", seed=-1)
 
 
 def test_scores_are_not_written_over_others(tiny_store: SliceStore, tmp_path: Path) -> None:

@@ -141,7 +141,8 @@ def test_no_patient_and_no_path_is_on_the_page(html: str, tiny_store: SliceStore
 
 def test_the_same_folders_make_the_same_page(tiny_store: SliceStore, tmp_path: Path) -> None:
     parts = write_parts(tiny_store, tmp_path)
-    first, second = (report(*parts, tiny_store, tmp_path / f"{i}.html") for i in range(2))
+    first = report(*parts, tiny_store, tmp_path / "0.html")
+    second = report(*map(str, parts), tiny_store, str(tmp_path / "1.html"))
     assert first.read_bytes() == second.read_bytes()
 
 

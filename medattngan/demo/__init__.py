@@ -69,7 +69,9 @@ The template is the ICBM152 2009a nonlinear symmetric T1 average of the Montreal
 """
 
 
-def demo(out: Path, *, minutes: float = 4.0, seed: int = 0, patients: int = PATIENTS, progress: bool = True) -> Path:
+def demo(
+    out: str | Path, *, minutes: float = 4.0, seed: int = 0, patients: int = PATIENTS, progress: bool = True
+) -> Path:
     """Run the whole path on pseudo-patients and return the path of the report.
 
     Args:

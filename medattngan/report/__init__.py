@@ -28,11 +28,11 @@ SHOWN = 24
 
 
 def report(
-    run: Path,
-    samples: Path,
-    scores: Path,
+    run: str | Path,
+    samples: str | Path,
+    scores: str | Path,
     store: SliceStore,
-    out: Path,
+    out: str | Path,
     *,
     title: str = "Synthetic slices",
     note: str = "",
@@ -55,6 +55,7 @@ def report(
     Raises:
         UserError: a folder is not what it should be, they do not belong together, or `out` exists.
     """
+    run, samples, scores, out = Path(run), Path(samples), Path(scores), Path(out)
     require_absent(out)
     opened, drawn = Run.open(run), Samples.open(samples)
     found, compared = read_json(scores / "scores.json"), read_json(scores / "provenance.json")
