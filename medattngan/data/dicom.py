@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -125,7 +126,8 @@ def _text(dataset: Dataset, keyword: str) -> str:
 
 def _pair(dataset: Dataset, keyword: str) -> tuple[float, float] | None:
     values = [float(value) for value in _values(dataset, keyword)]
-    return (values[0], values[1]) if len(values) == 2 and min(values) > 0 else None
+    sound = len(values) == 2 and all(math.isfinite(value) and value > 0 for value in values)
+    return (values[0], values[1]) if sound else None
 
 
 def _contrast(dataset: Dataset, frame: int) -> tuple[str, ...]:
@@ -162,6 +164,8 @@ def _geometry(dataset: Dataset, frame: int) -> Geometry | None:
     cosines, place = np.asarray(orientation, float), np.asarray(origin, float)
     pixel = np.asarray(spacing, float)
     if cosines.shape != (6,) or place.shape != (3,) or pixel.shape != (2,) or pixel.min() <= 0:
+        return None
+    if not all(np.isfinite(numbers).all() for numbers in (cosines, place, pixel)):
         return None
     if abs(np.linalg.norm(np.cross(cosines[:3], cosines[3:])) - 1) > 0.01:
         return None

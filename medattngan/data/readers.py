@@ -18,7 +18,7 @@ from monai.data.image_reader import ImageReader
 from PIL import Image
 from pydicom.dataset import Dataset
 
-from medattngan.data.affine import stack_affine
+from medattngan.data.affine import is_sound, stack_affine
 from medattngan.data.dicom import read_dataset
 from medattngan.data.dicom_pixels import is_rescaled, physical_frame
 from medattngan.data.image import read_pages, to_grey
@@ -51,7 +51,7 @@ class DicomReader(ImageReader):
         """Decode.
 
         Raises:
-            SetAside: no frame could be used; the reason is the first frame's.
+            SetAside: no frame could be used (the reason is the first frame's), or they lie nowhere.
         """
         volume: Physical | None = None
         kept: list[int] = []
@@ -80,6 +80,8 @@ class DicomReader(ImageReader):
         volume = volume[..., : len(kept)]
         meta: dict[str, Any] = {"kept": kept, "set_aside": failed, "rescaled": rescaled, "voi": windows}
         affine = _affine([img[i] for i in kept])
+        if not is_sound(affine):
+            raise SetAside("unreadable")
         meta["spacing_known"] = img[kept[0]].spacing_mm is not None
         return volume, meta | {"affine": affine, "spatial_shape": np.asarray(volume.shape), "slice_axis": 2}
 
@@ -121,8 +123,10 @@ class VolumeReader(ImageReader):
         """(i, j, k) float32 and the affine. Voxels that are not numbers become the least that is.
 
         Raises:
-            SetAside: it is truncated, holds no number, or is a mask.
+            SetAside: it is truncated, holds no number, is a mask, or its header places it nowhere.
         """
+        if not is_sound(img.affine):
+            raise SetAside("unreadable")
         try:
             index = (slice(None),) * min(3, len(img.shape)) + (0,) * (len(img.shape) - 3)
             volume = np.asarray(img.dataobj[index], dtype=np.float32)

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import math
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+import nibabel as nib
 import numpy as np
 from monai.transforms.compose import Compose
 from monai.transforms.croppad.dictionary import SpatialPadd
@@ -34,6 +37,9 @@ Item = dict[Any, Any]
 Step = Callable[[Any], Any]
 
 SLICES_AT_ONCE = 64
+SCAN_ERRORS = (ValueError, OSError, EOFError, ArithmeticError, nib.orientations.OrientationError)
+"""What geometry that makes no sense raises in NumPy (LinAlgError is a ValueError), nibabel and MONAI."""
+
 LABELS = (("L", "R"), ("P", "A"), ("I", "S"))
 
 
@@ -164,12 +170,7 @@ def _run(steps: list[Step], series: Series) -> Prepared:
     try:
         item = Compose(steps)({"image": [piece.path for piece in series.pieces]})
     except RuntimeError as error:  # how Compose reports whatever a step raises
-        cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, SetAside):
-            cause = cause.__cause__
-        if cause is None:
-            raise
-        raise cause from None
+        raise _reason(error) from None
     slices: Physical = item["image"]
     intensity: IntensityMap = item["map"]
     return Prepared(
@@ -183,6 +184,21 @@ def _run(steps: list[Step], series: Series) -> Prepared:
         sources=[int(source) for source in item["sources"]],
         set_aside=[(int(index), str(reason)) for index, reason in item["set_aside"]],
     )
+
+
+def _reason(error: BaseException) -> Exception:
+    """What a step raised, without the words of the source that MONAI quotes around it.
+
+    What a damaged scan raises sets it aside. Anything else is our mistake, named by its kind and its line alone.
+    """
+    while error.__cause__ is not None and not isinstance(error, SetAside):
+        error = error.__cause__
+    if isinstance(error, SetAside):
+        return error
+    if isinstance(error, SCAN_ERRORS):
+        return SetAside("unreadable")
+    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+    return RuntimeError(f"{type(error).__name__} at line {line} of {Path(frame.f_code.co_filename).name}")
 
 
 def load(series: Series) -> list[Step]:

@@ -8,8 +8,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 from PIL import Image
@@ -136,6 +138,7 @@ def test_an_existing_store_is_never_written_over(tmp_path: Path) -> None:
 
 KILLED = """
 import sys
+import traceback
 from pathlib import Path
 from medattngan.data import ingest as module
 real, limit = module.run_job, int(sys.argv[3])
@@ -253,3 +256,50 @@ def test_inspect_counts_what_is_there_and_draws_it(tmp_path: Path) -> None:
 def test_a_source_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="absent does not exist"):
         take(tmp_path / "absent", tmp_path / "store")
+
+
+def test_a_header_that_places_a_scan_nowhere_costs_that_scan_only(tmp_path: Path) -> None:
+    write_nifti(tmp_path / "scans" / "good.nii", texture((12, 12, 12)))
+    for name, spoilt in (("zero", 0.0), ("nan", np.nan), ("flat", 1.0)):
+        volume = nib.Nifti1Image(texture((12, 12, 12), len(name)), np.eye(4))
+        for row in ("srow_x", "srow_y", "srow_z"):
+            volume.header[row] = spoilt
+        volume.header["sform_code"] = 1
+        header = volume.header
+        raw = header.binaryblock + bytes(4) + volume.get_fdata().astype(header.get_data_dtype()).tobytes("F")
+        (tmp_path / "scans" / f"{name}.nii").write_bytes(raw)
+    store = take(tmp_path / "scans", tmp_path / "store")
+    assert store.provenance["read"]["series"] == 1
+    assert store.provenance["set_aside"]["files"] == {"unreadable": 3}
+
+
+def test_a_position_that_is_no_number_is_no_position(tmp_path: Path) -> None:
+    write_ct(tmp_path / "scans", "patient", slices=1)
+    path = tmp_path / "scans" / "000"
+    whole = path.read_bytes()
+    at = whole.index(b"\x20\x00\x32\x00DS") + 8  # (0020,0032) Image Position (Patient)
+    assert whole[at:].startswith(b"0.0\\0.0\\0.0")
+    path.write_bytes(whole[:at] + b"nan" + whole[at + 3 :])
+    store = take(tmp_path / "scans", tmp_path / "store", plane="acquired")
+    assert store.index["position_mm"].isna().all()
+    assert store.index["plane"].tolist() == ["acquired"]
+
+
+@pytest.mark.parametrize("error", [KeyError, ValueError])
+def test_an_error_in_a_pipeline_names_nothing_of_the_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def broken(*args: object, **kwargs: object) -> None:
+        raise error("KANARIE")
+
+    monkeypatch.setattr("medattngan.data.transforms.fill_between", broken)
+    write_ct(tmp_path / "KANARIE", "KANARIE")
+    if error is ValueError:
+        with pytest.raises(UserError, match="4 unreadable"):
+            take(tmp_path / "KANARIE", tmp_path / "store")
+        return
+    with pytest.raises(RuntimeError, match="KeyError at line") as raised:
+        take(tmp_path / "KANARIE", tmp_path / "store")
+    said = "".join(traceback.format_exception(raised.value))
+    shown = [line for line in said.splitlines() if not line.startswith("    ")]  # without our own source lines
+    assert "KANARIE" not in "\n".join(shown)
