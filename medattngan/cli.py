@@ -103,7 +103,8 @@ def inspect(
     from medattngan.data.inspect import inspect as run_inspect
     from medattngan.data.store import SliceStore
 
-    sheet = out or store.with_name(f"{store.resolve().name}-contact-sheet.png")
+    store = store.resolve()
+    sheet = out or store.with_name(f"{store.name}-contact-sheet.png")
     typer.echo(run_inspect(SliceStore.open(store), sheet))
     typer.echo(sheet)
 
@@ -217,7 +218,8 @@ def export(
         )
     report = run_export(
         source, out, limit=limit, sop=sop, multiframe=multiframe, overlay=overlay, stamp=stamp, like=like,
-        transfer_syntax=transfer_syntax, uid_root=uid_root, window=_pair(window, "--window"), include_flagged=include_flagged,
+        transfer_syntax=transfer_syntax, uid_root=uid_root, window=_pair(window, "--window"),
+        include_flagged=include_flagged,
     )  # fmt: skip
     if report.flagged_left_out:
         typer.echo(f"{report.flagged_left_out} slices that the audit flagged were left out", err=True)
@@ -253,6 +255,12 @@ def main() -> None:
         app()
     except UserError as error:
         Console(stderr=True, soft_wrap=True).print(f"medattngan: {error}", style="red", markup=False, highlight=False)
+        sys.exit(2)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        reason = f"{error.filename}: {error.strerror}; is it there, is there room, and may you write it?"
+        Console(stderr=True, soft_wrap=True).print(f"medattngan: {reason}", style="red", markup=False, highlight=False)
         sys.exit(2)
     except KeyboardInterrupt:
         Console(stderr=True).print("medattngan: interrupted", style="red")

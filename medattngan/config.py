@@ -113,7 +113,7 @@ class TrainConfig(Section):
     """The half-life is never more than this share of the images shown so far."""
     lr_decay: float = Field(0.0, ge=0, le=1)
     """Share of the budget, at its end, over which the learning rates fall to zero linearly."""
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     channels_last: bool = True
     compile: bool = False
@@ -140,12 +140,13 @@ class Config(Section):
     train: TrainConfig = TrainConfig()
 
     @classmethod
-    def load(cls, path: Path, overrides: Sequence[str] = ()) -> Config:
+    def load(cls, path: str | Path, overrides: Sequence[str] = ()) -> Config:
         """Read a YAML file and apply `a.b=c` overrides; both are checked the same way.
 
         Raises:
             UserError: the file is missing or is not YAML, or a key or value is not allowed.
         """
+        path = Path(path)
         try:
             tree = yaml.safe_load(path.read_text(encoding="utf-8"))
         except FileNotFoundError:

@@ -68,6 +68,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     Raises:
         UserError: `path` exists already and is not an empty folder. Nothing of the user's is overwritten.
     """
+    path = path.resolve()
     require_absent(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")

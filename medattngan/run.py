@@ -4,7 +4,7 @@ config.yaml        every key as resolved
 store.json         what sampling must know of the training data: intensity map, geometry, labels, digest
 provenance.json    code version, seed, hardware, library versions
 metrics.csv        one row every `train.log_kimg`; TensorBoard's events stand in tensorboard/
-checkpoints/       step-…/ folders, best.json
+checkpoints/       step-…/ folders: the newest two, and the one with the best validation score
 grids/             PNGs of the same latents as training goes on
 """
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +23,7 @@ import torch
 
 from medattngan import __version__
 from medattngan.config import Config
-from medattngan.files import UserError, read_json, require_absent, write_json
+from medattngan.files import UserError, atomic_folder, read_json, write_json
 
 _LIBRARIES = ("torch", "lightning-fabric", "monai", "numpy", "pydicom", "nibabel")
 
@@ -43,16 +44,15 @@ class Run:
 
     @classmethod
     def create(cls, path: Path, config: Config, store: dict[str, Any]) -> Run:
-        """Start a run at `path`. `config.yaml` comes last: a folder without it is not a run.
+        """Start a run at `path`: the folder appears with its records or not at all.
 
         Raises:
             UserError: `path` holds something already.
         """
-        require_absent(path)
-        path.mkdir(parents=True, exist_ok=True)
-        write_json(path / "store.json", store)
-        write_json(path / "provenance.json", provenance(config.train.seed))
-        config.save(path / "config.yaml")
+        with atomic_folder(path) as folder:
+            write_json(folder / "store.json", store)
+            write_json(folder / "provenance.json", provenance(config.train.seed))
+            config.save(folder / "config.yaml")
         return cls(path, config, store)
 
     @classmethod
@@ -76,15 +76,25 @@ class Run:
         """The checkpoint with the `best` validation score (the last where there was none), or the `last`.
 
         Raises:
-            UserError: the run has not written one yet.
+            UserError: the run has not written one yet, or `which` is neither.
         """
+        if which not in ("best", "last"):
+            raise UserError(f"--checkpoint is {which!r}; it must be best or last.")
         found = self.checkpoints()
         if not found:
             raise UserError(f"{self.path} has no checkpoint yet; let it train for longer.")
-        best = self.path / "checkpoints" / "best.json"
-        if which == "best" and best.is_file():
-            return self.path / "checkpoints" / str(read_json(best)["name"])
-        return found[-1]
+        best = best_checkpoint(found) if which == "best" else None
+        return best or found[-1]
+
+
+def best_checkpoint(found: Sequence[Path]) -> Path | None:
+    """Of these checkpoints, the one whose own validation score is lowest; None where none has one."""
+    scores = {}
+    for folder in found:
+        numbers = read_json(folder / "checkpoint.json")
+        if numbers["score"] is not None and numbers["validated_step"] == numbers["step"]:
+            scores[folder] = float(numbers["score"])
+    return min(scores, key=lambda folder: scores[folder], default=None)
 
 
 def provenance(seed: int) -> dict[str, Any]:

@@ -83,6 +83,8 @@ def sample(
     """
     run = run if isinstance(run, Run) else Run.open(run)
     require_absent(Path(out))
+    if seed < 0:
+        raise UserError(f"--seed is {seed}; it must be 0 or more.")
     if count < 1:
         raise UserError(f"--count is {count}; ask for at least one slice.")
     if not 0 < truncation <= 1:

@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 from medattngan.augment import augment
 from medattngan.augment.adaptive import adjust
 from medattngan.config import Config
+from medattngan.files import UserError
 from medattngan.models.gan import Gan
 from medattngan.sample import generate, latents
 from medattngan.train.data import Batches, derived_seed
@@ -40,6 +41,7 @@ class Game:
         self.config, self.objective, self.batches = config, gan.objective, batches
         self.z_dim = gan.z_dim
         self.policy = gan.policy if config.augment.policy is None else config.augment.policy
+        _require_accelerator(config.train.accelerator)
         self.fabric = Fabric(accelerator=config.train.accelerator, devices=1, precision=config.train.precision)
         self.state = self._set_up(gan)
 
@@ -152,3 +154,14 @@ class Game:
         if self.batches.classes:
             label = self.fabric.to_device(torch.arange(count) % self.batches.classes)
         return generate(self.state.ema, z, label).cpu()
+
+
+def _require_accelerator(name: str) -> None:
+    """Refuse a device that is not there.
+
+    Raises:
+        UserError: naming the key.
+    """
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there.get(name, True):
+        raise UserError(f"train.accelerator is {name!r}, but PyTorch finds none here; set it to auto or cpu.")

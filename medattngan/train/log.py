@@ -11,10 +11,10 @@ import numpy as np
 from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from torch.utils.tensorboard import SummaryWriter
 
 from medattngan.files import atomic_path, write_text
 from medattngan.models.gan import Objective
+from medattngan.train.board import Board
 from medattngan.types import Images
 
 Row = dict[str, float]
@@ -47,11 +47,15 @@ class Log:
     def __init__(self, run: Path, header: list[str], step: int) -> None:
         self.path = run / "metrics.csv"
         self.columns = header
-        self.cut(step)
-        self._board = SummaryWriter(str(run / "tensorboard"), purge_step=step)
+        self._cut_table(step)
+        self._board = Board(run / "tensorboard", step)
 
     def cut(self, step: int) -> None:
-        """Remove the rows of metrics.csv after `step`."""
+        """Forget what was logged after `step`."""
+        self._cut_table(step)
+        self._board.cut(step)
+
+    def _cut_table(self, step: int) -> None:
         rows: list[dict[str, str]] = []
         if self.path.is_file():
             with self.path.open(newline="", encoding="utf-8") as handle:
@@ -68,11 +72,10 @@ class Log:
         with self.path.open("a", newline="", encoding="utf-8") as handle:
             values = {k: f"{v:.6g}" if k != "step" else str(int(v)) for k, v in row.items()}
             csv.DictWriter(handle, self.columns, restval="", lineterminator="\n").writerow(values)
-        for name, value in row.items():
-            self._board.add_scalar(name, value, int(row["step"]))
+        self._board.write(int(row["step"]), {name: value for name, value in row.items() if name != "step"})
 
     def close(self) -> None:
-        """Flush what TensorBoard still holds."""
+        """Close TensorBoard's file."""
         self._board.close()
 
 
@@ -92,7 +95,7 @@ class ProgressLine:
     """A bar with images a second and time left, or nothing where nobody looks."""
 
     def __init__(self, shown: bool) -> None:
-        self.console = Console(stderr=True)
+        self.console = Console(stderr=True, quiet=not shown)
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),

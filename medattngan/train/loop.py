@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -48,25 +49,25 @@ def train(
     """
     store = data if isinstance(data, SliceStore) else SliceStore.open(data)
     part = select_training(store, config)
-    run = _open_or_create(config, store, part, Path(out), resume)
-    labels: list[str] = run.store["labels"]
+    described = describe(store, part, config)
+    labels: list[str] = described["labels"]
     torch.manual_seed(config.train.seed)
     gan = build(config, classes=len(labels))
     batches = Batches(part, labels, config.data.size, gan.objective.batch_size, config.train.seed)
+    game = Game(config, gan, batches)
+    run = _open_or_create(config, described, Path(out), resume)
     with ProgressLine(progress) as line:
-        game = Game(config, gan, batches)
         _warn_of_leaks(game, run, line)
         Training(run, game, Validation.prepare(store, config, line.say), line).to_the_end()
     return run
 
 
-def _open_or_create(config: Config, store: SliceStore, part: SliceStore, out: Path, resume: bool) -> Run:
+def _open_or_create(config: Config, described: dict[str, Any], out: Path, resume: bool) -> Run:
     if not (resume and (out / "config.yaml").is_file()):
-        build(config)  # a preset that cannot be made this way should leave no folder behind
-        return Run.create(out, config, describe(store, part, config))
+        return Run.create(out, config, described)
     run = Run.open(out)
-    if run.store["digest"] != store.digest:
-        raise UserError(f"{out} was trained on another store than {store.path}; resume with the one it began with.")
+    if run.store["digest"] != described["digest"]:
+        raise UserError(f"{out} was trained on another store; resume with the one it began with.")
     budget = {"kimg": config.train.kimg, "minutes": config.train.minutes}
     if run.config.model_copy(update={"train": run.config.train.model_copy(update=budget)}) != config:
         raise UserError(f"{out} was begun with another configuration; resume with its own: {out / 'config.yaml'}.")
@@ -101,27 +102,34 @@ class Training:
         score = None if self.validation is None else self.validation.name
         log = Log(self.run.path, columns(self.game.objective, score), self.numbers.step)
         try:
-            while self._spent() < 1:
-                try:
-                    self._play_on(log)
-                    self._finish(log)
-                except DivergedError as trouble:
-                    self._roll_back(str(trouble), log)
+            while not self._came_to_the_end(log):
+                pass
         finally:
             log.close()
+
+    def _came_to_the_end(self, log: Log) -> bool:
+        """Play on and finish; False where that ended in a roll-back."""
+        try:
+            self._play_on(log)
+            self._finish(log)
+        except DivergedError as trouble:
+            self._roll_back(str(trouble), log)
+            return False
+        return True
 
     def _play_on(self, log: Log) -> None:
         """Play rounds until the budget is spent."""
         numbers, options = self.numbers, self.options
         clock_zero = time.monotonic() - numbers.seconds
-        saved_at, logged_images, logged_at = numbers.seconds, numbers.images, numbers.seconds
+        saved_at, logged_images, played = numbers.seconds, numbers.images, 0.0
         while (spent := self._spent()) < 1:
+            began = time.monotonic()
             terms = self.game.play(spent)
+            played += time.monotonic() - began
             numbers.seconds = time.monotonic() - clock_zero
             if self._crossed(options.log_kimg):
-                rate = (numbers.images - logged_images) / max(numbers.seconds - logged_at, 1e-9)
-                self._log(log, terms, rate)
-                logged_images, logged_at = numbers.images, numbers.seconds
+                self._log(log, terms, (numbers.images - logged_images) / max(played, 1e-9))
+                logged_images, played = numbers.images, 0.0
             if self._crossed(options.grid_kimg):
                 self._grid()
             if self._validation_due():
@@ -184,6 +192,7 @@ class Training:
         last = self.run.checkpoints()[-1]
         checkpointing.load(self.game.state, last)
         self.numbers.rollbacks, self.numbers.lr_scale = rollbacks, scale
+        self._checkpoint()  # the same weights, and the count: a kill must not make us forget it
         log.cut(self.numbers.step)
         self.line.say(f"diverged ({trouble}); back to {last.name} with learning rates x {scale:g}")
 
@@ -198,16 +207,13 @@ class Training:
         return self.numbers.seconds - self.numbers.validated_at >= every * 60
 
     def _validate(self, log: Log) -> None:
-        """Score the averaged generator, and keep a checkpoint of the best so far."""
+        """Score the averaged generator; the checkpoint keeps the score, and stays as long as it is the best."""
         assert self.validation is not None
         numbers = self.numbers
         if not self.game.state.finite():
             raise DivergedError(f"a weight is not a number at step {numbers.step}")
         score = self.validation.score(self.game.synthesize(self.validation.count))
-        numbers.validated_at, numbers.validated_step = numbers.seconds, numbers.step
+        numbers.validated_at, numbers.validated_step, numbers.score = numbers.seconds, numbers.step, score
+        self._checkpoint()
         log.write({**self._position(), self.validation.name: score})
         self.line.say(f"{numbers.kimg:.1f} kimg: {self.validation.name} {score:.2f}")
-        if numbers.best_score is None or score < numbers.best_score:
-            numbers.best_score = score
-            folder = self._checkpoint()
-            checkpointing.mark_best(folder.parent, folder.name, score)

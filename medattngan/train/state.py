@@ -14,6 +14,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from medattngan.files import UserError, read_json, write_json
+from medattngan.run import best_checkpoint
 
 KEEP = 2
 """Newest checkpoints kept, besides the best."""
@@ -30,10 +31,11 @@ class Progress:
     """Halved at each roll-back."""
     rollbacks: int = 0
     augment_probability: float = 0.0
-    best_score: float | None = None
     validated_at: float = 0.0
     """`seconds` at the last validation."""
     validated_step: int = -1
+    score: float | None = None
+    """What the last validation gave."""
 
     @property
     def kimg(self) -> float:
@@ -66,10 +68,12 @@ def save(state: State, checkpoints: Path) -> Path:
     """Write `checkpoints/step-…` atomically and remove the ones no longer needed.
 
     The folder gets its name by one rename after every file in it has reached the disk: a process killed
-    at any moment leaves either no new checkpoint or a whole one.
+    at any moment leaves either no new checkpoint or a whole one. Where there is one of this step already, its
+    weights are these, and only the numbers are written anew.
     """
     target = checkpoints / f"step-{state.progress.step:09d}"
     if target.exists():
+        write_json(target / "checkpoint.json", asdict(state.progress))
         return target
     checkpoints.mkdir(parents=True, exist_ok=True)
     for stale in checkpoints.glob(".step-*"):
@@ -113,17 +117,12 @@ def load(state: State, checkpoint: Path) -> None:
         setattr(state.progress, key, value)
 
 
-def mark_best(checkpoints: Path, name: str, score: float) -> None:
-    """Record which checkpoint has the best validation score so far."""
-    write_json(checkpoints / "best.json", {"name": name, "score": score})
-
-
 def _prune(checkpoints: Path) -> None:
     """Keep the newest few and the best."""
-    best = checkpoints / "best.json"
-    kept = {str(read_json(best)["name"])} if best.is_file() else set()
-    for old in sorted(checkpoints.glob("step-*"))[:-KEEP]:
-        if old.name not in kept:
+    found = sorted(checkpoints.glob("step-*"))
+    best = best_checkpoint(found)
+    for old in found[:-KEEP]:
+        if old != best:
             shutil.rmtree(old)
 
 
