@@ -21,11 +21,11 @@ from torch import Tensor
 import medattngan
 from medattngan.data.intensity import codes_to_unit
 from medattngan.data.store import SliceStore
+from medattngan.data.synthetic import read_images, resize
 from medattngan.files import UserError, atomic_folder, read_json, require_absent, write_json
 from medattngan.metrics import METRICS, Extractor, Metric, load_extractor
 from medattngan.metrics.cache import cached_features, content_digest
 from medattngan.metrics.figures import save_contact_sheet, save_scores
-from medattngan.metrics.images import read_images, resize
 from medattngan.metrics.resample import REPLICATES, Plan, centred_interval, plan_bootstrap
 from medattngan.types import Images
 
@@ -88,8 +88,8 @@ def evaluate(
     if seed < 0:
         raise UserError(f"--seed {seed} is negative; give 0 or more.")
     network = load_extractor(extractor, None if weights is None else Path(weights))
-    found = read_images(samples)
-    warnings = _warnings(samples, found, store)
+    found, notes = read_images(samples)
+    warnings = [*notes, *_warnings(samples, found, store)]
     n_fake = len(found) if limit is None else min(limit, len(found))
     rng = np.random.default_rng([seed, 0])
     real = choose_real(store, split, n_fake, rng)

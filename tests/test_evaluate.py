@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from medattngan.data.store import SliceStore
 from medattngan.evaluate import choose_real, evaluate
@@ -89,6 +90,14 @@ def test_samples_of_another_size_are_resized_and_the_scores_say_so(tiny_store: S
     samples = write_samples(tiny_store, tmp_path / "small.npy", 12, size=24)
     scores = evaluate(samples, tiny_store, tmp_path / "scores", extractor=EXTRACTOR)
     assert all("24 px were resized" in entry["warnings"][0] for entry in scores.values())
+
+
+def test_colour_is_taken_as_luminance_and_the_scores_say_so(tiny_store: SliceStore, tmp_path: Path) -> None:
+    (tmp_path / "samples").mkdir()
+    for number, pixels in enumerate(np.random.default_rng(0).integers(0, 256, (12, 32, 32, 3)).astype(np.uint8)):
+        Image.fromarray(pixels).save(tmp_path / "samples" / f"{number}.png")
+    scores = evaluate(tmp_path / "samples", tiny_store, tmp_path / "scores", extractor=EXTRACTOR)
+    assert all("12 samples in colour" in entry["warnings"][0] for entry in scores.values())
 
 
 @pytest.mark.parametrize("split", ["train", "val", "test"])

@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from PIL import Image, UnidentifiedImageError
 
 from medattngan.data.intensity import CODE_MAX, IntensityMap
+from medattngan.data.pictures import read_stack
 from medattngan.data.samples import Samples
 from medattngan.files import UserError
 from medattngan.types import Codes
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 PLANES = ("axial", "coronal", "sagittal", "acquired")
 
 
@@ -50,9 +49,9 @@ def read_foreign(
         raise UserError(f"there is no plane {plane!r}; choose one of {', '.join(PLANES)}.")
     if not math.isnan(spacing_mm) and not (math.isfinite(spacing_mm) and spacing_mm > 0):
         raise UserError(f"a pixel spacing of {spacing_mm} mm is not possible; give a size above 0.")
-    pixels, labels = _read_array(source) if source.is_file() else _read_images(source)
-    codes, intensity = encode_pixels(pixels, value_range, unit, source)
-    table = pd.DataFrame({"seed": pd.array(range(len(codes)), "Int64"), "label": pd.array(labels, "string")})
+    stack = read_stack(source)
+    codes, intensity = encode_pixels(stack.pixels, value_range, unit, source)
+    table = pd.DataFrame({"seed": pd.array(range(len(codes)), "Int64"), "label": pd.array(stack.labels, "string")})
     known = {"spacing_mm": spacing_mm} if math.isfinite(spacing_mm) else {}
     return Samples(codes, table, {**intensity.to_dict(), "modality": modality, "plane": plane, **known}, {})
 
@@ -106,39 +105,3 @@ def encode_pixels(
         )
     intensity = IntensityMap(value_range[0], value_range[1], unit)
     return intensity.encode(values), intensity
-
-
-def _read_array(path: Path) -> tuple[npt.NDArray[np.generic], list[str | None]]:
-    try:
-        pixels = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise UserError(f"{path} is not a readable .npy of numbers ({error}); save it with numpy.save.") from None
-    if not isinstance(pixels, np.ndarray) or pixels.ndim != 3 or 0 in pixels.shape:
-        raise UserError(f"{path} is not an array of (count, H, W) with something in it; reshape it and save it again.")
-    return pixels, [None] * len(pixels)
-
-
-def _read_images(folder: Path) -> tuple[npt.NDArray[np.generic], list[str | None]]:
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    if not files:
-        raise UserError(f"{folder} holds no image; give a folder of {', '.join(SUFFIXES)} or a .npy of (count, H, W).")
-    images = [_read_image(path) for path in files]
-    for path, image in zip(files, images, strict=True):
-        if image.shape != images[0].shape or image.dtype != images[0].dtype:
-            raise UserError(
-                f"{path} is {image.shape} {image.dtype} but {files[0].name} is {images[0].shape} "
-                f"{images[0].dtype}; bring them to one size and depth."
-            )
-    return np.stack(images), [None if path.parent == folder else path.parent.name for path in files]
-
-
-def _read_image(path: Path) -> npt.NDArray[np.generic]:
-    try:
-        with Image.open(path) as image:
-            gray = image if image.mode in ("L", "I;16", "I;16B", "I;16L", "I", "F") else image.convert("L")
-            pixels = np.asarray(gray)
-    except (UnidentifiedImageError, OSError) as error:
-        raise UserError(f"{path} is not a readable image ({error}); remove it or save it again.") from None
-    if gray.mode == "I" and pixels.min() >= 0 and pixels.max() <= CODE_MAX:  # how Pillow opens some 16-bit files
-        return pixels.astype(np.uint16)
-    return pixels.astype(pixels.dtype.newbyteorder("="))

@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 
 from medattngan.data.samples import Samples
+from medattngan.data.synthetic import read_images, resize
 from medattngan.files import UserError
-from medattngan.metrics.images import read_images, resize
 
 LEVELS = np.linspace(0, 1, 36).reshape(1, 6, 6)
 UNIT = torch.from_numpy(LEVELS * 2 - 1).float().unsqueeze(1)
@@ -31,7 +31,7 @@ UNIT = torch.from_numpy(LEVELS * 2 - 1).float().unsqueeze(1)
 )
 def test_an_array_reads_to_the_same_values_in_any_type(tmp_path: Path, values: Any, tolerance: float) -> None:
     np.save(tmp_path / "a.npy", values)
-    torch.testing.assert_close(read_images(tmp_path / "a.npy"), UNIT, atol=tolerance, rtol=0)
+    torch.testing.assert_close(read_images(tmp_path / "a.npy")[0], UNIT, atol=tolerance, rtol=0)
 
 
 @pytest.mark.parametrize("kind", ["gray8.png", "rgb8.png", "rgba8.png", "gray16.png", "gray16.tif", "gray8.bmp"])
@@ -43,20 +43,30 @@ def test_a_picture_reads_to_the_same_values_in_any_format(tmp_path: Path, kind: 
         image = image.convert("RGBA" if "rgba" in kind else "RGB")
     (tmp_path / "nested").mkdir()
     image.save(tmp_path / "nested" / kind)
-    torch.testing.assert_close(read_images(tmp_path), UNIT, atol=1 / 255, rtol=0)
+    images, notes = read_images(tmp_path)
+    torch.testing.assert_close(images, UNIT, atol=1 / 255, rtol=0)
+    assert notes == []
 
 
 def test_pictures_come_in_the_order_of_their_names(tmp_path: Path) -> None:
     for level in (2, 0, 1):
         Image.fromarray(np.full((4, 4), level, np.uint8)).save(tmp_path / f"{level}.png")
-    values = (read_images(tmp_path)[:, 0, 0, 0] + 1) * 127.5
+    values = (read_images(tmp_path)[0][:, 0, 0, 0] + 1) * 127.5
     torch.testing.assert_close(values, torch.tensor([0.0, 1.0, 2.0]))
 
 
-def test_pictures_of_8_and_16_bit_lie_on_one_scale(tmp_path: Path) -> None:
-    Image.fromarray(np.full((4, 4), 255, np.uint8)).save(tmp_path / "a.png")
-    Image.fromarray(np.full((4, 4), 65535, np.uint16)).save(tmp_path / "b.png")
-    assert (read_images(tmp_path) == 1).all()
+def test_colours_become_luminance_and_it_is_said(tmp_path: Path) -> None:
+    for name, colour in [
+        ("1-red", (255, 0, 0)),
+        ("2-green", (0, 255, 0)),
+        ("3-blue", (0, 0, 255)),
+        ("4-grey", (9,) * 3),
+    ]:
+        Image.new("RGB", (4, 4), colour).save(tmp_path / f"{name}.png")
+    images, notes = read_images(tmp_path)
+    bytes_ = (images[:, 0, 0, 0] + 1) * 127.5
+    torch.testing.assert_close(bytes_, torch.tensor([0.299, 0.587, 0.114, 9 / 255]) * 255, atol=0.5, rtol=0)
+    assert notes == ["3 samples in colour were taken as their luminance"]
 
 
 def test_our_samples_folder_reads_as_the_network_saw_it(tmp_path: Path) -> None:
@@ -64,7 +74,7 @@ def test_our_samples_folder_reads_as_the_network_saw_it(tmp_path: Path) -> None:
     table = pd.DataFrame({"seed": [0, 1, 2], "label": [None] * 3})
     samples = Samples(codes, table, {"lower": 0.0, "upper": 1.0, "unit": "a.u."}, {})
     samples.save(tmp_path / "samples")
-    torch.testing.assert_close(read_images(tmp_path / "samples"), samples.unit())
+    torch.testing.assert_close(read_images(tmp_path / "samples")[0], samples.unit())
 
 
 @pytest.mark.parametrize(
@@ -74,7 +84,7 @@ def test_our_samples_folder_reads_as_the_network_saw_it(tmp_path: Path) -> None:
         (np.full((2, 4, 4), 255.0), r"scale them to \[-1, 1\]"),
         (np.full((2, 4, 4), np.nan), "broken images"),
         (np.zeros((4, 4)), r"\(count, H, W\)"),
-        (np.zeros((0, 4, 4)), "holds no image"),
+        (np.zeros((0, 4, 4)), "something in it"),
         (np.zeros((2, 4, 5)), "squares"),
         (np.array([{"a": 1}], dtype=object), "numpy.save"),
     ],
@@ -91,14 +101,21 @@ def test_folders_that_cannot_be_read_are_refused_with_the_cure(tmp_path: Path) -
     with pytest.raises(UserError, match="medattngan ingest"):
         read_images(tmp_path)
     (tmp_path / "a.png").write_bytes(b"not a picture")
-    with pytest.raises(UserError, match=r"a\.png cannot be read"):
+    with pytest.raises(UserError, match=r"a\.png is not a readable image"):
         read_images(tmp_path)
     Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / "a.png")
     Image.fromarray(np.zeros((5, 5), np.uint8)).save(tmp_path / "b.png")
-    with pytest.raises(UserError, match=r"b\.png is \(5, 5\)"):
+    with pytest.raises(UserError, match=r"b\.png is \(5, 5\) uint8 .* one size and depth"):
         read_images(tmp_path)
-    Image.fromarray(np.eye(4, dtype=np.uint8)[..., None] * np.array([0, 1, 2], np.uint8)).save(tmp_path / "b.png")
-    with pytest.raises(UserError, match="grayscale"):
+    Image.fromarray(np.zeros((4, 4), np.uint16)).save(tmp_path / "b.png")
+    with pytest.raises(UserError, match=r"b\.png is \(4, 4\) uint16 .* one size and depth"):
+        read_images(tmp_path)
+    Image.new("RGBA", (4, 4), (1, 1, 1, 9)).save(tmp_path / "b.png")
+    with pytest.raises(UserError, match="transparent"):
+        read_images(tmp_path)
+    Image.new("L", (4, 4)).save(tmp_path / "b.tif", save_all=True, append_images=[Image.new("L", (4, 4))])
+    (tmp_path / "b.png").unlink()
+    with pytest.raises(UserError, match="several pages"):
         read_images(tmp_path)
 
 
