@@ -1,4 +1,4 @@
-"""Pictures: PNG, JPEG, TIFF and BMP, by their content. Their folder is their label.
+"""Pictures: PNG, JPEG, TIFF and BMP, by their content. Their folder is their label or patient.
 
 A picture has no place in a patient: its plane is `acquired`, its position and spacing are unknown.
 """

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
@@ -34,125 +34,72 @@ from medattngan.data.identity import load_salt
 from medattngan.data.jobs import Job, batches, quiet, run_job, start_worker
 from medattngan.data.join import Ledger, distinct, read_parts, write_slices
 from medattngan.data.labels import Labels, read_labels
-from medattngan.data.options import Options, parse_window
-from medattngan.data.pieces import REASONS, Series
+from medattngan.data.pieces import REASONS, REJECTED_COLUMNS
 from medattngan.data.records import provenance
-from medattngan.data.scan import Found, examine, stacks, walk
-from medattngan.data.slicing import PLANES
-from medattngan.data.split import check_shares
+from medattngan.data.request import FOLDERS, Places, Request
+from medattngan.data.scan import Found, examine, stacks, state, walk
 from medattngan.data.store import SliceStore, StoreWriter
-from medattngan.files import UserError, atomic_path, digest, read_json, require_absent, write_json
+from medattngan.files import UserError, atomic_path, digest, read_json, write_json
 
-MAX_SIZE = 4096
 FILES_AT_ONCE = 64
 SMALL_BYTES = 64 << 20
 """Less than this is read sooner by one process than others take to start."""
 
 
-@dataclass(frozen=True)
-class Request:
-    """What was asked for, checked; all of it goes into provenance."""
-
-    size: int
-    plane: str
-    window: str | None
-    split: tuple[float, float, float]
-    seed: int
-    labels: bool
-
-    def check(self) -> Request:
-        """Raises UserError where a value is not allowed."""
-        if not 4 <= self.size <= MAX_SIZE:
-            raise UserError(f"--size {self.size} is not between 4 and {MAX_SIZE} pixels.")
-        if self.plane not in (*PLANES, "acquired"):
-            raise UserError(f"--plane {self.plane} is not one of {', '.join(PLANES)}, acquired.")
-        check_shares(self.split)
-        parse_window(self.window)
-        return self
-
-
 def ingest(
-    sources: Sequence[Path],
-    out: Path,
+    sources: Sequence[str | Path] | str | Path,
+    out: str | Path,
     *,
     size: int = 64,
     plane: str = "axial",
     window: str | None = None,
-    labels: Path | None = None,
+    labels: str | Path | None = None,
     split: tuple[float, float, float] = (0.8, 0.1, 0.1),
     seed: int = 0,
     workers: int = 1,
     progress: bool = True,
-    rejected: Path | None = None,
+    rejected: str | Path | None = None,
 ) -> SliceStore:
     """Read every scan under `sources` into a new SliceStore at `out`.
 
-    The same input gives the same bytes at any number of workers, on a machine with the same salt (see
-    `identity`).
+    The same input gives the same bytes at any number of workers, on a machine with the same salt (see `identity`).
 
     Args:
         sources: files and folders; DICOM, what nibabel reads, PNG, JPEG, TIFF, BMP, found by their content.
         out: the folder to make.
         size: height and width of the stored slices, px.
-        plane: axial, coronal or sagittal, to which volumes are turned and cut, or `acquired` for the scan's
-        own. window: of CT: a name (see `intensity.WINDOWS`) or `CENTER,WIDTH` in HU; soft tissue when not
-        given. Volumes
-            in formats that name no modality are taken for CT when it is given, and for MR when not.
-        labels: CSV with a column `file` or `patient` or both, and any of `label`, `age`, `sex`.
+        plane: axial, coronal or sagittal, to which volumes are turned and cut, or `acquired` for the scan's own.
+        window: of CT: a name (see `intensity.WINDOWS`) or `CENTER,WIDTH` in HU; soft tissue when not given.
+            Volumes that name no modality are taken for CT when it is given, and for MR when not.
+        labels: CSV with a column `file` or `patient` or both, and any of `label`, `age`, `sex`; or `folders`.
         split: shares of train, val and test; by patient.
-        seed: of the split.
+        seed: of the split; not negative.
         workers: processes; one does for little input.
         progress: draw a progress bar and a summary on the terminal (stderr).
-        rejected: write a CSV of every file of which nothing was kept, with its reason. It holds names of
-        files,
+        rejected: write a CSV of every file of which nothing was kept, with its reason. It holds names of files,
             which may identify patients: keep it where the scans are.
 
     Raises:
-        UserError: an argument is wrong, `out` exists, or nothing usable is there.
+        UserError: an argument is wrong, `out` or `rejected` exists, or nothing usable is there.
     """
-    request = Request(size, plane, window, split, seed, labels is not None).check()
+    asked = None if labels is None else "folders" if Path(labels) == FOLDERS else "table"
+    request = Request(size, plane, window, split, seed, asked).check()
     if workers < 1:
         raise UserError(f"--workers {workers} is not a positive number.")
-    sources, out = [Path(source) for source in sources], Path(out).resolve()
-    require_absent(out)
-    salt = load_salt()
-    table = None if labels is None else read_labels(labels)
-    work = out.with_name(f".{out.name}.ingest")
-    console = Console(stderr=True, quiet=not progress)
-    ledger = Ledger()
-    files = walk(sources, skip=[out, work])
-    small = sum(path.stat().st_size for path, _ in files) < SMALL_BYTES
+    places = Places.check(sources, out, labels, rejected)
+    table = None if places.table is None else read_labels(places.table)
+    salt, console = load_salt(), Console(stderr=True, quiet=not progress)
+    files = walk(places.sources, skip=places.not_scans)
+    small = sum(state(path)[0] for path, _ in files) < SMALL_BYTES
     with quiet(), _pool(1 if small else workers) as pool, _bars(console) as bars:
         found = _examine(pool, files, bars)
-        series = stacks(found, table, window is not None)
-        _check_labels(table, series, labels)
-        _claim(work, _fingerprint(salt, request, files, labels))
-        jobs = batches(series, Options(size, plane, parse_window(window)[1]), work)
+        jobs = _plan(request, places, table, found, salt)
         _run(pool, jobs, bars)
-        for file in found:
-            if file.reason is not None:
-                ledger.reasons[file.path][file.reason] += 1
-        chosen = distinct(read_parts(jobs, salt, ledger), ledger)
-        if rejected is not None:
-            _write_rejected(rejected, ledger)
-        if not chosen:
-            shutil.rmtree(work)
-            raise UserError(_nothing(sources, ledger))
-        building = work / "store"
-        shutil.rmtree(building, ignore_errors=True)
-        building.mkdir()
-        writer = StoreWriter(building)
-        index, intensity = write_slices(chosen, writer, split, seed)
-        used = [part.series for part, _ in chosen]
-        record = provenance(asdict(request), found, used, index, ledger, salt)
-        writer.finish(index, intensity, record)
-        if out.is_dir():
-            out.rmdir()
-        building.rename(out)
-        shutil.rmtree(work)
-    for line in _summary(SliceStore.open(out), rejected):
+        _join(request, places, found, jobs, salt)
+    store = SliceStore.open(places.out)
+    for line in _summary(store, places.rejected):
         console.print(line, highlight=False, soft_wrap=True)
-    return SliceStore.open(out)
+    return store
 
 
 @contextmanager
@@ -210,14 +157,44 @@ def _run(pool: Executor | None, jobs: Sequence[Job], bars: Bars) -> None:
         advance(future.result())
 
 
-def _check_labels(table: Labels | None, series: Sequence[Series], labels: Path | None) -> None:
+def _plan(request: Request, places: Places, table: Labels | None, found: Sequence[Found], salt: bytes) -> list[Job]:
+    """The work to do, and a folder to do it in."""
+    series = stacks(found, table, request.window is not None, request.labels == "folders")
     if table is not None and series and not any(table.find(one.pieces[0].relative, one.patient) for one in series):
-        raise UserError(f"No row of {labels} matches a file or patient; check its column `file` or `patient`.")
+        raise UserError(f"No row of {places.table} matches a file or patient; check its column `file` or `patient`.")
+    _claim(places.work, _fingerprint(salt, request, found, places.table))
+    return batches(series, request.options, places.work)
 
 
-def _fingerprint(salt: bytes, request: Request, files: Sequence[tuple[Path, str]], labels: Path | None) -> str:
+def _join(request: Request, places: Places, found: Sequence[Found], jobs: Sequence[Job], salt: bytes) -> None:
+    """Make the store of the shards, and list what is not in it."""
+    ledger = Ledger()
+    for file in found:
+        if file.reason is not None:
+            ledger.reasons[file.path][file.reason] += 1
+    chosen = distinct(read_parts(jobs, salt, ledger), ledger)
+    if chosen:
+        building = places.work / "store"
+        shutil.rmtree(building, ignore_errors=True)
+        building.mkdir()
+        writer = StoreWriter(building)
+        index, intensity = write_slices(chosen, writer, request.split, request.seed)
+        used = [part.series for part, _ in chosen]
+        writer.finish(index, intensity, provenance(asdict(request), found, used, index, ledger, salt))
+    if places.rejected is not None:
+        _write_rejected(places.rejected, ledger)
+    if not chosen:
+        shutil.rmtree(places.work)
+        raise UserError(_nothing(places.sources, ledger))
+    if places.out.is_dir():
+        places.out.rmdir()
+    building.rename(places.out)
+    shutil.rmtree(places.work)
+
+
+def _fingerprint(salt: bytes, request: Request, found: Sequence[Found], labels: Path | None) -> str:
     """Names the work, so that shards of other work are never used. Salted, since it covers names of files."""
-    states = [(relative, path.stat().st_size, path.stat().st_mtime_ns) for path, relative in files]
+    states = [(file.relative, *state(file.path)) for file in found]
     table = None if labels is None else digest(labels)
     work = json.dumps([medattngan.__version__, asdict(request), states, table])
     return hmac.new(salt, work.encode("utf-8", "surrogateescape"), "sha256").hexdigest()
@@ -236,7 +213,7 @@ def _claim(work: Path, fingerprint: str) -> None:
 def _write_rejected(path: Path, ledger: Ledger) -> None:
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
         rows = csv.writer(handle)
-        rows.writerow(["file", "reason", "meaning"])
+        rows.writerow(REJECTED_COLUMNS)
         rows.writerows([str(name), reason, REASONS[reason]] for name, reason in sorted(ledger.rejected().items()))
 
 

@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from rich.console import Console
 from rich.table import Table
 
+from medattngan.data.pieces import SIGNED
 from medattngan.data.store import SPLITS, SliceStore
 from medattngan.files import atomic_path
 
@@ -20,7 +22,7 @@ SHEET_PX = 128
 """How large a slice is drawn at least: small ones are enlarged by whole factors."""
 
 
-def inspect(store: SliceStore, out: Path | None) -> str:
+def inspect(store: SliceStore, out: str | Path | None) -> str:
     """Count the slices and patients of `store`, and draw a contact sheet.
 
     Args:
@@ -30,8 +32,10 @@ def inspect(store: SliceStore, out: Path | None) -> str:
         Plain text tables: slices and patients by split, and by modality, plane and label, for each split.
     """
     if out is not None:
-        with atomic_path(out) as temporary:
-            Image.fromarray(contact_sheet(store)).save(temporary, format="PNG")
+        text = PngInfo()
+        text.add_text(*SIGNED)
+        with atomic_path(Path(out)) as temporary:
+            Image.fromarray(contact_sheet(store)).save(temporary, format="PNG", pnginfo=text)
     buffer = io.StringIO()
     console = Console(file=buffer, width=100)
     console.print(_headline(store), highlight=False)

@@ -47,6 +47,13 @@ READ_ERRORS = (
 `unreadable`."""
 
 
+SIGNED = ("Software", "medattngan")
+"""The PNG text (key, value) of a contact sheet, so that one among scans is not taken for a picture."""
+
+REJECTED_COLUMNS = ("file", "reason", "meaning")
+"""The header of the list of files set aside, which is told by it among scans."""
+
+
 class SetAside(Exception):  # noqa: N818 - nothing went wrong
     """A file or frame that does not go into the store. `reason` is a key of REASONS."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -95,20 +95,36 @@ def notes(asked: Mapping[str, Any], series: Sequence[Series], index: pd.DataFram
     """What a reader of the store ought to know, in sentences."""
     said = []
     volumes = sum(one.reader == "volume" for one in series)
-    pictures = sum(one.reader == "picture" for one in series)
+    pictures = [one for one in series if one.reader == "picture"]
     if volumes:
         taken = "CT in HU, since a window was given" if asked["window"] else "MR; give a window if they are CT"
         said.append(f"{volumes} volumes name no modality and were taken for {taken}.")
-    if volumes and not asked["labels"]:
+    if volumes and asked["labels"] != "table":
         said.append("Patients of volumes were told apart by file name; a table with a column `patient` is surer.")
-    if pictures and not asked["labels"]:
-        said.append(f"Each of {pictures} pictures counts as a patient; a table with a column `patient` mends it.")
+    if asked["labels"] != "table":
+        said += _of_folders(pictures)
     later = sum(piece.volumes - 1 for file in found for piece in file.pieces)
     if later:
         said.append(f"Only the first volume of 4-D files was read; {later} later ones were not.")
     modalities = sorted(index["modality"].unique())
     if len(modalities) > 1:
         said.append(f"The store mixes modalities ({', '.join(modalities)}); a generator is better trained on one.")
-    if asked["labels"] and index["label"].isna().any() and index["label"].notna().any():
+    if asked["labels"] == "table" and index["label"].isna().any() and index["label"].notna().any():
         said.append(f"{int(index['label'].isna().sum())} slices have no label in the table.")
     return said
+
+
+def _of_folders(pictures: Sequence[Series]) -> Iterator[str]:
+    """What the folders of pictures were taken for."""
+    labels = sorted({one.label for one in pictures if one.label is not None})
+    owned = [one for one in pictures if one.patient != one.pieces[0].relative]
+    if labels:
+        cure = "if they name patients, make the store anew with a table of labels"
+        yield f"Labels from folder names: {', '.join(labels)}; {cure}."
+    if owned:
+        count = len({one.patient for one in owned})
+        cure = "if they are labels, say --labels folders, or give a table"
+        yield f"Each of {count} folders of pictures counts as a patient, and no label was taken from it; {cure}."
+    if len(owned) < len(pictures):
+        alone = len(pictures) - len(owned)
+        yield f"Each of {alone} pictures counts as a patient; a table with a column `patient` mends it."

@@ -11,15 +11,16 @@ from pathlib import Path, PurePosixPath
 
 from medattngan.data import dicom, image, nifti
 from medattngan.data.labels import Labels, stem
-from medattngan.data.pieces import Piece, Series, SetAside
+from medattngan.data.pieces import REJECTED_COLUMNS, SIGNED, Piece, Series, SetAside
 from medattngan.files import UserError
 
 HEAD_BYTES = 4096
 SAME_PLACE_MM = 0.01
 """Slices closer than this are of one place: an echo, a repetition, or a copy."""
 
-MAX_FOLDER_LABELS = 32
-"""More folders than this are no classes; they may even be patients, whose names must not be written."""
+MAX_FOLDER_LABELS = 16
+MIN_PICTURES_A_FOLDER = 20
+"""More folders than this, or fewer pictures in them on average, may be patients, whose names must not be written."""
 
 SEQUENCE = r"(t1w?|t2w?|t1ce|t1c|t1gd|t1post|t2star|pd|pdw|flair|dwi|adc|bold|mra|swi|ct|pet|mr|mri|brain|bet)"
 SEQUENCE_AT_END = re.compile(rf"[_\-.]{SEQUENCE}$", re.IGNORECASE)
@@ -59,13 +60,13 @@ def walk(sources: Sequence[Path], skip: Sequence[Path] = ()) -> list[tuple[Path,
     latter.
 
     Args:
-        skip: folders not to enter: those this program writes.
+        skip: folders not to enter and files not to list: those that this program writes, and the user's own lists.
 
     Raises:
         UserError: a source does not exist.
     """
     names = Counter(source.resolve().name for source in sources)
-    barred = {path.resolve() for path in skip}
+    barred = {os.path.realpath(path) for path in skip}
     found: dict[Path, str] = {}
     for number, source in enumerate(sources):
         if not source.exists():
@@ -78,11 +79,26 @@ def walk(sources: Sequence[Path], skip: Sequence[Path] = ()) -> list[tuple[Path,
     return sorted(found.items(), key=lambda item: item[1])
 
 
-def _files(top: Path, barred: set[Path]) -> Iterator[Path]:
-    for folder, folders, names in os.walk(top, onerror=_refuse):
-        folders[:] = [name for name in folders if Path(folder, name) not in barred]
-        files = (Path(folder, name) for name in names if not name.startswith("._") and name != ".DS_Store")
-        yield from (path for path in files if path.is_file())
+def _files(top: Path, barred: set[str]) -> Iterator[Path]:
+    """Files, through links to folders too, each folder once; links that lead nowhere, to be set aside."""
+    entered = {os.path.realpath(top), *barred}
+    for folder, folders, names in os.walk(top, onerror=_refuse, followlinks=True):
+        below = sorted((Path(folder, name) for name in folders), key=lambda path: (path.is_symlink(), path.name))
+        folders.clear()
+        for path in below:
+            if os.path.realpath(path) not in entered:
+                entered.add(os.path.realpath(path))
+                folders.append(path.name)
+        for path in (Path(folder, name) for name in names if not name.startswith("._") and name != ".DS_Store"):
+            broken = path.is_symlink() and not path.exists()
+            if broken or (path.is_file() and os.path.realpath(path) not in barred):
+                yield path
+
+
+def state(path: Path) -> tuple[int, int]:
+    """Size in bytes and time of change in ns; of a link that leads nowhere, its own."""
+    found = path.stat() if path.exists() else path.lstat()
+    return found.st_size, found.st_mtime_ns
 
 
 def _refuse(error: OSError) -> None:
@@ -98,6 +114,8 @@ def examine(item: tuple[Path, str]) -> Found:
             head = file.read(HEAD_BYTES)
     except OSError:
         return Found(path, relative, "", reason="unreadable")
+    if _is_ours(head):
+        return Found(path, relative, "")
     name = next((name for name, reader in READERS.items() if reader.recognises(path, head)), "")
     if not name:
         return Found(path, relative, "", reason="not-a-scan")
@@ -107,15 +125,25 @@ def examine(item: tuple[Path, str]) -> Found:
         return Found(path, relative, name, reason=error.reason)
 
 
-def stacks(found: Iterable[Found], labels: Labels | None, window: bool) -> list[Series]:
+def _is_ours(head: bytes) -> bool:
+    """Whether a file is a contact sheet or a list of files set aside that this program wrote."""
+    sheet = head.startswith(b"\x89PNG") and b"tEXt" + "\0".join(SIGNED).encode("ascii") in head
+    return sheet or head.startswith(",".join(REJECTED_COLUMNS).encode("ascii"))
+
+
+def stacks(found: Iterable[Found], labels: Labels | None, window: bool, folder_labels: bool = False) -> list[Series]:
     """Group pieces into series, each in the order of its slices, with patient and label.
 
     Frames at one place in a series become stacks of their own: the first of every place, the second, and so
     on.
 
     Args:
-        labels: the user's table; without one a picture's folder is its label.
+        labels: the user's table; without one a picture's folder is its label or its patient (see `_folders`).
         window: whether a CT window was asked for, so that volumes without a modality are taken for CT.
+        folder_labels: whether the user said that the folders of pictures are labels.
+
+    Raises:
+        UserError: `folder_labels`, and a picture lies in no folder below its source.
     """
     groups: dict[tuple[str, str, str], list[Piece]] = defaultdict(list)
     for file in found:
@@ -124,15 +152,16 @@ def stacks(found: Iterable[Found], labels: Labels | None, window: bool) -> list[
     patients = _patients(
         [piece.relative for (reader, *_), pieces in groups.items() for piece in pieces if reader == "volume"]
     )
-    folders = _folder_labels([pieces[0].relative for (reader, *_), pieces in groups.items() if reader == "picture"])
+    pictures = [pieces[0].relative for (reader, *_), pieces in groups.items() if reader == "picture"]
+    named, owners = ({}, {}) if labels is not None else _folders(pictures, folder_labels)
     series = []
     for (reader, patient, key), pieces in groups.items():
         first = pieces[0]
-        patient = patient or patients.get(first.relative) or first.relative
+        patient = patient or patients.get(first.relative) or owners.get(first.relative, first.relative)
         modality = "CT" if reader == "volume" and window else first.modality
         for repeat, stack in enumerate(_by_place(pieces)):
             one = Series(reader, modality, patient, f"{key}\0{repeat}", tuple(stack))
-            series.append(_labelled(one, labels, folders.get(first.relative)))
+            series.append(_labelled(one, labels, named.get(first.relative)))
     return sorted(series, key=lambda one: (one.patient, one.key))
 
 
@@ -182,12 +211,29 @@ def _patients(volumes: Sequence[str]) -> dict[str, str]:
     return patients
 
 
-def _folder_labels(pictures: Sequence[str]) -> dict[str, str]:
-    """The folder of each picture, where there are folders enough to be classes and few enough not to be
-    patients."""
-    folders = {relative: PurePosixPath(relative).parts[-2] for relative in pictures if relative.count("/") > 1}
-    distinct = set(folders.values())
-    return folders if len(distinct) <= min(MAX_FOLDER_LABELS, len(pictures) // 2) else {}
+def _folders(pictures: Sequence[str], asked: bool) -> tuple[dict[str, str], dict[str, str]]:
+    """What the folders of pictures say: the label of each picture, or else its patient.
+
+    A few folders of many pictures are classes. Of others only the user knows, so they are taken for patients. A
+    single folder says nothing.
+
+    >>> _folders(["scans/ill/1.png", "scans/well/1.png"], asked=True)[0]
+    {'scans/ill/1.png': 'ill', 'scans/well/1.png': 'well'}
+    >>> _folders(["scans/Doe/1.png", "scans/Roe/1.png"], asked=False)
+    ({}, {'scans/Doe/1.png': 'scans/Doe', 'scans/Roe/1.png': 'scans/Roe'})
+    """
+    nested = {relative: PurePosixPath(relative).parent for relative in pictures if relative.count("/") > 1}
+    names = {parent.name for parent in nested.values()}
+    if asked:
+        if len(nested) < max(1, len(pictures)):
+            loose = len(pictures) - len(nested)
+            raise UserError(f"--labels folders: {loose} pictures lie in no folder below their source; move them.")
+        return {relative: parent.name for relative, parent in nested.items()}, {}
+    if 2 <= len(names) <= MAX_FOLDER_LABELS and len(nested) >= MIN_PICTURES_A_FOLDER * len(names):
+        return {relative: parent.name for relative, parent in nested.items()}, {}
+    if len(set(nested.values())) < 2:
+        return {}, {}
+    return {}, {relative: str(parent) for relative, parent in nested.items()}
 
 
 def _labelled(series: Series, labels: Labels | None, folder: str | None) -> Series:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from scan_files import texture, write_ct, write_dicom, write_nifti
@@ -20,6 +21,8 @@ from scan_files import texture, write_ct, write_dicom, write_nifti
 from medattngan.data import ingest as ingest_module
 from medattngan.data.ingest import ingest
 from medattngan.data.inspect import inspect
+from medattngan.data.records import notes
+from medattngan.data.scan import examine, stacks, walk
 from medattngan.data.store import SliceStore
 from medattngan.files import UserError
 
@@ -113,16 +116,17 @@ def test_nothing_usable_is_one_sentence_and_no_store(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "key"),
     [
-        ({"size": 2}, "--size"),
+        ({"size": 7}, "--size"),
+        ({"seed": -1}, "--seed"),
         ({"plane": "oblique"}, "--plane"),
         ({"window": "40;400"}, "--window"),
         ({"window": "40,-1"}, "--window"),
         ({"split": (0.5, 0.1, 0.1)}, "--split"),
+        ({"split": (1.2, -0.1, -0.1)}, "--split"),
         ({"workers": 0}, "--workers"),
     ],
 )
-def test_a_wrong_option_is_named(tmp_path: Path, options: dict[str, object], key: str) -> None:
-    write_ct(tmp_path / "scans", "patient")
+def test_a_wrong_option_is_named_before_anything_is_read(tmp_path: Path, options: dict[str, object], key: str) -> None:
     with pytest.raises(UserError, match=key):
         take(tmp_path / "scans", tmp_path / "store", **options)
 
@@ -185,27 +189,60 @@ def test_shards_of_other_work_are_not_used(tmp_path: Path) -> None:
     assert len(take(tmp_path / "scans", tmp_path / "store")) == 4
 
 
-def test_a_folder_of_pictures_is_a_label(tmp_path: Path) -> None:
-    for label in ("cat", "dog"):
-        for i in range(4):
-            (tmp_path / "scans" / label).mkdir(parents=True, exist_ok=True)
-            pixels = texture((20, 30), seed=i + 10 * (label == "dog"), high=255).astype(np.uint8)
-            Image.fromarray(pixels).save(tmp_path / "scans" / label / f"{i}.png")
-    store = take(tmp_path / "scans", tmp_path / "store")
-    assert store.index.groupby("label").size().to_dict() == {"cat": 4, "dog": 4}
+def write_pictures(folder: Path, counts: dict[str, int]) -> None:
+    for name, count in counts.items():
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for i in range(count):
+            pixels = texture((12, 18), seed=i + 1000 * sum(name.encode()), high=255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{i}.png")
+
+
+@pytest.mark.parametrize(("count", "labels"), [(20, None), (2, "folders")])
+def test_few_folders_of_many_pictures_are_labels_and_so_are_those_the_user_says(
+    tmp_path: Path, count: int, labels: str | None
+) -> None:
+    write_pictures(tmp_path / "scans", {"cat": count, "dog": count})
+    store = take(tmp_path / "scans", tmp_path / "store", labels=labels)
+    assert store.index.groupby("label").size().to_dict() == {"cat": count, "dog": count}
     assert set(store.index["plane"]) == {"acquired"}
     assert store.intensity["scheme"] == "full-range"
     assert (store.intensity["lower"], store.intensity["upper"]) == (0.0, 255.0)
-    assert store.index["patient"].nunique() == 8
+    assert store.index["patient"].nunique() == 2 * count
     assert not store.codes(0)[:2].any(), "a wide picture is padded above and below, not stretched"
+    assert any("Labels from folder names: cat, dog" in note for note in store.provenance["notes"])
 
 
-def test_folders_that_may_be_patients_are_no_labels(tmp_path: Path) -> None:
-    for patient in ("jane", "john", "joan"):
-        (tmp_path / "scans" / patient).mkdir(parents=True)
-        pixels = texture((16, 16), seed=len(patient) + ord(patient[-1]), high=255).astype(np.uint8)
-        Image.fromarray(pixels).save(tmp_path / "scans" / patient / "0.png")
-    assert take(tmp_path / "scans", tmp_path / "store").index["label"].isna().all()
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {"jane": 19, "john": 19},
+        {f"p{i}": 20 for i in range(17)},
+        {"jane": 1, "john": 1, "joan": 1},
+    ],
+    ids=["few-pictures", "many-folders", "one-picture-each"],
+)
+def test_folders_that_may_be_patients_are_patients_and_no_labels(tmp_path: Path, counts: dict[str, int]) -> None:
+    write_pictures(tmp_path / "scans", counts)
+    found = [examine(item) for item in walk([tmp_path / "scans"])]
+    series = stacks(found, None, False)
+    assert {one.label for one in series} == {None}
+    assert len({one.patient for one in series}) == len(counts)
+    said = notes({"labels": None, "window": None}, series, pd.DataFrame({"modality": [], "label": []}), found)
+    assert said == [f"Each of {len(counts)} folders of pictures counts as a patient, and no label was taken from it; "
+                    "if they are labels, say --labels folders, or give a table."]  # fmt: skip
+
+
+def test_one_folder_of_pictures_is_neither_label_nor_patient(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "scans", {"images": 40})
+    series = stacks([examine(item) for item in walk([tmp_path / "scans"])], None, False)
+    assert {one.label for one in series} == {None}
+    assert len({one.patient for one in series}) == 40
+
+
+def test_asking_for_folders_where_there_are_none_is_refused(tmp_path: Path) -> None:
+    write_pictures(tmp_path, {"scans": 3})
+    with pytest.raises(UserError, match="3 pictures lie in no folder"):
+        take(tmp_path / "scans", tmp_path / "store", labels="folders")
 
 
 def test_a_table_gives_patient_label_age_and_sex(tmp_path: Path) -> None:
@@ -251,6 +288,42 @@ def test_inspect_counts_what_is_there_and_draws_it(tmp_path: Path) -> None:
     assert "16 (4)" in said
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert np.asarray(sheet).std() > 10
+
+
+def test_a_contact_sheet_and_lists_among_the_scans_are_no_scans(tmp_path: Path) -> None:
+    scans = tmp_path / "scans"
+    write_ct(scans, "patient")
+    (scans / "labels.csv").write_text("patient,label\npatient,well\n")
+    (scans / "notes.txt").write_text("not a scan")
+    options = {"labels": str(scans / "labels.csv"), "rejected": str(scans / "rejected.csv")}
+    store = ingest(str(scans), str(scans / "store"), size=16, progress=False, **options)
+    inspect(store, str(scans / "sheet.png"))
+    shutil.rmtree(scans / "store")
+    again = ingest([str(scans)], str(scans / "store"), size=16, progress=False, labels=scans / "labels.csv")
+    assert again.provenance["set_aside"]["files"] == {"not-a-scan": 1}
+    assert len(again) == len(store) == 4
+
+
+def test_a_list_of_rejected_files_is_never_written_over_anything(tmp_path: Path) -> None:
+    write_ct(tmp_path / "scans", "patient")
+    (tmp_path / "thesis.csv").write_text("dear to someone")
+    with pytest.raises(UserError, match=r"thesis\.csv exists already"):
+        take(tmp_path / "scans", tmp_path / "store", rejected=tmp_path / "thesis.csv")
+    assert (tmp_path / "thesis.csv").read_text() == "dear to someone"
+
+
+def test_links_are_followed_once_and_those_that_lead_nowhere_are_listed(tmp_path: Path) -> None:
+    write_ct(tmp_path / "elsewhere", "patient")
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    (scans / "linked").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (scans / "again").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (scans / "loop").symlink_to(scans, target_is_directory=True)
+    (scans / "gone").symlink_to(tmp_path / "absent")
+    store = take(scans, tmp_path / "store", rejected=tmp_path / "rejected.csv")
+    assert len(store) == 4
+    assert store.provenance["set_aside"]["files"] == {"unreadable": 1}
+    assert "gone,unreadable" in (tmp_path / "rejected.csv").read_text()
 
 
 def test_a_source_that_is_not_there_is_named(tmp_path: Path) -> None:
