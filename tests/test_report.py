@@ -13,7 +13,7 @@ import pytest
 from medattngan.config import AttentionConfig, Config, DataConfig, TrainConfig
 from medattngan.data.samples import Samples
 from medattngan.data.store import SliceStore
-from medattngan.files import UserError, write_json
+from medattngan.files import UserError, digest, write_json
 from medattngan.metrics import METRICS
 from medattngan.report import report
 from medattngan.report.scores import MEANINGS, drawing, verdict
@@ -66,7 +66,11 @@ def write_parts(store: SliceStore, folder: Path, label: str = "small") -> tuple[
         rows.writerows([i / 10, 3.0 * i, 0.7, 0.6, 0.1 * i, -0.1 * i, 50 - i if i % 10 == 0 else ""] for i in range(40))
     codes = np.random.default_rng(0).integers(0, 65536, (30, 32, 32)).astype(np.uint16)
     table = pd.DataFrame({"seed": [0] * 30, "label": pd.array([label] * 30, dtype="string")})
-    Samples(codes, table, store.intensity, {"seed": 0, "truncation": 1.0}).save(folder / "samples")
+    weights = run.path / "checkpoints" / "step-000000001" / "ema.safetensors"
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b"weights")
+    made = {"seed": 0, "truncation": 1.0, "weights_digest": digest(weights)}
+    Samples(codes, table, store.intensity, made).save(folder / "samples")
     write_json(folder / "scores" / "scores.json", {"fd[some]": SCORE, "new[other]": {**SCORE, "warnings": [HOSTILE]}})
     compared = {"store": store.digest, "split": "test", "interval": "bootstrap", "seed": 0}
     compared["extractor"] = {"name": "some", "weights_sha256": "0" * 64}
@@ -159,6 +163,13 @@ def test_scores_against_another_store_are_refused(tiny_store: SliceStore, tmp_pa
     compared = {"store": "another", "split": "test", "interval": "", "seed": 0, "extractor": {}}
     write_json(scores / "provenance.json", compared)
     with pytest.raises(UserError, match="another store"):
+        report(run, samples, scores, tiny_store, tmp_path / "page.html")
+
+
+def test_samples_of_another_run_are_refused(tiny_store: SliceStore, tmp_path: Path) -> None:
+    run, samples, scores = write_parts(tiny_store, tmp_path)
+    (run / "checkpoints" / "step-000000001" / "ema.safetensors").write_bytes(b"others")
+    with pytest.raises(UserError, match="not drawn from a checkpoint"):
         report(run, samples, scores, tiny_store, tmp_path / "page.html")
 
 

@@ -14,7 +14,7 @@ from string import Template
 from medattngan import __version__
 from medattngan.data.samples import Samples
 from medattngan.data.store import SliceStore
-from medattngan.files import UserError, read_json, require_absent, write_text
+from medattngan.files import UserError, digest, read_json, require_absent, write_text
 from medattngan.report.curves import curve_figures
 from medattngan.report.pictures import choose, closest_pairs, gallery
 from medattngan.report.record import record_tables
@@ -60,6 +60,7 @@ def report(
     opened, drawn = Run.open(run), Samples.open(samples)
     found, compared = read_json(scores / "scores.json"), read_json(scores / "provenance.json")
     _require_same_store(store, {run: opened.store["digest"], scores: compared["store"]})
+    _require_own_samples(opened, drawn, samples)
     split = str(compared["split"])
     real, fake = choose(store.split(split), SHOWN, seed), drawn.codes[:SHOWN]
     shown = f"{drawn.map.lower:g} (black) to {drawn.map.upper:g} {drawn.map.unit} (white)"
@@ -86,9 +87,16 @@ def report(
 
 
 def _require_same_store(store: SliceStore, made_with: dict[Path, str]) -> None:
-    for what, digest in made_with.items():
-        if digest != store.digest:
+    for what, made in made_with.items():
+        if made != store.digest:
             raise UserError(f"{what} was made with another store than {store.path}; give the one it was made with.")
+
+
+def _require_own_samples(run: Run, drawn: Samples, path: Path) -> None:
+    """Refuse samples of other weights than those of a checkpoint that the run still has."""
+    weights = {digest(folder / "ema.safetensors") for folder in run.checkpoints()}
+    if drawn.provenance.get("weights_digest") not in weights:
+        raise UserError(f"{path} was not drawn from a checkpoint that {run.path} has; sample the run again.")
 
 
 def _summary(store: SliceStore, run: Run, drawn: Samples, subjects: str) -> str:
