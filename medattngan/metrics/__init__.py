@@ -38,10 +38,12 @@ class Metric:
     """One line of `METRICS`.
 
     Args:
-        on: what it compares: `features` (count, dim), whose extractor joins its name, or `images` (count, 1,
-        H, W). value: (real, fake) → a scalar. replicates: (real, fake, plan) → (replicates,), the same of
-        resampled sets, for the interval. better: `lower`, `higher`, or `floor` where real slices mark the
-        best value. least: the least value there can be, where the interval ends.
+        on: what it compares: `features` (count, dim), whose extractor joins its name, or `images` (count, 1, H, W).
+        value: (real, fake) → a scalar.
+        replicates: (real, fake, plan) → (replicates,), the same of resampled sets, for the interval.
+        better: `lower`, `higher`, or `floor` where real slices mark the best value.
+        least: the least value there can be, where the interval ends.
+        most: the largest value there can be.
     """
 
     on: Literal["features", "images"]

@@ -1,7 +1,7 @@
 """Kernel distance of two sets of features (KID). Bińkowski et al. 2018, arXiv:1801.01401.
 
-    MMD² = mean k(x, x′) over x ≠ x′ + mean k(y, y′) over y ≠ y′ − 2 mean k(x, y),    k(x, y) = (xᵀy / dim +
-    1)³
+    MMD² = mean k(x, x′) over x ≠ x′ + mean k(y, y′) over y ≠ y′ − 2 mean k(x, y)
+    k(x, y) = (xᵀy / dim + 1)³
 
 Bias: none; the expected value does not depend on the count, so small sets may be compared with large ones.
 The estimate of equal distributions is 0 in the mean and may come out negative. Called `kid` on any extractor;
@@ -10,7 +10,6 @@ as with every score, its name carries the extractor.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from medattngan.files import UserError
@@ -20,12 +19,13 @@ from medattngan.metrics.resample import Plan
 def kernel_distance(real: Tensor, fake: Tensor) -> Tensor:
     """Unbiased MMD² with the cubic kernel over all pairs: (N, dim) and (M, dim) → a float64 scalar.
 
-    All pairs are used at once: the mean over random subsets (`kernel_distance_of_subsets`) has the same
+    All pairs are used at once: the mean over random subsets that published numbers often are has the same
     expectation and a larger variance.
 
     Raises:
         UserError: fewer than 2 features on a side.
 
+    >>> import torch
     >>> kernel_distance(torch.tensor([[0.0], [0.0]]), torch.tensor([[1.0], [1.0]]))
     tensor(7., dtype=torch.float64)
     """
@@ -33,26 +33,6 @@ def kernel_distance(real: Tensor, fake: Tensor) -> Tensor:
     real, fake = real.double(), fake.double()
     between = _kernel(real, fake).mean()
     return _mean_off_diagonal(_kernel(real, real)) + _mean_off_diagonal(_kernel(fake, fake)) - 2 * between
-
-
-def kernel_distance_of_subsets(
-    real: Tensor, fake: Tensor, *, subsets: int = 100, size: int = 1000, seed: int = 0
-) -> Tensor:
-    """`kernel_distance` of random subsets of `size` a side, as published numbers have it: (subsets,) float64.
-
-    Raises:
-        UserError: a side has fewer than `size` features.
-    """
-    if min(len(real), len(fake)) < size:
-        counts = f"{len(real)} and {len(fake)}"
-        raise UserError(f"subsets of {size} need as many images a side; got {counts}: use smaller subsets.")
-    generator = torch.Generator().manual_seed(seed)
-    out = []
-    for _ in range(subsets):
-        rows = torch.randperm(len(real), generator=generator)[:size]
-        columns = torch.randperm(len(fake), generator=generator)[:size]
-        out.append(kernel_distance(real[rows], fake[columns]))
-    return torch.stack(out)
 
 
 def kernel_replicates(real: Tensor, fake: Tensor, plan: Plan) -> Tensor:

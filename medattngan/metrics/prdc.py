@@ -2,10 +2,12 @@
 
 Each image's ball reaches to its k-th nearest neighbour on its own side.
 
-    precision   share of synthetic images inside some real ball         Kynkäänniemi et al. 2019,
-    arXiv:1904.06991 recall      share of real images inside some synthetic ball density     mean number of
-    real balls a synthetic image lies in, / k    Naeem et al. 2020, arXiv:2002.09797 coverage    share of real
-    balls that hold a synthetic image
+    precision   share of synthetic images inside some real ball
+    recall      share of real images inside some synthetic ball
+    density     mean number of real balls a synthetic image lies in, / k
+    coverage    share of real balls that hold a synthetic image
+
+The first two after Kynkäänniemi et al. 2019, arXiv:1904.06991, the others after Naeem et al. 2020, arXiv:2002.09797.
 
 Bias: all four depend on the counts and on k, so compare equal counts only. Precision and recall are moved by
 single outliers, whose balls are large; density and coverage much less.

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from medattngan.attention import ATTENTION
 from medattngan.files import UserError
@@ -49,30 +49,6 @@ def require_unconditional(preset: str, shape: Shape) -> None:
     """
     if shape.classes:
         raise UserError(f"model.preset={preset} takes no labels; set data.conditional=false or choose another preset.")
-
-
-def haar(images: Tensor) -> Features:
-    """Orthonormal Haar transform: (B, C, H, W) → (B, 4C, H/2, W/2), averages first.
-
-    Half the side for the convolutions that follow and nothing lost.
-    Gal et al. 2021 (SWAGAN), arXiv:2102.06108.
-    """
-    a, b = images[..., ::2, ::2], images[..., ::2, 1::2]
-    c, d = images[..., 1::2, ::2], images[..., 1::2, 1::2]
-    return torch.cat([a + b + c + d, a + b - c - d, a - b + c - d, a - b - c + d], 1) / 2
-
-
-def inverse_haar(coefficients: Features) -> Tensor:
-    """(B, 4C, H, W) → (B, C, 2H, 2W), the inverse of `haar`.
-
-    >>> x = torch.randn(2, 3, 8, 8)
-    >>> torch.allclose(inverse_haar(haar(x)), x, atol=1e-6)
-    True
-    """
-    s, v, h, x = (coefficients / 2).chunk(4, 1)
-    rows = [torch.stack([s + v + h + x, s + v - h - x], -1), torch.stack([s - v + h - x, s - v - h + x], -1)]
-    batch, channels, height, width = s.shape
-    return torch.stack(rows, -3).reshape(batch, channels, 2 * height, 2 * width)
 
 
 def minibatch_deviation(features: Features, group: int = 4) -> Features:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from medattngan.files import UserError
-from medattngan.metrics.kernel import kernel_distance, kernel_distance_of_subsets, kernel_replicates
+from medattngan.metrics.kernel import kernel_distance, kernel_replicates
 from medattngan.metrics.resample import Plan
 
 
@@ -39,14 +39,6 @@ def test_expected_distance_of_equal_distributions_is_zero_at_any_count() -> None
         values = torch.stack([kernel_distance(draw(count, 3, 2 * s), draw(count, 3, 2 * s + 1)) for s in range(600)])
         error = values.std() / 600**0.5
         assert values.mean().abs() < 4 * error
-
-
-def test_subsets_as_large_as_the_sets_are_the_whole_distance() -> None:
-    x, y = draw(30, 5, 3), draw(30, 5, 4)
-    got = kernel_distance_of_subsets(x, y, subsets=3, size=30)
-    torch.testing.assert_close(got, kernel_distance(x, y).expand(3))
-    with pytest.raises(UserError, match="smaller subsets"):
-        kernel_distance_of_subsets(x, y, size=31)
 
 
 def test_a_replicate_that_draws_a_subset_once_is_the_distance_of_the_subset() -> None:

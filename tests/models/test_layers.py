@@ -3,25 +3,8 @@
 from __future__ import annotations
 
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from medattngan.models.layers import haar, inverse_haar, minibatch_deviation
-
-
-@settings(deadline=None, max_examples=15)
-@given(st.integers(1, 3), st.integers(1, 3), st.integers(1, 6), st.integers(1, 6), st.integers(0, 2**31))
-def test_haar_keeps_energy_and_can_be_undone(b: int, c: int, h: int, w: int, seed: int) -> None:
-    x = torch.randn(b, c, 2 * h, 2 * w, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    coefficients = haar(x)
-    assert coefficients.shape == (b, 4 * c, h, w)
-    torch.testing.assert_close(coefficients.square().sum(), x.square().sum())
-    torch.testing.assert_close(inverse_haar(coefficients), x)
-
-
-def test_the_first_haar_band_is_twice_the_mean() -> None:
-    x = torch.rand(1, 1, 4, 4)
-    torch.testing.assert_close(haar(x)[:, :1], 2 * torch.nn.functional.avg_pool2d(x, 2))
+from medattngan.models.layers import minibatch_deviation
 
 
 def test_equal_images_deviate_by_nothing_and_unequal_ones_by_their_deviation() -> None:
