@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,16 @@ TINY_PATIENTS, TINY_SLICES, TINY_SIZE = 12, 6, 32
 # Before any test draws a figure: there is no screen on a build machine.
 os.environ.setdefault("MPLBACKEND", "Agg")
 torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def private_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Cache and salt lie in a temporary folder, never in the user's own."""
+    folder = tmp_path_factory.mktemp("private")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEDATTNGAN_CACHE", str(folder / "cache"))
+        patch.setenv("MEDATTNGAN_SALT_FILE", str(folder / "salt"))
+        yield folder
 
 
 def draw_blob(rng: np.random.Generator, radius: float) -> Codes:
@@ -58,7 +69,7 @@ def write_tiny_store(path: Path) -> SliceStore:
                     "unit": "a.u.",
                 }
             )
-    intensity = {"scheme": "percentiles", "lower": 0.0, "upper": 1200.0, "unit": "a.u."}
+    intensity = {"scheme": "percentile", "lower": 0.0, "upper": 1200.0, "unit": "a.u."}
     intensity |= {"modality": "MR", "plane": "axial", "spacing_mm": 4.0}
     writer.finish(pd.DataFrame(rows), intensity, {"source": "blobs"})
     return SliceStore.open(path)
@@ -66,5 +77,5 @@ def write_tiny_store(path: Path) -> SliceStore:
 
 @pytest.fixture(scope="session")
 def tiny_store(tmp_path_factory: pytest.TempPathFactory) -> SliceStore:
-    """72 MR slices of blobs, shared by the whole session: read it, do not write to its folder."""
+    """72 MR slices of blobs, shared by all tests: read it, do not write to its folder."""
     return write_tiny_store(tmp_path_factory.mktemp("tiny-store"))

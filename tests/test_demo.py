@@ -118,8 +118,7 @@ def test_the_demo_trains_the_default_preset_for_the_minutes_asked() -> None:
 
 
 @pytest.mark.slow
-def test_the_demo_goes_the_whole_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MEDATTNGAN_SALT_FILE", str(tmp_path / "salt"))
+def test_the_demo_goes_the_whole_way(tmp_path: Path) -> None:
     out = tmp_path / "demo"
     page = demo(out, minutes=0.05, patients=8, progress=False)
     store = SliceStore.open(out / "store")

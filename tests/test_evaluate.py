@@ -18,11 +18,6 @@ from medattngan.metrics import METRICS, load_extractor
 EXTRACTOR = "efficientnet-lite0@128"
 
 
-@pytest.fixture(autouse=True)
-def _cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MEDATTNGAN_CACHE", str(tmp_path_factory.getbasetemp() / "feature-cache"))
-
-
 def write_samples(store: SliceStore, path: Path, count: int, *, noise: float = 0.0, size: int | None = None) -> Path:
     """Training slices with noise, as .npy, standing in for a generator's."""
     train = store.split("train")
@@ -35,10 +30,8 @@ def write_samples(store: SliceStore, path: Path, count: int, *, noise: float = 0
 @pytest.fixture(scope="module")
 def scored(tiny_store: SliceStore, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     folder = tmp_path_factory.mktemp("scored")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MEDATTNGAN_CACHE", str(tmp_path_factory.getbasetemp() / "feature-cache"))
-        samples = write_samples(tiny_store, folder / "noisy.npy", 30, noise=0.3)
-        scores = evaluate(samples, tiny_store, folder / "scores", extractor=EXTRACTOR)
+    samples = write_samples(tiny_store, folder / "noisy.npy", 30, noise=0.3)
+    scores = evaluate(samples, tiny_store, folder / "scores", extractor=EXTRACTOR)
     return folder, scores
 
 

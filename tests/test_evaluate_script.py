@@ -16,11 +16,10 @@ SCRIPT = Path(__file__).parents[1] / "scripts" / "evaluate.py"
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., object]:
+def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., object]:
     """Run the script with arguments; its exit code."""
 
     def run_script(*arguments: object) -> object:
-        monkeypatch.setenv("MEDATTNGAN_CACHE", str(tmp_path / "cache"))
         monkeypatch.setattr("sys.argv", [str(SCRIPT), *map(str, arguments)])
         try:
             runpy.run_path(str(SCRIPT), run_name="__main__")

@@ -39,10 +39,7 @@ def ingest_back(path: Path, store: Path, **options: object) -> npt.NDArray[np.fl
 
 
 @pytest.mark.parametrize("options", [{}, {"sop": "ct", "transfer_syntax": "jpegls"}, {"multiframe": True}], ids=str)
-def test_ingest_reads_the_same_hounsfield_units_back(
-    options: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MEDATTNGAN_SALT_FILE", str(tmp_path / "salt"))
+def test_ingest_reads_the_same_hounsfield_units_back(options: dict[str, object], tmp_path: Path) -> None:
     square = make_samples("CT", "HU", -1000.0, 400.0)
     path = export(square, tmp_path / "dicom", **options).path  # type: ignore[arg-type]
     back = ingest_back(path, tmp_path / "store", size=40, plane="acquired", window="-300,1400")
@@ -52,10 +49,7 @@ def test_ingest_reads_the_same_hounsfield_units_back(
     np.testing.assert_allclose(back, wanted[order], rtol=0, atol=square.map.step / 2)
 
 
-def test_ingest_reads_mr_back_wherever_its_own_percentiles_do_not_clip(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MEDATTNGAN_SALT_FILE", str(tmp_path / "salt"))
+def test_ingest_reads_mr_back_wherever_its_own_percentiles_do_not_clip(tmp_path: Path) -> None:
     samples = make_samples("MR", "a.u.", 0.0, 873.22334455)
     store = ingest([export(samples, tmp_path / "dicom").path], tmp_path / "store", size=SIZE, progress=False)
     assert set(store.index["modality"]) == {"MR"}
