@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from pyarrow import ArrowException
 
 from medattngan.data.intensity import IntensityMap, codes_to_unit
 from medattngan.files import UserError, atomic_folder, read_json, write_json
@@ -53,13 +54,13 @@ class Samples:
         """All slices as the network sees them: (count, 1, H, W) float32 tensor in [-1, 1]."""
         return torch.from_numpy(codes_to_unit(self.codes)).unsqueeze(1)
 
-    def save(self, path: Path) -> None:
+    def save(self, path: str | Path) -> None:
         """Write the folder, whole or not at all.
 
         Raises:
             UserError: `path` exists already.
         """
-        with atomic_folder(path) as folder:
+        with atomic_folder(Path(path)) as folder:
             np.save(folder / "pixels.npy", np.ascontiguousarray(self.codes, dtype="<u2"), allow_pickle=False)
             self.table.to_parquet(folder / "samples.parquet", index=False)
             write_json(folder / "intensity.json", self.intensity)
@@ -75,8 +76,12 @@ class Samples:
         path = Path(path)
         if not (path / "pixels.npy").is_file() or not (path / "samples.parquet").is_file():
             raise UserError(f"{path} is not a samples folder; make one with: medattngan sample RUN --out {path}")
-        codes = np.load(path / "pixels.npy", allow_pickle=False)
-        table = pd.read_parquet(path / "samples.parquet")
+        try:
+            codes = np.load(path / "pixels.npy", allow_pickle=False)
+            table = pd.read_parquet(path / "samples.parquet")
+        except (OSError, ValueError, EOFError, ArrowException):
+            cure = "copy it or sample it again"
+            raise UserError(f"{path} is damaged: pixels.npy or samples.parquet is not whole; {cure}.") from None
         if codes.ndim != 3 or codes.dtype != np.uint16 or len(codes) != len(table):
             raise UserError(f"{path} is damaged: pixels.npy and samples.parquet do not agree; sample it again.")
         return cls(codes, table, read_json(path / "intensity.json"), read_json(path / "provenance.json"))

@@ -13,7 +13,6 @@ import numpy.typing as npt
 PLANES: dict[str, str] = {"axial": "PLS", "coronal": "ILA", "sagittal": "IPR"}
 """Plane → where (row, column, slice) indices grow towards. Slices run to superior, anterior, right: RAS+."""
 
-AXIS_OF = {"R": 0, "A": 1, "S": 2}
 OBLIQUE_DEG = 45.0
 """A stack counts for the plane whose normal is this close to its own; beyond it, for none (`acquired`)."""
 
@@ -34,6 +33,28 @@ def native_plane(affine: npt.NDArray[np.float64], slice_axis: int) -> str | None
     towards = np.abs(slice_normal(affine, slice_axis))
     plane = {0: "sagittal", 1: "coronal", 2: "axial"}[int(towards.argmax())]
     return plane if towards.max() >= np.cos(np.radians(OBLIQUE_DEG)) - 1e-6 else None
+
+
+def stands_upright(affine: npt.NDArray[np.float64], plane: str) -> bool:
+    """Whether rows and columns (array axes 0 and 1) already grow to within OBLIQUE_DEG of where those of `plane` do.
+
+    >>> prone = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])  # turned by 180 degrees
+    >>> stands_upright(prone, "axial"), stands_upright(prone * [-1, -1, 1], "axial")
+    (False, True)
+    """
+    axes = {"R": (0, 1.0), "L": (0, -1.0), "A": (1, 1.0), "P": (1, -1.0), "S": (2, 1.0), "I": (2, -1.0)}
+    wanted = [axes[letter] for letter in PLANES[plane][:2]]
+    near = [sign * affine[axis, i] / np.linalg.norm(affine[:3, i]) for i, (axis, sign) in enumerate(wanted)]
+    return bool(min(near) >= np.cos(np.radians(OBLIQUE_DEG)) - 1e-6)
+
+
+def ras_side(normal: npt.NDArray[np.float64]) -> float:
+    """1 where a normal points to right, anterior or superior along its longest component, else -1.
+
+    >>> ras_side(np.array([0.1, -0.9, 0.4]))
+    -1.0
+    """
+    return 1.0 if normal[np.abs(normal).argmax()] > 0 else -1.0
 
 
 def slice_normal(affine: npt.NDArray[np.float64], slice_axis: int) -> npt.NDArray[np.float64]:

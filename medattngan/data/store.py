@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pyarrow import ArrowException
 
 from medattngan.data.intensity import IntensityMap, codes_to_unit
 from medattngan.files import UserError, read_json, write_json
@@ -50,7 +51,7 @@ class SliceStore:
         self.path = path
         self.index = index
         self._rows = rows
-        self._parts = [np.load(part, mmap_mode="r", allow_pickle=False) for part in sorted(path.glob("part-*.npy"))]
+        self._parts = _open_parts(path)
         self.intensity: dict[str, Any] = read_json(path / "intensity.json")
         self.provenance: dict[str, Any] = read_json(path / "provenance.json")
 
@@ -59,12 +60,17 @@ class SliceStore:
         """Open the store at `path`.
 
         Raises:
-            UserError: there is no whole store there.
+            UserError: there is no whole store there, or it is damaged.
         """
         path = Path(path)
         if not (path / "index.parquet").is_file() or not (path / "provenance.json").is_file():
             raise UserError(f"{path} is not a slice store; make one with: medattngan ingest SCANS --out {path}")
-        index = pd.read_parquet(path / "index.parquet")
+        try:
+            index = pd.read_parquet(path / "index.parquet")
+        except (OSError, ValueError, ArrowException):
+            raise UserError(f"{path} is damaged: index.parquet cannot be read; ingest it again.") from None
+        if missing := [name for name in COLUMNS if name not in index.columns]:
+            raise UserError(f"{path} is damaged: index.parquet lacks the column {missing[0]}; ingest it again.")
         store = cls(path, index, np.arange(len(index)))
         stored = sum(len(part) for part in store._parts)
         if stored != len(index):
@@ -126,6 +132,20 @@ class SliceStore:
         if len(self) == 0:
             return np.empty((0, self.size, self.size), np.uint16)
         return np.stack([self.codes(i) for i in range(len(self))])
+
+
+def _open_parts(path: Path) -> list[Codes]:
+    """The pixels of a store, memory-mapped."""
+    parts: list[Codes] = []
+    for part in sorted(path.glob("part-*.npy")):
+        try:
+            codes = np.load(part, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            raise UserError(f"{path} is damaged: {part.name} is not whole; copy it or ingest it again.") from None
+        if codes.ndim != 3 or codes.dtype != np.uint16 or codes.shape[1:] != (parts or [codes])[0].shape[1:]:
+            raise UserError(f"{path} is damaged: {part.name} holds no slices of this store; ingest it again.")
+        parts.append(codes)
+    return parts
 
 
 class StoreWriter:

@@ -30,7 +30,15 @@ from medattngan.data.intensity import IntensityMap
 from medattngan.data.options import AIR_HU, PERCENTILES, SQUARE_TOLERANCE, Options
 from medattngan.data.pieces import Series, SetAside
 from medattngan.data.readers import READER_CLASSES
-from medattngan.data.slicing import MIN_SLICES_TO_CUT, PLANES, native_plane, positions_mm, slice_normal
+from medattngan.data.slicing import (
+    MIN_SLICES_TO_CUT,
+    PLANES,
+    native_plane,
+    positions_mm,
+    ras_side,
+    slice_normal,
+    stands_upright,
+)
 from medattngan.types import Codes, Physical
 
 Item = dict[Any, Any]
@@ -245,8 +253,9 @@ def full_range(item: Item) -> Item:
 def face(item: Item, series: Series, plane: str) -> Item:
     """Turn the volume so that its slices are of `plane` and stand upright (see `slicing`).
 
-    `acquired` keeps the scan's own slices: DICOM frames as stored; a volume is turned to the plane nearest
-    to its own. Frames whose place is unknown stay as they are, whatever the plane.
+    `acquired` keeps the scan's own slices: DICOM frames as stored, with the name of a plane only where they already
+    stand as its slices do; a volume is turned to the plane nearest to its own. Frames whose place is unknown stay
+    as they are, whatever the plane.
 
     Raises:
         SetAside: the slices are of another plane and too few, or too unevenly spaced, to be cut across.
@@ -260,7 +269,7 @@ def face(item: Item, series: Series, plane: str) -> Item:
     affine = image.affine.numpy()
     native = native_plane(affine, image.meta["slice_axis"])
     if plane == "acquired" and series.reader == "dicom":
-        return item | {"plane": native or "acquired", "positions_mm": along}
+        return _as_stored(item, along)
     target = (native or "axial") if plane == "acquired" else plane
     thin = min(image.shape[1:]) < MIN_SLICES_TO_CUT
     if native != target and (thin or (series.reader == "dicom" and not is_even(along))):
@@ -276,6 +285,18 @@ def face(item: Item, series: Series, plane: str) -> Item:
         return item | {"plane": target}
     source = 0 if series.reader == "volume" else -1
     return item | {"sources": [source] * count, "plane": target, "positions_mm": positions_mm(turned, count)}
+
+
+def _as_stored(item: Item, along: Sequence[float]) -> Item:
+    """Frames as the scanner wrote them, from left to right, posterior to anterior or inferior to superior."""
+    image = item["image"]
+    affine = image.affine.numpy()
+    native = native_plane(affine, 2)
+    plane = native if native is not None and stands_upright(affine, native) else "acquired"
+    if ras_side(slice_normal(affine, 2)) > 0:
+        return item | {"plane": plane, "positions_mm": list(along)}
+    turned = {"image": image.flip(-1), "sources": item["sources"][::-1], "positions_mm": [-mm for mm in along[::-1]]}
+    return item | turned | {"plane": plane}
 
 
 def fill_between(item: Item, size: int) -> Item:

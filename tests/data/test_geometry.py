@@ -6,6 +6,7 @@ from itertools import permutations, product
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -138,15 +139,44 @@ def test_two_series_and_two_echoes_of_one_patient_stay_apart(tmp_path: Path) -> 
     assert store.index["patient"].nunique() == 1
 
 
+@pytest.mark.parametrize(
+    ("orientation", "plane", "axis", "side"),
+    [
+        ([1, 0, 0, 0, 1, 0], "axial", 2, 1),
+        ([-1, 0, 0, 0, -1, 0], "acquired", 2, 1),  # prone, shown from below as ever: turned by 180 degrees
+        ([-1, 0, 0, 0, 1, 0], "acquired", 2, 1),  # mirrored
+        ([0, 1, 0, 1, 0, 0], "acquired", 2, 1),  # rows and columns exchanged
+        ([1, 0, 0, 0, 0, -1], "coronal", 1, -1),
+        ([0, 1, 0, 0, 0, -1], "sagittal", 0, -1),
+        ([0, -1, 0, 0, 0, -1], "acquired", 0, -1),  # facing right
+    ],
+)
+def test_frames_kept_as_stored_bear_a_plane_only_if_they_stand_as_its_slices_do(
+    tmp_path: Path, orientation: list[float], plane: str, axis: int, side: int
+) -> None:
+    """`side`: LPS to RAS+ along the axis of the normal."""
+    write_stack(tmp_path, orientation, 5)
+    (prepared,) = read(tmp_path, "acquired", 20)
+    assert prepared.plane == plane
+    frames = [next(path for path in tmp_path.iterdir() if path.name == f"{(i * 7) % 5}.dcm") for i in range(5)]
+    places = {i: side * float(pydicom.dcmread(path).ImagePositionPatient[axis]) for i, path in enumerate(frames)}
+    order = sorted(places, key=lambda i: places[i])
+    assert prepared.positions_mm == pytest.approx([places[i] for i in order])
+    stored = [pydicom.dcmread(frames[i]).pixel_array for i in order]
+    for codes, expected in zip(prepared.codes, stored, strict=True):
+        assert np.abs(prepared.map.decode(codes) - expected).max() <= prepared.map.step / 2 + 1e-3
+
+
+@pytest.mark.parametrize("plane", ["axial", "acquired"])
 @pytest.mark.parametrize("rescaled", [True, False])
 @pytest.mark.parametrize("orientation", [[1, 0, 0, 0, 1, 0], [-1, 0, 0, 0, 1, 0]])
 def test_a_ct_read_in_blocks_is_the_same_as_one_read_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, orientation: list[float], rescaled: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, orientation: list[float], rescaled: bool, plane: str
 ) -> None:
     write_stack(tmp_path, orientation, 8, gap=2, **({} if rescaled else {"RescaleSlope": None}))
-    whole = read(tmp_path, "axial", 20)[0]
+    whole = read(tmp_path, plane, 20)[0]
     monkeypatch.setattr("medattngan.data.transforms.SLICES_AT_ONCE", 3)
-    blocks = read(tmp_path, "axial", 20)[0]
+    blocks = read(tmp_path, plane, 20)[0]
     assert np.array_equal(whole.codes, blocks.codes)
     assert (whole.positions_mm, whole.sources, whole.map) == (blocks.positions_mm, blocks.sources, blocks.map)
     assert whole.positions_mm == sorted(whole.positions_mm)
