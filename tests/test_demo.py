@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
+from dicom_checks import complaints
 
 from medattngan.data.samples import Samples
 from medattngan.data.store import SliceStore
@@ -85,11 +84,9 @@ def test_every_dicom_file_says_that_it_shows_no_person(cohort: list[PseudoPatien
         assert dataset.SyntheticData == "YES"
 
 
-@pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy is not on the path")
 def test_dicom_files_are_valid(cohort: list[PseudoPatient], tmp_path: Path) -> None:
     path = next(write_dicom(cohort[1], tmp_path / "series", seed=0).iterdir())
-    found = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True, check=False)
-    assert "Error" not in found.stdout + found.stderr
+    assert complaints(path) == []
 
 
 def test_half_the_cohort_is_nifti_and_half_dicom(cohort: list[PseudoPatient], tmp_path: Path) -> None:

