@@ -28,8 +28,7 @@ HEADER_TAGS = [
 
 
 def is_dicom(path: Path, head: bytes) -> bool:
-    """Whether `head`, the first bytes of a file, opens a DICOM file, with the preamble of PS3.10 7.1 or
-    without.
+    """Whether `head`, the first bytes of a file, opens a DICOM file, with the preamble of PS3.10 7.1 or without.
 
     Without one, the first element must be of group 0002 or 0008 and the whole must parse into something
     with a SOP class or rows.
@@ -142,8 +141,7 @@ def _contrast(dataset: Dataset, frame: int) -> tuple[str, ...]:
 
 
 def functional(dataset: Dataset, frame: int, group: str, keyword: str) -> Any:
-    """A value of an enhanced object's functional groups (C.7.6.16): of the frame, else shared, else the
-    dataset's."""
+    """A value of an enhanced object's functional groups (C.7.6.16): of the frame, else shared, else the dataset's."""
     per_frame = dataset.get("PerFrameFunctionalGroupsSequence") or []
     shared = dataset.get("SharedFunctionalGroupsSequence") or []
     for groups in [*per_frame[frame : frame + 1], *shared[:1]]:
@@ -154,8 +152,7 @@ def functional(dataset: Dataset, frame: int, group: str, keyword: str) -> Any:
 
 
 def _geometry(dataset: Dataset, frame: int) -> Geometry | None:
-    """Plane position, plane orientation and pixel measures of a frame; None unless all three are there and
-    sound."""
+    """Plane position, plane orientation and pixel measures of a frame; None unless all three are there and sound."""
     orientation = functional(dataset, frame, "PlaneOrientationSequence", "ImageOrientationPatient")
     origin = functional(dataset, frame, "PlanePositionSequence", "ImagePositionPatient")
     spacing = functional(dataset, frame, "PixelMeasuresSequence", "PixelSpacing")
@@ -183,7 +180,6 @@ def _rounded(geometry: Geometry | None) -> tuple[float, ...]:
 
 
 def along(geometry: Geometry) -> float:
-    """Position along the normal of the slice, mm: the order of slices in a stack, whatever their numbers
-    say."""
+    """Position along the normal of the slice, mm: the order of slices in a stack, whatever their numbers say."""
     cosines = np.asarray(geometry.orientation)
     return float(np.dot(np.cross(cosines[:3], cosines[3:]), geometry.origin))

@@ -101,8 +101,7 @@ def _padding(dataset: Dataset, stored: npt.NDArray[Any]) -> npt.NDArray[np.bool_
 
 
 def _voi(dataset: Dataset, frame: int) -> tuple[float, float] | None:
-    """The ends of the first window (C.11.2.1.2), or of the VOI LUT's input (C.11.2.1.1); its curve is
-    display only."""
+    """The ends of the first window (C.11.2.1.2), or of the VOI LUT's input (C.11.2.1.1); its curve is display only."""
     center = _own(dataset, frame, "FrameVOILUTSequence", "WindowCenter")
     width = _own(dataset, frame, "FrameVOILUTSequence", "WindowWidth")
     if center is not None and width is not None:

@@ -54,8 +54,7 @@ def load_salt(path: Path | None = None) -> bytes:
 
 
 def _make_salt(path: Path) -> None:
-    """Write a new salt whole, without ever replacing one: of two processes the first wins and both read its
-    salt."""
+    """Write a new salt whole, without ever replacing one: of two processes the first wins and both read its salt."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

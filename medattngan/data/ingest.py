@@ -104,8 +104,7 @@ def ingest(
 
 @contextmanager
 def _pool(workers: int) -> Iterator[Executor | None]:
-    """Worker processes, started afresh rather than forked, so that no thread or lock is inherited; None for
-    one."""
+    """Worker processes, started afresh rather than forked, so that no thread or lock is inherited; None for one."""
     if workers == 1:
         yield None
         return

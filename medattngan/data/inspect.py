@@ -97,8 +97,7 @@ def contact_sheet(store: SliceStore) -> npt.NDArray[np.uint8]:
 
 
 def _spread(index: pd.DataFrame, count: int) -> npt.NDArray[np.intp]:
-    """Rows such that every series has its turn: the middles of as many series as fit, else even steps
-    within each."""
+    """Rows such that every series has its turn: the middles of as many series as fit, else even steps within each."""
     groups = [rows.to_numpy() for _, rows in index.groupby("series", sort=False).groups.items()]
     picked = [groups[int(g)] for g in np.linspace(0, len(groups) - 1, min(count, len(groups))).round()]
     share, more = divmod(count, len(picked))

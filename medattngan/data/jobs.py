@@ -17,8 +17,7 @@ from medattngan.data.pieces import Series
 
 BATCH_WEIGHT = 16.0
 WEIGHTS = {"dicom": 1.0, "volume": 4.0, "picture": 0.25}
-"""What a piece weighs. A batch closes at BATCH_WEIGHT: enough work to be worth a file, little enough to
-share out."""
+"""What a piece weighs. A batch closes at BATCH_WEIGHT: enough work to be worth a file, little enough to share out."""
 
 CHATTY = ("pydicom", "nibabel.global", "tifffile", "PIL", "monai")
 
@@ -42,8 +41,7 @@ class Job:
 
 
 def batches(series: Sequence[Series], options: Options, folder: Path) -> list[Job]:
-    """Cut `series` into jobs, in order. The same series make the same jobs, so that shards can be found
-    again."""
+    """Cut `series` into jobs, in order. The same series make the same jobs, so that shards can be found again."""
     jobs: list[Job] = []
     batch: list[Series] = []
     weight = 0.0

@@ -1,5 +1,4 @@
-"""Shards → store: order the slices, drop duplicates, split by patient, write. One series in memory at a
-time."""
+"""Shards → store: order the slices, drop duplicates, split by patient, write. One series in memory at a time."""
 
 from __future__ import annotations
 

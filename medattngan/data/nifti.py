@@ -112,8 +112,7 @@ def describe(path: Path, relative: str) -> list[Piece]:
 
 
 def slice_axis(image: Any) -> int:
-    """The axis that the scanner stepped along: as the header says, else that of the thickest voxel, else
-    the last."""
+    """The axis that the scanner stepped along: as the header says, else that of the thickest voxel, else the last."""
     if isinstance(image.header, nib.Nifti1Header):
         header: Any = image.header
         if header.get_dim_info()[2] is not None:

@@ -21,8 +21,7 @@ SQUARE_TOLERANCE = 0.01
 
 BLANK_STEP = 0.05
 BLANK_SHARE = 0.02
-"""A slice is blank when less than BLANK_SHARE of it differs from its median by BLANK_STEP of the map's
-range."""
+"""A slice is blank when less than BLANK_SHARE of it differs from its median by BLANK_STEP of the map's range."""
 
 
 @dataclass(frozen=True)

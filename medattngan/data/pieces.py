@@ -43,8 +43,7 @@ READ_ERRORS = (
     struct.error,
     zlib.error,
 )
-"""What pydicom, nibabel, Pillow and the codecs raise on a damaged file. Each becomes the reason
-`unreadable`."""
+"""What pydicom, nibabel, Pillow and the codecs raise on a damaged file. Each becomes the reason `unreadable`."""
 
 
 SIGNED = ("Software", "medattngan")

@@ -43,8 +43,7 @@ class DicomReader(ImageReader):
         return True
 
     def read(self, data: Any, **kwargs: Any) -> Sequence[Piece]:
-        """What `get_data` will decode, one file at a time: compressed series are larger than memory once
-        open."""
+        """What `get_data` will decode, one file at a time: compressed series are larger than memory once open."""
         return self.pieces
 
     def get_data(self, img: Sequence[Piece]) -> tuple[Physical, dict[str, Any]]:

@@ -1,5 +1,4 @@
-"""The store's provenance: how it was made, what was read, what was set aside. It holds no word of the
-source."""
+"""The store's provenance: how it was made, what was read, what was set aside. It holds no word of the source."""
 
 from __future__ import annotations
 

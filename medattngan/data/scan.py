@@ -56,8 +56,7 @@ class Found:
 
 
 def walk(sources: Sequence[Path], skip: Sequence[Path] = ()) -> list[tuple[Path, str]]:
-    """Every file under `sources` with its path under its source (and the source's own name), sorted by the
-    latter.
+    """Every file under `sources` with its path under its source (and the source's own name), sorted by the latter.
 
     Args:
         skip: folders not to enter and files not to list: those that this program writes, and the user's own lists.

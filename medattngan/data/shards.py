@@ -1,8 +1,7 @@
 """One batch of series → one shard on disk: what a worker process does.
 
     shard-00012.npy    (slices, size, size) uint16 codes
-    shard-00012.json   one record a series, in the order of the batch; written last, so its presence says:
-    done
+    shard-00012.json   one record a series, in the order of the batch; written last, so its presence says: done
 
 A shard knows its series by their place in the batch. It holds no word of the source.
 """

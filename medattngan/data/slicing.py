@@ -1,5 +1,4 @@
-"""Planes: how a volume is turned so that its slices look as they do on a light box, and where each slice
-lies.
+"""Planes: how a volume is turned so that its slices look as they do on a light box, and where each slice lies.
 
 Radiological convention: the viewer faces the patient, so the patient's left is on the right of the picture.
 Axial slices have the nose at the top, coronal and sagittal ones the head; sagittal ones face left.
@@ -58,8 +57,7 @@ def ras_side(normal: npt.NDArray[np.float64]) -> float:
 
 
 def slice_normal(affine: npt.NDArray[np.float64], slice_axis: int) -> npt.NDArray[np.float64]:
-    """The unit normal of the slices, on the side that the slice index grows towards. A sheared stack keeps
-    it."""
+    """The unit normal of the slices, on the side that the slice index grows towards. A sheared stack keeps it."""
     across, down = (affine[:3, axis] for axis in range(3) if axis != slice_axis)
     normal = np.cross(across, down)
     normal = normal / np.linalg.norm(normal)

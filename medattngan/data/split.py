@@ -32,8 +32,7 @@ def split_patients(labels: Mapping[str, str | None], shares: tuple[float, float,
     a share gets at least one patient as soon as there are as many patients as such splits.
 
     Args:
-        labels: patient → its one label, or None. The names decide the order before shuffling, so give the
-        same
+        labels: patient → its one label, or None. The names decide the order before shuffling, so give the same
             names to get the same split.
         shares: of train, val and test; they sum to 1.
         seed: of the shuffle.

@@ -53,8 +53,7 @@ LABELS = (("L", "R"), ("P", "A"), ("I", "S"))
 
 @dataclass(frozen=True)
 class Prepared:
-    """The slices of a series: codes (count, size, size), one position and one digest each, one map for
-    all."""
+    """The slices of a series: codes (count, size, size), one position and one digest each, one map for all."""
 
     codes: Codes
     positions_mm: list[float]

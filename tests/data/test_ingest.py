@@ -15,6 +15,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 from scan_files import texture, write_ct, write_dicom, write_nifti
 
@@ -53,7 +54,12 @@ def test_the_same_input_gives_the_same_bytes_at_any_number_of_workers(
     for patient in range(5):
         write_ct(tmp_path / "scans" / str(patient), f"patient {patient}", slices=8, seed=patient)
         write_nifti(tmp_path / "scans" / f"volume{patient}.nii.gz", texture((12, 12, 12), patient))
-    take(tmp_path / "scans", tmp_path / "one", plane="coronal", workers=1)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)  # workers have one each
+    try:
+        take(tmp_path / "scans", tmp_path / "one", plane="coronal", workers=1)
+    finally:
+        torch.set_num_threads(threads)
     take(tmp_path / "scans", tmp_path / "two", plane="coronal", workers=2)
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
