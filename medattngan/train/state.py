@@ -123,7 +123,9 @@ def _prune(checkpoints: Path) -> None:
     best = best_checkpoint(found)
     for old in found[:-KEEP]:
         if old != best:
-            shutil.rmtree(old)
+            # Out of sight by one rename: a kill in the middle of removing must not leave half a checkpoint.
+            doomed = old.rename(checkpoints / f".{old.name}")
+            shutil.rmtree(doomed)
 
 
 def _sync(path: Path) -> None:
