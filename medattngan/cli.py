@@ -66,7 +66,12 @@ def ingest(
         str | None,
         typer.Option(help="CT window: a name (lung, soft-tissue, bone, brain, full) or CENTER,WIDTH in HU."),
     ] = None,
-    labels: Annotated[Path | None, typer.Option(help="CSV with `file` or `patient`, and `label`.")] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV with `file` or `patient`, and `label`; or the word folders: a picture's folder is its label."
+        ),
+    ] = None,
     split: Annotated[str, typer.Option(help="Shares of the patients for train, val and test.")] = "0.8,0.1,0.1",
     seed: Annotated[int, typer.Option(help="Of the split.")] = 0,
     workers: Annotated[int, typer.Option(help="Processes that read.")] = 1,
