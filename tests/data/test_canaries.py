@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 from pathlib import Path
 
 import nibabel as nib
@@ -15,7 +16,12 @@ from PIL.PngImagePlugin import PngInfo
 from pydicom.datadict import DicomDictionary, dictionary_VR
 from scan_files import AXIAL, texture, write_dicom
 
+from medattngan.config import Config
 from medattngan.data.ingest import ingest
+from medattngan.data.samples import Samples
+from medattngan.export import export
+from medattngan.sample import sample
+from medattngan.train import train
 
 WORD = "KANARIE"
 UID = "1.2.826.0.987654321"
@@ -93,6 +99,32 @@ def test_no_canary_leaves_the_source(
         for canary in CANARIES:
             assert canary.encode() not in written, canary
             assert canary.lower() not in said.lower(), canary
+
+
+def test_no_canary_and_no_host_name_reaches_a_run_a_sample_or_an_export(
+    sources: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    store = ingest([sources], out / "store", size=32, plane="acquired", progress=False)
+    tree = {
+        "data": {"size": 32},
+        "model": {"generator_width": 8, "discriminator_width": 8},
+        "attention": {"resolutions": [8]},
+        "train": {"kimg": 0.008, "minutes": None, "batch_size": 4, "log_kimg": 0.004, "validate_minutes": None},
+    }
+    run = train(Config.from_tree(tree, "test"), store, out / "run")
+    sample(run, out / "samples", count=2)
+    export(out / "samples", out / "dicom")
+    captured = capfd.readouterr()
+    files = [path for path in out.rglob("*") if path.is_file()]
+    assert {path.relative_to(out).parts[0] for path in files} == {"store", "run", "samples", "dicom"}
+    table = Samples.open(out / "samples").table.to_csv()
+    said = "\n".join([captured.out, captured.err, table, *(str(path.relative_to(out)) for path in files)])
+    written = b"".join(path.read_bytes() for path in files if path.suffix not in (".npy", ".safetensors"))
+    for canary in CANARIES:
+        assert canary.encode() not in written, canary
+        assert canary.lower() not in said.lower(), canary
+    assert not any(socket.gethostname() in path.name for path in (out / "run").rglob("*"))
 
 
 def test_work_in_progress_holds_no_canary(sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
