@@ -38,10 +38,10 @@ def inspect(store: SliceStore, out: str | Path | None) -> str:
             Image.fromarray(contact_sheet(store)).save(temporary, format="PNG", pnginfo=text)
     buffer = io.StringIO()
     console = Console(file=buffer, width=100)
-    console.print(_headline(store), highlight=False)
+    console.print(_headline(store), highlight=False, soft_wrap=True, markup=False)
     for column in ("modality", "plane", "label"):
         console.print(_table(store.index, column))
-    console.print(_per_patient(store.index), highlight=False)
+    console.print(_per_patient(store.index), highlight=False, soft_wrap=True, markup=False)
     return buffer.getvalue()
 
 
