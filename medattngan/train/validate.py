@@ -15,7 +15,7 @@ from medattngan.train.data import load_images
 from medattngan.types import Images
 
 EXTRACTOR = "efficientnet-lite0@128"
-LEAST = 50
+LEAST = 40
 """Fewer real slices than this make a score of noise."""
 
 
