@@ -3,7 +3,7 @@
 The latent scales the channels of every convolution and each resolution adds its share to the image (Karras et al. 2020,
 StyleGAN2, arXiv:1912.04958), in plain dense convolutions with few channels. Both networks attend where
 `attention.resolutions` says. The game is R3GAN's: relativistic, with R1 and R2 (Huang et al. 2024, arXiv:2501.05441).
-docs/benchmarks/compact-search.md has what else was tried and how it fared.
+docs/benchmarks/compact.md has what else was tried and how it fared.
 """
 
 from __future__ import annotations
