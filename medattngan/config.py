@@ -11,8 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from medattngan.files import UserError, write_text
 
-SIZES = (32, 64, 128, 256, 512)
-
 
 class Section(BaseModel):
     """A part of the configuration: fixed once made, and closed to unknown keys."""
