@@ -27,10 +27,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Labels:
-    """The table, by file and by patient."""
+    """The table, by file and by patient, and how many columns it has that are not used."""
 
     by_file: Mapping[str, Row]
     by_patient: Mapping[str, Row]
+    ignored_columns: int = 0
 
     def find(self, relative: str, patient: str) -> Row | None:
         """The row of a file: by its path, by the end of its path, by its name, then by its patient."""
