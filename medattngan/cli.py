@@ -13,6 +13,7 @@ from rich.console import Console
 
 from medattngan import __version__
 from medattngan.files import UserError
+from medattngan.review.commands import review_app
 
 app = typer.Typer(
     name="medattngan",
@@ -22,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(review_app)
 
 OutOption = Annotated[Path, typer.Option("--out", help="Where to write; must not exist yet.")]
 StoreOption = Annotated[Path, typer.Option("--data", help="A slice store, as made by ingest.")]

@@ -1,0 +1,111 @@
+"""Close a reader study: take no more reads, lift the seal, and put every read beside the truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pyarrow import ArrowException
+
+from medattngan.files import UserError, atomic_path, digest
+from medattngan.review.database import Database, Read
+from medattngan.review.protocol import Protocol, Question
+from medattngan.review.study import Study
+
+READS = "reads.csv"
+TRUTH = {False: "real", True: "synthetic"}
+
+
+def close_study(path: str | Path, *, incomplete: bool = False) -> Path:
+    """End the reading for good and write `reads.csv`, one row a read that counts; return its path.
+
+    A server that is running refuses further reads at once. Closing again writes the same file again.
+
+    Raises:
+        UserError: a reader has unread cases and `incomplete` is false, or the sealed truth is not what was sealed.
+    """
+    study = Study.open(path)
+    truth = _open_truth(study)
+    database = Database(study.database)
+    try:
+        database.mark_closed(incomplete=incomplete)
+        reads = database.all_newest()
+    finally:
+        database.close()
+    table = pd.DataFrame([_row(read, truth, study.protocol) for read in reads], columns=_columns(study.protocol))
+    out = study.path / READS
+    with atomic_path(out) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n")
+    return out
+
+
+def load_reads(path: str | Path) -> pd.DataFrame:
+    """The reads of a closed study, one row a read, by reader and position.
+
+    Columns: `reader` (str), `position` (int, from 1), `case` (int, index into cases.npy), `synthetic` (bool), one
+    column a question (numbers where its options are; missing where an optional question was left out; text is ""
+    then), and `milliseconds` (int).
+
+    Raises:
+        UserError: the study is not closed, or its reads.csv was edited into something else.
+    """
+    study = Study.open(path)
+    file = study.path / READS
+    if not file.is_file():
+        raise UserError(f"{study.path} is not closed yet; first run: medattngan review close {study.path}")
+    try:
+        table = pd.read_csv(file, dtype="string", keep_default_na=False, na_filter=False)
+        if list(table.columns) != _columns(study.protocol):
+            raise ValueError("its columns are not those of the protocol")
+        reads = pd.DataFrame(
+            {
+                "reader": table["reader"].astype(object),
+                "position": table["n"].astype("int64"),
+                "case": table["case"].astype("int64"),
+                "synthetic": table["truth"].map({name: truth for truth, name in TRUTH.items()}).astype(bool),
+                **{question.id: _answers(table[question.id], question) for question in study.protocol.questions},
+                "milliseconds": table["milliseconds"].astype("int64"),
+            }
+        )
+    except (ValueError, pd.errors.ParserError) as error:
+        cure = f"write it again: medattngan review close {study.path} --incomplete"
+        raise UserError(f"{file} cannot be read ({error}); {cure}") from None
+    if set(table["truth"]) - set(TRUTH.values()):
+        raise UserError(
+            f"{file} has a truth that is neither real nor synthetic; do not edit it, close the study again."
+        )
+    return reads
+
+
+def _answers(column: pd.Series[str], question: Question) -> pd.Series[Any]:
+    """One question's column as read from CSV, in the type of its options."""
+    if question.kind == "text" or isinstance(question.options[0].value, str):
+        return column.astype(object)
+    numbers = column.mask(column == "").astype("Int64")
+    return numbers if numbers.isna().any() else numbers.astype("int64")
+
+
+def _open_truth(study: Study) -> pd.DataFrame:
+    """The sealed answers, checked against the digest that study.json was given when they were sealed."""
+    file = study.path / "truth.parquet"
+    if not file.is_file():
+        raise UserError(f"{file} does not exist; without it no read can be judged: put back a copy.")
+    if digest(file) != study.facts["truth_digest"]:
+        raise UserError(f"{file} is not the file that was sealed when the study was made; put back a copy.")
+    try:
+        return pd.read_parquet(file).set_index("case")
+    except (OSError, ValueError, ArrowException):
+        raise UserError(f"{file} cannot be read; put back a copy.") from None
+
+
+def _columns(protocol: Protocol) -> list[str]:
+    return ["reader", "n", "case", "truth", *(question.id for question in protocol.questions), "milliseconds"]
+
+
+def _row(read: Read, truth: pd.DataFrame, protocol: Protocol) -> dict[str, object]:
+    row: dict[str, object] = {"reader": f"reader-{read.reader}", "n": read.n, "case": read.case}
+    row["truth"] = TRUTH[bool(truth.at[read.case, "synthetic"])]
+    for question in protocol.questions:
+        row[question.id] = read.answers.get(question.id, "")
+    return {**row, "milliseconds": read.milliseconds}

@@ -1,0 +1,158 @@
+"""`medattngan review …`: make, serve, close and judge a blinded reader study. Imports nothing heavy before it runs."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medattngan.files import UserError
+
+review_app = typer.Typer(
+    name="review",
+    help="A blinded reader study: can people tell the synthetic slices from the real ones?",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+StudyArgument = Annotated[Path, typer.Argument(help="A study, as made by review create.")]
+
+
+@review_app.command()
+def create(
+    samples: Annotated[Path, typer.Argument(help="A samples folder, a folder of images, or a .npy of (count, H, W).")],
+    data: Annotated[Path, typer.Option("--data", help="The slice store that the real slices come from.")],
+    out: Annotated[Path, typer.Option("--out", help="Where to write; must not exist yet.")],
+    count: Annotated[int, typer.Option(help="How many slices of each kind.")],
+    split: Annotated[str, typer.Option(help="Whose patients are the real ones.")] = "test",
+    protocol: Annotated[
+        Path | None, typer.Option(help="YAML with instructions and questions; a default otherwise.")
+    ] = None,
+    references: Annotated[int, typer.Option(help="Real training slices shown as examples.")] = 0,
+    readers: Annotated[int, typer.Option(help="How many readers; each gets a link.")] = 1,
+    seed: Annotated[int | None, typer.Option(help="Of choice and order; secret by default.")] = None,
+    url: Annotated[str, typer.Option(help="Where readers will reach the server.")] = "http://127.0.0.1:8765",
+) -> None:
+    """Choose and blind the cases, and print one personal link a reader: it is shown once."""
+    from medattngan.review.create import create_study
+
+    tokens = create_study(
+        samples, data, out, count=count, split=split, protocol=protocol, references=references, readers=readers,
+        seed=seed,
+    )  # fmt: skip
+    for reader, token in enumerate(tokens, start=1):
+        typer.echo(f"reader-{reader}  {_link(url, token)}")
+    typer.echo(out)
+
+
+@review_app.command()
+def serve(
+    study: StudyArgument,
+    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8765,
+    expose: Annotated[bool, typer.Option("--expose", help="Let other machines in; needs TLS.")] = False,
+    tls_cert: Annotated[Path | None, typer.Option(help="Certificate chain, PEM.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its private key, PEM.")] = None,
+    name: Annotated[list[str] | None, typer.Option(help="A name that readers reach the server by; repeat it.")] = None,
+) -> None:
+    """Serve the reading page until Ctrl+C."""
+    for package in ("starlette", "uvicorn"):
+        if importlib.util.find_spec(package) is None:
+            raise UserError(f"review serve needs {package}; install it with: pip install 'medattngan[review]'")
+    from medattngan.review.serve import serve_study
+
+    serve_study(study, host=host, port=port, expose=expose, tls_cert=tls_cert, tls_key=tls_key, names=name or ())
+
+
+@review_app.command()
+def status(study: StudyArgument) -> None:
+    """Say how far each reader is; tells nothing of the answers."""
+    from medattngan.review.database import Database
+    from medattngan.review.study import Study
+
+    opened = Study.open(study)
+    database = Database(opened.database)
+    try:
+        for reader in database.readers():
+            typer.echo(f"reader-{reader}  {len(database.progress(reader)[0])} of {opened.facts['count']}")
+        closed_at = database.closed_at()
+    finally:
+        database.close()
+    typer.echo(f"closed at {closed_at}" if closed_at else "open")
+
+
+@review_app.command()
+def link(
+    study: StudyArgument,
+    reader: Annotated[int, typer.Option(help="The reader's number.")],
+    url: Annotated[str, typer.Option(help="Where readers will reach the server.")] = "http://127.0.0.1:8765",
+) -> None:
+    """Give a reader a new link in place of a lost one; the old one ends, the answers stay."""
+    from medattngan.review.database import Database
+    from medattngan.review.study import Study
+
+    database = Database(Study.open(study).database)
+    try:
+        token = database.replace_link(reader)
+    finally:
+        database.close()
+    typer.echo(f"reader-{reader}  {_link(url, token)}")
+
+
+@review_app.command()
+def close(
+    study: StudyArgument,
+    incomplete: Annotated[bool, typer.Option("--incomplete", help="Even if cases are unread.")] = False,
+) -> None:
+    """Take no more answers, lift the seal and write reads.csv."""
+    from medattngan.review.close import close_study
+
+    typer.echo(close_study(study, incomplete=incomplete))
+
+
+@review_app.command()
+def stats(
+    study: StudyArgument,
+    out: Annotated[Path, typer.Option("--out", help="Where to write; must not exist yet.")],
+    seed: Annotated[int, typer.Option(help="Of bootstrap and permutations.")] = 0,
+) -> None:
+    """Work out whether readers could tell, with intervals; only after closing."""
+    from medattngan.review.close import load_reads
+    from medattngan.review.statistics import report_statistics
+    from medattngan.review.study import Study
+
+    reads = load_reads(study)
+    if reads.empty:
+        raise UserError(f"{study} was closed without a single read; there is nothing to work out.")
+    protocol = Study.open(study).protocol
+    report_statistics(reads, out, seed, authenticity=protocol.authenticity.id, middle=protocol.middle)
+    typer.echo(out)
+
+
+@review_app.command()
+def plan(
+    accuracy_excluded: Annotated[
+        float, typer.Option(help="Rule out that readers are right in this share of reads or more.")
+    ] = 0.6,
+    power: Annotated[float, typer.Option(help="Probability that a study this large succeeds.")] = 0.8,
+    alpha: Annotated[float, typer.Option(help="Level of the tests.")] = 0.05,
+    readers: Annotated[int, typer.Option(help="How many readers.")] = 3,
+    reader_sd: Annotated[float, typer.Option(help="How much readers differ in true accuracy.")] = 0.03,
+    correlation: Annotated[float, typer.Option(help="Of two readers' being right on the same case.")] = 0.1,
+    these_readers_only: Annotated[
+        bool, typer.Option("--these-readers-only", help="Say nothing of other readers like them.")
+    ] = False,
+) -> None:
+    """Say how many cases and readers a study needs."""
+    from medattngan.review.statistics import plan_study
+
+    planned = plan_study(
+        accuracy_excluded, power, alpha, readers, reader_sd, correlation, these_readers_only=these_readers_only
+    )
+    typer.echo(planned.text)
+
+
+def _link(url: str, token: str) -> str:
+    return f"{url.rstrip('/')}/r/{token}"

@@ -1,0 +1,112 @@
+"""Make a reader study: choose, blind, shuffle, seal."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from medattngan.data.intensity import WINDOWS
+from medattngan.data.store import SliceStore
+from medattngan.files import UserError, atomic_folder, digest, require_absent, write_json
+from medattngan.review.database import Database
+from medattngan.review.protocol import Protocol
+from medattngan.review.slices import gather
+
+MAX_READERS = 1000
+
+
+def create_study(
+    samples: str | Path,
+    store: SliceStore | str | Path,
+    out: str | Path,
+    *,
+    count: int,
+    split: str = "test",
+    protocol: Protocol | str | Path | None = None,
+    references: int = 0,
+    readers: int = 1,
+    seed: int | None = None,
+) -> list[str]:
+    """Write the study folder `out` with `count` synthetic and `count` real slices; return the readers' link tokens.
+
+    The tokens returned are the only copy. Slices that an audit flagged are left out; real slices come from as many
+    patients as there are, matched in label and position where the samples have them.
+
+    Args:
+        samples: a samples folder, a folder of images or a .npy of (count, H, W).
+        store: a SliceStore, or its path.
+        split: whose patients are the real ones. References come from the split train.
+        protocol: a Protocol, or the path of its YAML; None for the default questions.
+        readers: each gets a link and an order of their own.
+        seed: of choice and orders. None draws a secret one. Who knows the seed, the samples and the store can find out
+            the truth.
+
+    Raises:
+        UserError: an option or folder is not usable, or there are not enough slices.
+    """
+    out = Path(out)
+    require_absent(out)
+    _check_numbers(count, references, readers, seed)
+    protocol = protocol if isinstance(protocol, Protocol) else Protocol.load(protocol) if protocol else Protocol()
+    seed = secrets.randbits(62) if seed is None else seed
+    store = store if isinstance(store, SliceStore) else SliceStore.open(store)
+    slices = gather(Path(samples), store, count=count, split=split, references=references, seed=seed)
+    rng = np.random.default_rng([seed, 2])
+    shuffled = rng.permutation(2 * count)
+    orders = [rng.permutation(2 * count).tolist() for _ in range(readers)]
+    truth = slices.truth.iloc[shuffled].reset_index(drop=True)
+    with atomic_folder(out) as folder:
+        folder.chmod(0o700)
+        np.save(folder / "cases.npy", slices.cases[shuffled].astype("<u2"), allow_pickle=False)
+        if references:
+            np.save(folder / "references.npy", slices.references.astype("<u2"), allow_pickle=False)
+        seal(folder / "truth.parquet", truth, seed)
+        protocol.save(folder / "protocol.yaml")
+        facts = {**slices.facts, "count": 2 * count, "reference_count": references, "readers": readers}
+        facts |= _windows(protocol, facts)
+        write_json(folder / "study.json", {**facts, "truth_digest": digest(folder / "truth.parquet")})
+        write_json(folder / "provenance.json", slices.provenance)
+        tokens = Database.create(folder / "study.sqlite", orders)
+        (folder / "study.sqlite").chmod(0o600)
+    return tokens
+
+
+def seal(path: Path, truth: pd.DataFrame, seed: int) -> None:
+    """Write the truth for its owner's eyes. The nonce keeps its digest in study.json from being guessed."""
+    table = truth.assign(case=np.arange(len(truth)), seed=str(seed), nonce=secrets.token_hex(32))
+    table.to_parquet(path, index=False)
+    path.chmod(0o600)
+
+
+def _check_numbers(count: int, references: int, readers: int, seed: int | None) -> None:
+    if count < 1:
+        raise UserError(f"--count is {count}; a study needs one synthetic and one real slice at least.")
+    if references < 0:
+        raise UserError(f"--references is {references}; give 0 for none.")
+    if not 1 <= readers <= MAX_READERS:
+        raise UserError(f"--readers is {readers}; it must lie between 1 and {MAX_READERS}.")
+    if seed is not None and seed < 0:
+        raise UserError(f"--seed is {seed}; it must be 0 or more.")
+
+
+def _windows(protocol: Protocol, facts: dict[str, Any]) -> dict[str, Any]:
+    """What cases open with and can be switched to, the same for all: from the protocol, or what suits the unit."""
+    lower, upper = float(facts["lower"]), float(facts["upper"])
+    whole = {"center": (lower + upper) / 2, "width": upper - lower}
+    presets = [{"name": "full", **whole}]
+    if facts["unit"] == "HU":
+        for name, (center, width) in WINDOWS.items():
+            if name != "full" and center - width / 2 < upper and center + width / 2 > lower:
+                presets.append({"name": name, "center": center, "width": width})
+    else:
+        half = (upper - lower) / 2
+        presets.append({"name": "dark half", "center": lower + half / 2, "width": half})
+        presets.append({"name": "bright half", "center": upper - half / 2, "width": half})
+    return {
+        "window": protocol.window.model_dump() if protocol.window else whole,
+        "presets": [preset.model_dump() for preset in protocol.presets] if protocol.presets else presets,
+    }

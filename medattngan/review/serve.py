@@ -1,0 +1,92 @@
+"""Start the server of a reader study, and end it without losing a write."""
+
+from __future__ import annotations
+
+import ipaddress
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvicorn
+
+from medattngan.files import UserError
+from medattngan.review.database import Database
+from medattngan.review.server import build_app
+from medattngan.review.study import Study
+
+LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
+SHUTDOWN_SECONDS = 10
+"""How long requests in progress may take to end; a write that has begun is never cut off."""
+
+
+def serve_study(
+    path: str | Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8765,
+    expose: bool = False,
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
+    names: Sequence[str] = (),
+) -> None:
+    """Serve the study at `path` until SIGINT or SIGTERM; requests in progress are answered first.
+
+    Args:
+        host: the address to listen at. Any other than this machine's own needs `expose`, `tls_cert` and `tls_key`.
+        names: further names that readers reach it by; requests under any other name are refused.
+
+    Raises:
+        UserError: there is no study, or it may not be served there.
+    """
+    study = Study.open(path)
+    _check_exposure(host, expose, tls_cert, tls_key)
+    secure = tls_cert is not None
+    database = Database(study.database)
+    app = build_app(study, database, [*LOOPBACK_NAMES, _in_url(host), *names], secure=secure)
+    config = uvicorn.Config(
+        app, host=host, port=port, http="h11", ws="none", lifespan="on", log_level="warning",
+        access_log=False,  # its lines would hold the personal links
+        server_header=False, proxy_headers=False, limit_concurrency=512,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        ssl_certfile=tls_cert, ssl_keyfile=tls_key,
+    )  # fmt: skip
+    print(f"{path} is served at {'https' if secure else 'http'}://{_in_url(host)}:{port}; Ctrl+C ends it", flush=True)
+    try:
+        uvicorn.Server(config).run()
+    except KeyboardInterrupt:
+        # Raised again by uvicorn once all is written and closed.
+        print("the server has ended; every acknowledged answer is stored", flush=True)
+
+
+def _check_exposure(host: str, expose: bool, tls_cert: Path | None, tls_key: Path | None) -> None:
+    """Other machines may reach the server only by an explicit wish and over TLS."""
+    for option, file in (("--tls-cert", tls_cert), ("--tls-key", tls_key)):
+        if file is not None and not file.is_file():
+            raise UserError(f"{option} {file} does not exist; give a PEM file.")
+    if (tls_cert is None) != (tls_key is None):
+        raise UserError("--tls-cert and --tls-key belong together; give both or neither.")
+    if _is_loopback(host):
+        return
+    if not expose:
+        raise UserError(f"--host {host} lets other machines in; say so with --expose, or leave --host out.")
+    if tls_cert is None:
+        raise UserError(
+            f"--host {host} needs --tls-cert and --tls-key: links and answers must not travel in the clear."
+        )
+    print(f"warning: other machines can reach this server at {host}; whoever has a link can read", file=sys.stderr)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _in_url(host: str) -> str:
+    """An address as it stands in a URL and in the Host header.
+
+    >>> _in_url("::1"), _in_url("127.0.0.1")
+    ('[::1]', '127.0.0.1')
+    """
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,131 @@
+"""The slices of a study: drawn from samples and store, brought to one size and put on one grid of grey levels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from medattngan.data.intensity import unit_to_codes
+from medattngan.data.samples import Samples
+from medattngan.data.store import SliceStore
+from medattngan.data.synthetic import read_images
+from medattngan.files import UserError
+from medattngan.review.choose import choose_real, choose_synthetic
+from medattngan.review.grid import common_levels, grid_ends, place
+from medattngan.run import provenance
+from medattngan.train.data import load_images
+from medattngan.types import Codes
+
+SPACING_TOLERANCE = 0.01
+"""Pixel sizes that differ by less than this share are one."""
+
+
+@dataclass(frozen=True)
+class Slices:
+    """What a study shows, in the order synthetic, real.
+
+    Args:
+        cases: (2 count, H, W) uint16 on the common grid.
+        references: (references, H, W) uint16 on the same grid.
+        truth: one row a case: `synthetic`, `row` of the samples or of the store, `patient`, `label`, `position_mm`.
+        facts: geometry and intensity, the same for all cases.
+        provenance: digests and versions.
+    """
+
+    cases: Codes
+    references: Codes
+    truth: pd.DataFrame
+    facts: dict[str, Any]
+    provenance: dict[str, Any]
+
+
+def gather(source: Path, store: SliceStore, *, count: int, split: str, references: int, seed: int) -> Slices:
+    """Choose `count` slices of each kind, and `references` of the split train.
+
+    Raises:
+        UserError: there are not enough, or real and synthetic ones cannot be made alike.
+    """
+    rng = np.random.default_rng([seed, 0])
+    codes, table, intensity, origin = _synthetic(source, store)
+    size = codes.shape[-1]
+    _check_alike(source, intensity, size, store)
+    drawn = choose_synthetic(table, count, rng)
+    part = store.split(split)
+    wanted = table.reindex(columns=["label", "position_mm"]).iloc[drawn].astype({"position_mm": "float64"})
+    real = choose_real(part.index, wanted, rng)
+    shown, shown_rows = _references(store, split, references, rng)
+    raw = [codes[row] for row in drawn] + _codes(part, real, size) + _codes(shown, shown_rows, size)
+    levels = common_levels(raw)
+    seeds = np.random.default_rng([seed, 1]).integers(0, 2**63, len(raw))
+    placed = np.stack([place(one, levels, int(number)) for one, number in zip(raw, seeds, strict=True)])
+    lower, upper = grid_ends(float(intensity["lower"]), float(intensity["upper"]))
+    facts = {
+        "height": size, "width": size, "levels": levels, "lower": lower, "upper": upper, "unit": intensity["unit"],
+        "modality": intensity.get("modality"), "plane": intensity.get("plane"),
+        "spacing_mm": _spacing(intensity.get("spacing_mm"), part.index["spacing_mm"].iloc[real] * store.size / size),
+    }  # fmt: skip
+    record = {**provenance(0), "store_digest": store.digest, "split": split, "samples": origin}
+    record["seed"] = "sealed in truth.parquet"
+    return Slices(placed[: 2 * count], placed[2 * count :], _truth(drawn, table, real, part), facts, record)
+
+
+def _synthetic(source: Path, store: SliceStore) -> tuple[Codes, pd.DataFrame, dict[str, Any], dict[str, Any]]:
+    """Codes, table, intensity map and origin of the synthetic side; foreign images are given the store's map."""
+    if (source / "samples.parquet").is_file():
+        samples = Samples.open(source)
+        names = ("run", "preset", "weights_digest", "store_digest", "seed", "truncation", "versions")
+        origin = {name: samples.provenance[name] for name in names if name in samples.provenance}
+        return samples.codes, samples.table, samples.intensity, origin
+    images, notes = read_images(source)
+    codes = unit_to_codes(images[:, 0].numpy())
+    return codes, pd.DataFrame(index=range(len(codes))), store.intensity, {"foreign": True, "notes": notes}
+
+
+def _check_alike(source: Path, intensity: dict[str, Any], size: int, store: SliceStore) -> None:
+    if store.size < size:
+        raise UserError(f"{source} is {size} px but {store.path} holds {store.size} px; ingest with --size {size}.")
+    for key in ("unit", "modality", "plane"):
+        if intensity.get(key) != store.intensity.get(key):
+            ours, theirs = intensity.get(key), store.intensity.get(key)
+            raise UserError(f"the {key} of {source} is {ours} but that of {store.path} is {theirs}; use its own store.")
+    ends = [(float(one["lower"]), float(one["upper"])) for one in (intensity, store.intensity)]
+    if intensity["unit"] == "HU" and not np.allclose(*ends, rtol=0, atol=0.5):
+        raise UserError(f"{source} was made for the window {ends[0]} HU but {store.path} holds {ends[1]}; use its own.")
+
+
+def _references(store: SliceStore, split: str, count: int, rng: np.random.Generator) -> tuple[SliceStore, list[int]]:
+    """Slices of training patients, who are never among the cases."""
+    if count == 0:
+        return store, []
+    if split == "train":
+        raise UserError("--references come from the split train, which --split train shows as cases; leave one out.")
+    part = store.split("train")
+    unknown = pd.DataFrame({"label": [None] * count, "position_mm": np.full(count, np.nan)})
+    return part, choose_real(part.index, unknown, rng)
+
+
+def _codes(store: SliceStore, rows: list[int], size: int) -> list[Codes]:
+    """Slices of a store as codes (size, size); larger ones are averaged down as they were in training."""
+    if store.size == size:
+        return [store.codes(row) for row in rows]
+    return [unit_to_codes(load_images(store, [row], size)[0, 0].numpy()) for row in rows]
+
+
+def _spacing(synthetic: float | None, real: pd.Series[float]) -> float | None:
+    """The one pixel size of all cases, in mm; None where it is unknown or not one: a scale must not tell them apart."""
+    if synthetic is None or real.isna().any():
+        return None
+    differs = float((real - float(synthetic)).abs().max())
+    return float(synthetic) if differs <= SPACING_TOLERANCE * float(synthetic) else None
+
+
+def _truth(drawn: list[int], table: pd.DataFrame, real: list[int], part: SliceStore) -> pd.DataFrame:
+    synthetic = table.reindex(columns=["label", "position_mm"]).iloc[drawn].assign(patient=None, row=drawn)
+    originals = part.index[["label", "position_mm", "patient"]].iloc[real].assign(row=real)
+    types = {"label": "string", "patient": "string", "position_mm": "float64"}
+    both = pd.concat([synthetic.astype(types), originals.astype(types)], ignore_index=True)
+    return both.assign(synthetic=np.arange(len(both)) < len(drawn))

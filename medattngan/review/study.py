@@ -1,0 +1,77 @@
+"""The ReaderStudy: a folder with the cases of one study, shuffled and alike, and its readers' answers.
+
+protocol.yaml      what readers are told and asked
+cases.npy          (count, H, W) uint16, real and synthetic slices in one secret order and on one grid of grey levels
+references.npy     (references, H, W) uint16, real training slices shown as examples; absent without any
+study.json         geometry, unit, window, counts; nothing that tells the truth
+study.sqlite       links (hashed), every reader's own order, every version of every read
+truth.parquet      one row a case: the sealed answer; the server never opens it, `close` does
+provenance.json    what the study was made from
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from medattngan.files import UserError, read_json
+from medattngan.review.protocol import Protocol
+
+if TYPE_CHECKING:  # at run time this would import torch, which the server does without
+    from medattngan.types import Codes
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study folder, opened without its truth.
+
+    Args:
+        path: the folder.
+        protocol: what readers are told and asked.
+        facts: study.json.
+        cases: (count, H, W) uint16, memory-mapped.
+        references: (references, H, W) uint16, memory-mapped; None without any.
+    """
+
+    path: Path
+    protocol: Protocol
+    facts: dict[str, Any]
+    cases: Codes
+    references: Codes | None
+
+    @classmethod
+    def open(cls, path: str | Path) -> Study:
+        """Open the study at `path`.
+
+        Raises:
+            UserError: there is none, or it is damaged.
+        """
+        path = Path(path)
+        if not (path / "study.json").is_file() or not (path / "cases.npy").is_file():
+            made = f"medattngan review create SAMPLES --data STORE --count N --out {path}"
+            raise UserError(f"{path} is not a reader study; make one with: {made}")
+        facts = read_json(path / "study.json")
+        cases = _open_array(path / "cases.npy")
+        references = _open_array(path / "references.npy") if facts["reference_count"] else None
+        shape = (facts["count"], facts["height"], facts["width"])
+        if cases.shape != shape:
+            raise UserError(f"{path} is damaged: cases.npy is {cases.shape} but study.json says {shape}.")
+        return cls(path, Protocol.load(path / "protocol.yaml"), facts, cases, references)
+
+    @property
+    def database(self) -> Path:
+        """Its SQLite file."""
+        return self.path / "study.sqlite"
+
+
+def _open_array(path: Path) -> Codes:
+    try:
+        codes: Codes = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        raise UserError(f"{path.parent} is damaged: {path.name} is not whole; put back a copy of the study.") from None
+    if codes.ndim != 3 or codes.dtype != np.dtype("<u2"):
+        raise UserError(f"{path.parent} is damaged: {path.name} holds no slices; put back a copy of the study.")
+    return codes
