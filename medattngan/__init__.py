@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from medattngan.evaluate import evaluate as evaluate
     from medattngan.export import export as export
     from medattngan.files import UserError as UserError
+    from medattngan.push import push as push
     from medattngan.run import Run as Run
     from medattngan.sample import sample as sample
     from medattngan.train import train as train
@@ -58,6 +59,7 @@ class _Package(ModuleType):
     export = _Export("medattngan.export")
     ingest = _Export("medattngan.data.ingest")
     inspect = _Export("medattngan.data.inspect")
+    push = _Export("medattngan.push")
     sample = _Export("medattngan.sample")
     train = _Export("medattngan.train")
 

@@ -245,6 +245,53 @@ def _pair(text: str | None, option: str) -> tuple[float, float] | None:
 
 
 @app.command()
+def push(
+    folder: Annotated[Path, typer.Argument(help="DICOM files, as made by export.")],
+    url: Annotated[str | None, typer.Option(help="Root of a DICOMweb server (STOW-RS).")] = None,
+    dimse: Annotated[str | None, typer.Option(help="HOST:PORT of a DICOM server (C-STORE), in place of --url.")] = None,
+    aet: Annotated[str | None, typer.Option(help="For --dimse: the server's application entity title.")] = None,
+    calling_aet: Annotated[str, typer.Option(help="For --dimse: our application entity title.")] = "MEDATTNGAN",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="The journal; FOLDER.push.csv by default. If it is there, the push goes on."),
+    ] = None,
+    credentials: Annotated[
+        Path | None, typer.Option(help="For --url: a file with `token = …`, or `user = …` and `password = …`.")
+    ] = None,
+    ca: Annotated[Path | None, typer.Option(help="Trust the certificates in this PEM file.")] = None,
+    tls: Annotated[bool, typer.Option("--tls", help="For --dimse: encrypt; --ca does so too.")] = False,
+    plain_http: Annotated[bool, typer.Option("--plain-http", help="Let http:// leave this machine.")] = False,
+    allow_unmarked: Annotated[
+        str | None, typer.Option(help="Send files that do not say SYNTHETIC; the reason, for the journal.")
+    ] = None,
+    resend_unknown: Annotated[
+        bool,
+        typer.Option("--resend-unknown", help="Send again what may be stored, where the server cannot be asked."),
+    ] = False,
+    batch_instances: Annotated[int, typer.Option(help="Most instances in one STOW-RS request.")] = 50,
+    batch_mb: Annotated[float, typer.Option(help="Most megabytes in one STOW-RS request.")] = 32.0,
+    attempts: Annotated[int, typer.Option(help="How often to try when the server does not answer.")] = 6,
+) -> None:
+    """Send DICOM files to a PACS, each once; exit status 1 where one is not there in the end."""
+    from medattngan.push import Patience
+    from medattngan.push import push as run_push
+
+    report = run_push(
+        folder, url=url, dimse=dimse, called_aet=aet, calling_aet=calling_aet, out=out, credentials=credentials, ca=ca,
+        tls=tls, plain_http=plain_http, allow_unmarked=allow_unmarked, resend_unknown=resend_unknown,
+        batch_instances=batch_instances, batch_bytes=int(batch_mb * 1e6), patience=Patience(attempts=attempts),
+    )  # fmt: skip
+    for name in report.not_dicom:
+        typer.echo(f"not DICOM, not sent: {name}", err=True)
+    for name in report.copies:
+        typer.echo(f"a copy of another file, not sent: {name}", err=True)
+    typer.echo(report.sentence(), err=True)
+    typer.echo(report.journal)
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+@app.command()
 def demo(
     out: OutOption,
     minutes: Annotated[float, typer.Option(help="Of training.")] = 4.0,
