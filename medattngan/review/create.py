@@ -67,6 +67,7 @@ def create_study(
         seal(folder / "truth.parquet", truth, seed)
         protocol.save(folder / "protocol.yaml")
         facts = {**slices.facts, "count": 2 * count, "reference_count": references, "readers": readers}
+        facts["study"] = secrets.token_hex(8)
         facts |= _windows(protocol, facts)
         write_json(folder / "study.json", {**facts, "truth_digest": digest(folder / "truth.parquet")})
         write_json(folder / "provenance.json", slices.provenance)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from medattngan.files import UserError
 from medattngan.review.database import Database
@@ -41,21 +42,36 @@ def serve_study(
     study = Study.open(path)
     _check_exposure(host, expose, tls_cert, tls_key)
     secure = tls_cert is not None
-    database = Database(study.database)
-    app = build_app(study, database, [*LOOPBACK_NAMES, _in_url(host), *names], secure=secure)
-    config = uvicorn.Config(
-        app, host=host, port=port, http="h11", ws="none", lifespan="on", log_level="warning",
-        access_log=False,  # its lines would hold the personal links
-        server_header=False, proxy_headers=False, limit_concurrency=512,
-        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-        ssl_certfile=tls_cert, ssl_keyfile=tls_key,
-    )  # fmt: skip
+    app = build_app(study, Database(study.database), [*LOOPBACK_NAMES, _in_url(host), *names], secure=secure)
+    server = uvicorn.Server(configure(app, host=host, port=port, tls_cert=tls_cert, tls_key=tls_key))
     print(f"{path} is served at {'https' if secure else 'http'}://{_in_url(host)}:{port}; Ctrl+C ends it", flush=True)
     try:
-        uvicorn.Server(config).run()
+        server.run()
     except KeyboardInterrupt:
         # Raised again by uvicorn once all is written and closed.
         print("the server has ended; every acknowledged answer is stored", flush=True)
+
+
+def configure(
+    app: ASGIApp, *, host: str, port: int, tls_cert: Path | None = None, tls_key: Path | None = None
+) -> uvicorn.Config:
+    """How uvicorn serves a study: one process, requests in progress are answered before it ends."""
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        http="h11",
+        ws="none",
+        lifespan="on",
+        log_level="warning",
+        access_log=False,  # its lines would hold the personal links
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=512,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        ssl_certfile=tls_cert,
+        ssl_keyfile=None if tls_key is None else str(tls_key),
+    )
 
 
 def _check_exposure(host: str, expose: bool, tls_cert: Path | None, tls_key: Path | None) -> None:

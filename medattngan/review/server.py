@@ -47,6 +47,7 @@ STATIC: dict[str, str] = {
     "keys.js": _SCRIPT,
     "messages.js": _SCRIPT,
     "outbox.js": _SCRIPT,
+    "picture.js": _SCRIPT,
     "progress.js": _SCRIPT,
     "reading.js": _SCRIPT,
     "resample.js": _SCRIPT,
@@ -132,6 +133,8 @@ class ReviewServer:
         return JSONResponse(
             {
                 **{key: facts[key] for key in (*shown, "window", "presets")},
+                # The page keys what it keeps by this, so that readers who share a computer are not mixed up.
+                "reader": f"{facts['study']}-{session.reader}",
                 "title": protocol.title,
                 "instructions": protocol.instructions,
                 "back_allowed": protocol.back_allowed,
