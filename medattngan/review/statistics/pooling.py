@@ -1,0 +1,150 @@
+"""One figure over all readers, with an interval for readers and cases like these.
+
+The model is that of Obuchowski and Rockette 1995, Commun Stat Simul Comput 24:285-308: a reader's figure is the mean,
+plus the reader's own skill, plus what the cases did to it, which readers of the same cases share:
+
+    Var(mean over R readers) = (σ²_reader + Var + (R - 1) Cov2) / R
+
+It is estimated by (MS(R) + max(R Cov2, 0)) / R, with the degrees of freedom of Hillis 2007, Stat Med 26:596-619:
+(MS(R) + max(R Cov2, 0))² / (MS(R)² / (R - 1)).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import norm, t
+
+from medattngan.review.statistics.intervals import Interval
+from medattngan.review.statistics.merits import Merit
+from medattngan.review.statistics.reads import Grid
+
+Matrix = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """The mean of a figure over the readers who have it.
+
+    Attributes:
+        value: the mean.
+        readers: how many readers it is over.
+        error: standard error over readers and cases; over cases only if there is one reader.
+        freedom: degrees of freedom of `error`.
+        error_cases: standard error for just these readers, over cases.
+        reader_sd: how much readers differ in skill, chance in the cases taken out; NaN for one reader.
+        correlation: of two readers' figures through the cases they share; NaN for one reader.
+        bounds: what the figure can be at all.
+    """
+
+    value: float
+    readers: int
+    error: float
+    freedom: float
+    error_cases: float
+    reader_sd: float
+    correlation: float
+    bounds: Interval
+
+    def interval(self, level: float = 0.95) -> Interval:
+        """For readers and cases like these; never narrower than for these readers alone."""
+        half = float(t.ppf((1 + level) / 2, self.freedom)) * self.error
+        return self._clip(max(half, self._half_cases(level)))
+
+    def interval_cases(self, level: float = 0.95) -> Interval:
+        """For these readers, and cases like these."""
+        return self._clip(self._half_cases(level))
+
+    def _half_cases(self, level: float) -> float:
+        return float(norm.ppf((1 + level) / 2)) * self.error_cases
+
+    def _clip(self, half: float) -> Interval:
+        return max(self.value - half, self.bounds[0]), min(self.value + half, self.bounds[1])
+
+
+def pool(merit: Merit) -> Pooled | None:
+    """Pool a figure over the readers who have a value and a variance; None if nobody has."""
+    covariance = reader_covariance(merit)
+    used = _usable(merit, covariance)
+    count = int(used.sum())
+    if not count:
+        return None
+    values, covariance = merit.values[used], covariance[np.ix_(used, used)]
+    error_cases = float(np.sqrt(max(covariance.sum(), 0.0))) / count
+    if count == 1:
+        return Pooled(float(values[0]), 1, error_cases, np.inf, error_cases, np.nan, np.nan, merit.bounds)
+    variance = float(np.diag(covariance).mean())
+    shared = float((covariance.sum() - np.trace(covariance)) / (count * (count - 1)))
+    between = float(values.var(ddof=1))
+    total = between + max(count * shared, 0.0)
+    return Pooled(
+        value=float(values.mean()),
+        readers=count,
+        error=float(np.sqrt(total / count)),
+        freedom=(count - 1) * (total / between) ** 2 if between > 0 else np.inf,
+        error_cases=error_cases,
+        reader_sd=float(np.sqrt(max(between - variance + shared, 0.0))),
+        correlation=shared / variance if variance > 0 else np.nan,
+        bounds=merit.bounds,
+    )
+
+
+def _usable(merit: Merit, covariance: Matrix) -> npt.NDArray[np.bool_]:
+    return np.isfinite(merit.values) & np.isfinite(np.diag(covariance))
+
+
+def reader_covariance(merit: Merit) -> Matrix:
+    """Covariance (R, R) of the readers' figures over cases. Missing reads are allowed; NaN where no variance shows."""
+    parts = [_covariance(grid) for grid in (merit.synthetic, merit.real) if grid is not None]
+    return np.asarray(np.sum(parts, axis=0), np.float64)
+
+
+def _covariance(added: Grid) -> Matrix:
+    """Of the readers' means of what the cases add: S_rs × cases both read / (cases r read × cases s read)."""
+    seen = np.isfinite(added)
+    counts = seen.sum(axis=1)
+    means = np.nansum(added, axis=1) / np.where(counts, counts, 1)
+    deviations = np.where(seen, added - means[:, None], 0.0)
+    common = (seen.astype(float) @ seen.T.astype(float)).astype(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        covariance = deviations @ deviations.T / (common - 1) * common / np.outer(counts, counts)
+    covariance[common < 2] = 0.0
+    np.fill_diagonal(covariance, np.where(counts < 2, np.nan, np.diag(covariance)))
+    return covariance
+
+
+BOOTSTRAP_REPLICATES = 2000
+
+
+def bootstrap_interval(merit: Merit, rng: np.random.Generator, level: float = 0.95) -> Interval | None:
+    """Percentile interval over readers and cases, both drawn anew with replacement, real and synthetic apart.
+
+    What the cases add is drawn, which for shares is the figure itself and for the others its linear part. Readers are
+    drawn where there are two or more. Gallas et al. 2009, Commun Stat Theory Methods 38:2586-2603, show why few readers
+    make this too narrow: the variance of R readers drawn from R is (R - 1) / R of what it should be.
+    """
+    used = np.flatnonzero(_usable(merit, reader_covariance(merit)))
+    if not len(used):
+        return None
+    drawn = np.tile(merit.values[used], (BOOTSTRAP_REPLICATES, 1))
+    for grid in (merit.synthetic, merit.real):
+        if grid is not None:
+            drawn += _redrawn(grid[used], rng)
+    weights = np.ones(len(used)) / len(used)
+    if len(used) > 1:
+        weights = rng.multinomial(len(used), weights, BOOTSTRAP_REPLICATES) / len(used)
+    means = (drawn * weights).sum(axis=1)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return max(float(low), merit.bounds[0]), min(float(high), merit.bounds[1])
+
+
+def _redrawn(added: Grid, rng: np.random.Generator) -> Matrix:
+    """(replicates, R): how far the readers' means move when the cases are drawn anew."""
+    count = added.shape[1]
+    weights = rng.multinomial(count, np.full(count, 1 / count), BOOTSTRAP_REPLICATES).astype(np.float64)
+    seen = np.isfinite(added).astype(np.float64)
+    sums, counts = weights @ np.nan_to_num(added).T, weights @ seen.T
+    own = np.nansum(added, axis=1) / seen.sum(axis=1)
+    return np.where(counts > 0, sums / np.where(counts > 0, counts, 1) - own, 0.0)

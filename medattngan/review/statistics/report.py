@@ -1,0 +1,157 @@
+"""The statistics of a closed study, written as one folder and read back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from medattngan.files import UserError, atomic_folder, read_json, write_json, write_text
+from medattngan.review.statistics.agreement import agreement
+from medattngan.review.statistics.cases import CaseScores, case_scores, case_table, extremes
+from medattngan.review.statistics.figures import save_confidence, save_roc, save_times
+from medattngan.review.statistics.findings import findings, notes
+from medattngan.review.statistics.merits import MERITS
+from medattngan.review.statistics.reads import Reads, arrange
+from medattngan.review.statistics.summary import (
+    guessing_entry,
+    pooled_entries,
+    rating_entries,
+    reader_entries,
+    time_entry,
+)
+from medattngan.review.statistics.timing import order_effect
+
+FORMAT = 1
+FILES = ("stats.json", "readers.csv", "cases.csv", "roc.png", "times.png", "confidence.png")
+
+
+def report_statistics(
+    reads: pd.DataFrame,
+    out: Path,
+    seed: int = 0,
+    *,
+    authenticity: str = "authenticity",
+    ratings: Sequence[str] | None = None,
+    middle: float = 3,
+) -> dict[str, Any]:
+    """Work out the statistics of a study and write them to the new folder `out`: `FILES`, all or nothing.
+
+    Args:
+        reads: one row a read: `reader`, `position` (1-based), `case`, `synthetic` (bool), `milliseconds`, and one
+            column a question. Free text is not looked into and goes nowhere.
+        out: must not exist.
+        seed: of bootstrap and permutations; the same reads and seed give the same bytes.
+        authenticity: the question that asks real (low) or synthetic (high).
+        ratings: the other questions to compare between real and synthetic; by default all that are answered in numbers.
+        middle: the step that means "cannot tell" and counts as half right; 2.5 for a scale of 4 steps without a middle.
+
+    Returns:
+        What stats.json holds; its keys are in docs/reference/review-statistics.md.
+
+    Raises:
+        UserError: the reads are not as above, or `out` exists.
+    """
+    grids = arrange(reads, authenticity, ratings, middle)
+    stats, scores = _statistics(grids, seed)
+    with atomic_folder(Path(out)) as folder:
+        write_json(folder / "stats.json", stats)
+        write_text(folder / "readers.csv", reader_table(stats).to_csv(index=False, lineterminator="\n"))
+        cases = case_table(grids, scores).to_csv(index=False, lineterminator="\n", float_format="%.6g")
+        write_text(folder / "cases.csv", cases)
+        save_roc(folder / "roc.png", grids, stats["pooled"])
+        save_times(folder / "times.png", grids, stats["order"])
+        save_confidence(folder / "confidence.png", grids)
+    return stats
+
+
+def load_statistics(folder: Path) -> dict[str, Any]:
+    """Read what `report_statistics` wrote: the same dict.
+
+    Raises:
+        UserError: it is no such folder, a file of it is missing, or another version of medattngan wrote it.
+    """
+    folder = Path(folder)
+    stats = read_json(folder / "stats.json")
+    if not isinstance(stats, dict) or stats.get("format") != FORMAT:
+        raise UserError(f"{folder / 'stats.json'} is not of format {FORMAT}; run medattngan review stats anew.")
+    for name in FILES:
+        if not (folder / name).is_file():
+            raise UserError(f"{folder / name} is missing; run medattngan review stats anew.")
+    return stats
+
+
+def _statistics(reads: Reads, seed: int) -> tuple[dict[str, Any], CaseScores]:
+    # One stream a job: what one of them draws does not move the others.
+    streams = [np.random.default_rng([seed, job]) for job in range(3)]
+    scores = case_scores(reads)
+    most, least = extremes(case_table(reads, scores))
+    stats: dict[str, Any] = {
+        "format": FORMAT,
+        "seed": seed,
+        "positive": "synthetic",
+        "cannot_tell": {"step": reads.middle, "counts_as": 0.5},
+        "counts": _counts(reads),
+        "pooled": pooled_entries(reads, streams[0]),
+        "readers": reader_entries(reads),
+        "guessing": guessing_entry(reads, streams[1]),
+        "agreement": agreement(reads, streams[2]),
+        "time": time_entry(reads),
+        "order": order_effect(reads),
+        "ratings": rating_entries(reads),
+        "cases": {"most_convincing": most, "least_convincing": least, "reliability": scores.reliability},
+    }
+    stats["findings"] = findings(stats)
+    stats["notes"] = notes(reads, stats)
+    return stats, scores
+
+
+def _counts(reads: Reads) -> dict[str, int]:
+    read = np.isfinite(reads.scores)
+    seen = read.any(axis=0)
+    return {
+        "readers": int(read.any(axis=1).sum()),
+        "cases": int(seen.sum()),
+        "real": int((seen & ~reads.synthetic).sum()),
+        "synthetic": int((seen & reads.synthetic).sum()),
+        "reads": int(read.sum()),
+        "expected": read.size,
+        "missing": int(read.size - read.sum()),
+        "cannot_tell": int((reads.calls == 0.5).sum()),
+    }
+
+
+def reader_table(stats: dict[str, Any]) -> pd.DataFrame:
+    """readers.csv: one row a reader and a last one, `pooled`; three columns a figure: value, low, high."""
+    return pd.DataFrame([_reader_row(entry) for entry in (*stats["readers"], _pooled_row(stats))])
+
+
+def _pooled_row(stats: dict[str, Any]) -> dict[str, Any]:
+    counts, guessing = stats["counts"], stats["guessing"]
+    together = {name: counts[name] for name in ("reads", "real", "synthetic", "cannot_tell")}
+    tested = {"p": guessing["p_accuracy"], "p_holm": None, "power": guessing["power"], "test": "permutation"}
+    return {
+        "reader": "pooled", **together, **stats["pooled"], "guessing": tested,
+        "time": {**stats["time"]["all"], "trend": None},
+    }  # fmt: skip
+
+
+def _reader_row(entry: dict[str, Any]) -> dict[str, Any]:
+    row = {name: entry[name] for name in ("reader", "reads", "real", "synthetic", "cannot_tell")}
+    for name in MERITS:
+        low, high = entry[name]["ci95"] or (None, None)
+        row |= {name: _short(entry[name]["value"]), f"{name}_low": _short(low), f"{name}_high": _short(high)}
+    guessing, time = entry["guessing"], entry["time"]
+    row |= {"test": guessing["test"], **{f"{name}": _short(guessing[name]) for name in ("p", "p_holm", "power")}}
+    trend = time["trend"]["seconds_per_10_cases"] if time["trend"] else None
+    low, high = time["quartiles_s"] or (None, None)
+    row |= {"median_s": _short(time["median_s"]), "quartile_low_s": _short(low), "quartile_high_s": _short(high)}
+    return row | {"seconds_per_10_cases": _short(trend)}
+
+
+def _short(value: float | None) -> float | None:
+    """Six digits: more than any study has, and the same text everywhere."""
+    return None if value is None else float(f"{round(value, 12):.6g}") + 0.0
