@@ -1,37 +1,39 @@
 """Scores of synthetic slices: each value with its interval, and with what real slices of other patients
 score.
 
-    scores.json        {name: {value, ci95, floor, ratio, n_real, n_fake, …}}, written last
-    provenance.json    the digests of what was compared, the extractor, the seed, the versions
+    scores.json        {name: {value, ci95, floor, ratio, n_real, n_fake, strata, worst_stratum, …}}, written last
+    provenance.json    the digests of what was compared, the extractor, the seed, the versions; what was left out
     contact_sheet.png, scores.png
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import torch
-from torch import Tensor
 
 import medattngan
+from medattngan.data.given import Synthetic, read_synthetic
 from medattngan.data.intensity import codes_to_unit
 from medattngan.data.store import SliceStore
-from medattngan.data.synthetic import read_images, resize
 from medattngan.files import UserError, atomic_folder, read_json, require_absent, write_json
-from medattngan.metrics import METRICS, Extractor, Metric, load_extractor
+from medattngan.metrics import METRICS, Extractor, load_extractor
 from medattngan.metrics.cache import cached_features, content_digest
 from medattngan.metrics.figures import save_contact_sheet, save_scores
-from medattngan.metrics.resample import REPLICATES, Plan, centred_interval, plan_bootstrap
+from medattngan.metrics.resample import REPLICATES
+from medattngan.metrics.score import Scored, Sides, score_sides
+from medattngan.metrics.strata import THIRDS, Strata, brightness_thirds, by_vote, score_strata, worst
 from medattngan.types import Images
 
 LEAST_IMAGES = 10
 """With fewer a side, every score is noise."""
-_DIGITS = 6
+THIRD_OF_VOLUME = "third_of_volume"
 
 
 @dataclass(frozen=True)
@@ -40,15 +42,22 @@ class RealSets:
 
     Args:
         reference: (n, 1, H, W), what the synthetic slices are compared with.
-        patients: the patient of each slice of `reference`.
+        rows: the index row of each slice of `reference`, with its third of the volume.
         other: (n, 1, H, W), put in the place of the synthetic slices to measure the floor.
+        other_rows: the index row of each slice of `other`.
         described: where the two come from, in words.
     """
 
     reference: Images
-    patients: list[str]
+    rows: pd.DataFrame
     other: Images
+    other_rows: pd.DataFrame
     described: str
+
+    @property
+    def patients(self) -> list[str]:
+        """The patient of each slice of `reference`."""
+        return [str(name) for name in self.rows["patient"]]
 
 
 def evaluate(
@@ -68,10 +77,10 @@ def evaluate(
     give the same bytes.
 
     Args:
-        samples: a samples folder, a folder of images, or a .npy (see `read_images`).
+        samples: a samples folder, a folder of images or of DICOM, or a .npy (see `read_synthetic`).
         store: the real slices.
         split: the split to compare with; the floor takes patients from the other splits.
-        extractor: a name from `EXTRACTORS`.
+        extractor: a name from `EXTRACTORS`, or a path (see `load_extractor`).
         weights: the weights file, where the extractor needs one.
         seed: of every draw, 0 or more.
         limit: compare at most so many slices a side.
@@ -88,20 +97,21 @@ def evaluate(
     if seed < 0:
         raise UserError(f"--seed {seed} is negative; give 0 or more.")
     network = load_extractor(extractor, None if weights is None else Path(weights))
-    found, notes = read_images(samples)
-    warnings = [*notes, *_warnings(samples, found, store)]
+    found = read_synthetic(samples, store.map)
+    warnings = [*found.notes, *_warnings(samples, found.images, store)]
     n_fake = len(found) if limit is None else min(limit, len(found))
     rng = np.random.default_rng([seed, 0])
     real = choose_real(store, split, n_fake, rng)
-    fake = resize(found[rng.permutation(len(found))[: len(real.reference)]], store.size)
-    plan = plan_bootstrap(real.patients, len(fake), seed=seed)
-    scores = score(real, fake, network, plan)
+    fake = found.take(rng.permutation(len(found))[: len(real.reference)].tolist(), store.size)
+    scored = score(real, fake, network, seed=seed)
+    scores = scored.entries
     for entry in scores.values():
         entry |= {"warnings": warnings} if warnings else {}
     with atomic_folder(out) as folder:
-        save_contact_sheet(folder / "contact_sheet.png", real.reference, fake)
+        save_contact_sheet(folder / "contact_sheet.png", real.reference, fake.images)
         save_scores(folder / "scores.png", scores)
-        write_json(folder / "provenance.json", _provenance(store, split, network, seed, limit, real, fake))
+        provenance = _provenance(store, split, network, seed, limit, real, fake.images)
+        write_json(folder / "provenance.json", provenance | {"left_out": scored.left_out})
         write_json(folder / "scores.json", scores)
     return scores
 
@@ -129,47 +139,52 @@ def choose_real(store: SliceStore, split: str, n_fake: int, rng: np.random.Gener
         described = f"{split}, its patients divided into two halves"
     n = min(n_fake, len(reference), len(other))
     _require_enough(n, n_fake, reference, other, split)
-    rows = rng.permutation(len(reference))[:n]
-    names = [str(name) for name in reference.index["patient"].iloc[rows]]
-    return RealSets(_load(reference, rows), names, _load(other, rng.permutation(len(other))[:n]), described)
+    rows, other_rows = rng.permutation(len(reference))[:n], rng.permutation(len(other))[:n]
+    tables = [with_third_of_volume(part.index) for part in (reference, other)]
+    return RealSets(
+        _load(reference, rows), tables[0].iloc[rows], _load(other, other_rows), tables[1].iloc[other_rows], described
+    )
 
 
-def score(real: RealSets, fake: Images, extractor: Extractor, plan: Plan) -> dict[str, dict[str, Any]]:
-    """Every metric of `METRICS` between the reference and `fake`, with interval and floor."""
-    sides: dict[str, tuple[Tensor, Tensor, Tensor]] = {"images": (real.reference, fake, real.other)}
-    features = [cached_features(extractor, images) for images in sides["images"]]
-    sides["features"] = (features[0], features[1], features[2])
-    scores = {}
-    for name, metric in METRICS.items():
-        key = name if metric.on == "images" else extractor.score_name(name)
-        scores[key] = _score_one(metric, *sides[metric.on], plan)
-        scores[key] |= {"floor_sets": real.described, "patients_real": len(set(real.patients))}
-    return scores
+def score(real: RealSets, fake: Synthetic, extractor: Extractor, *, seed: int) -> Scored:
+    """Every metric of `METRICS` between the reference and `fake`, with interval, floor and strata."""
+    images = Sides(real.reference, fake.images, real.other)
+    radiomics = load_extractor("radiomics-2d")
+    sides = {"images": images, "features": _features(extractor, images), "radiomics": _features(radiomics, images)}
+    scored = score_sides(sides, real.patients, seed=seed)
+    divisions, absent = _divide(real, fake, sides)
+    by_metric, too_few = score_strata(sides, real.patients, divisions, seed=seed)
+    for metric, entry in scored.entries.items():
+        entry["floor_sets"] = real.described
+        if metric in by_metric:
+            entry |= {"strata": by_metric[metric], "worst_stratum": worst(by_metric[metric])}
+    names = {metric: _score_name(metric, extractor, radiomics) for metric in METRICS}
+    left_out = {names[metric]: sentence for metric, sentence in scored.left_out.items()}
+    return Scored({names[metric]: entry for metric, entry in scored.entries.items()}, left_out | absent | too_few)
 
 
-def _score_one(metric: Metric, real: Tensor, fake: Tensor, other: Tensor, plan: Plan) -> dict[str, Any]:
-    value = metric.value(real, fake).item()
-    floor = metric.value(real, other).item()
-    low, high = centred_interval(value, metric.replicates(real, fake, plan))
-    entry: dict[str, Any] = {
-        "value": _rounded(value),
-        "ci95": [_rounded(max(low, metric.least)), _rounded(min(high, metric.most))],
-        "floor": _rounded(floor),
-        "better": metric.better,
-        "n_real": len(real),
-        "n_fake": len(fake),
-    }
-    # Of a distance that cannot be negative only: the floor of others lies about 0, and so does any divisor.
-    if metric.better == "lower" and metric.least == 0 and floor > 0:
-        entry["ratio"] = _rounded(value / floor)
-    return entry
+def _features(extractor: Extractor, images: Sides) -> Sides:
+    reference, fake, other = (cached_features(extractor, one) for one in (images.reference, images.fake, images.other))
+    return Sides(reference, fake, other)
 
 
-def _rounded(value: float) -> float:
-    """To 6 digits: the rest is rounding of the network's sums, which differs between machines."""
-    if not math.isfinite(value):
-        raise ValueError(f"a score came out as {value}")
-    return float(f"{value:.{_DIGITS}g}")
+def _score_name(metric: str, extractor: Extractor, radiomics: Extractor) -> str:
+    on = METRICS[metric].on
+    return metric if on == "images" else (extractor if on == "features" else radiomics).score_name(metric)
+
+
+def _divide(real: RealSets, fake: Synthetic, sides: Mapping[str, Sides]) -> tuple[dict[str, Strata], dict[str, str]]:
+    """The divisions into strata that the slices allow, and in sentences why there are no others."""
+    divisions, absent = {"brightness": brightness_thirds(sides["images"])}, {}
+    of_whom = [str(name) for name in real.other_rows["patient"]]
+    for by, column in (("label", "label"), ("position", THIRD_OF_VOLUME)):
+        reference, other = (rows[column].fillna("").astype(str).tolist() for rows in (real.rows, real.other_rows))
+        if any(reference) and any(other):
+            known = fake.labels if by == "label" and set(fake.labels or ()) <= set(reference) else None
+            divisions[by] = by_vote(sides["features"], reference, other, of_whom, known)
+        else:
+            absent[f"by {by}"] = f"the real slices have no {by}, so there are no scores by it."
+    return divisions, absent
 
 
 def _require_enough(n: int, n_fake: int, reference: SliceStore, other: SliceStore, split: str) -> None:
@@ -182,6 +197,18 @@ def _require_enough(n: int, n_fake: int, reference: SliceStore, other: SliceStor
         )
     if (count := reference.index["patient"].nunique()) < 2:
         raise UserError(f"an interval needs 2 patients in split {split!r} at the least; got {count}: ingest more.")
+
+
+def with_third_of_volume(index: pd.DataFrame) -> pd.DataFrame:
+    """`index` with the column `third_of_volume`: where a slice lies between the first and the last of its series.
+
+    `low` are the smallest positions along the slice normal. Empty where a series has no positions, or only one.
+    """
+    positions = index.groupby("series")["position_mm"]
+    first, last = positions.transform("min"), positions.transform("max")
+    share = (index["position_mm"] - first) / (last - first).where(last > first)
+    third = pd.cut(share, [-1, 1 / 3, 2 / 3, 2], labels=list(THIRDS)).astype("string").fillna("")
+    return index.assign(**{THIRD_OF_VOLUME: third})
 
 
 def _load(store: SliceStore, rows: npt.NDArray[np.intp]) -> Images:

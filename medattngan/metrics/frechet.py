@@ -12,6 +12,7 @@ counts only.
 from __future__ import annotations
 
 import math
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -21,6 +22,9 @@ from medattngan.metrics.resample import Plan
 
 LEADING = 256
 """Directions in which the bootstrap measures; see `frechet_replicates`."""
+
+Pair: TypeAlias = tuple[Tensor, Tensor]
+"""Features of the real and of the synthetic side, (count, dim) each."""
 
 
 def frechet_distance(real: Tensor, fake: Tensor) -> Tensor:
@@ -46,6 +50,16 @@ def frechet_distance(real: Tensor, fake: Tensor) -> Tensor:
     real, fake = real.double(), fake.double()
     shift = real.mean(0) - fake.mean(0)
     return _distance(shift, _root(real), _root(fake))
+
+
+def paired(real: Tensor, fake: Tensor) -> Pair:
+    """Both as they are: what `METRICS` reads the distance and its replicates from."""
+    return real, fake
+
+
+def frechet_distance_of_pair(pair: Pair) -> Tensor:
+    """`frechet_distance` of `paired` features."""
+    return frechet_distance(*pair)
 
 
 class Moments:
@@ -94,35 +108,42 @@ def frechet_distance_of_moments(real: Moments, fake: Moments) -> Tensor:
     return _distance(real.mean - fake.mean, _root_of(real.covariance), _root_of(fake.covariance))
 
 
-def frechet_replicates(real: Tensor, fake: Tensor, plan: Plan) -> Tensor:
+def frechet_replicates(pair: Pair, plan: Plan) -> Tensor:
     """The distance of every resampled pair of sets in `plan`: (replicates,) float64.
 
     In more than LEADING dimensions it is measured in the LEADING principal directions of both sets together. What
     is left out is the sum of many small terms: it moves every replicate by nearly the same, and only the spread of
     the replicates is used.
     """
-    real, fake = real.double(), fake.double()
+    real, fake = (side.double() - pair[0].double().mean(0) for side in pair)
     if real.shape[1] > LEADING:
-        both = torch.cat([real - real.mean(0), fake - fake.mean(0), real.mean(0, True) - fake.mean(0, True)])
+        both = torch.cat([real, fake - fake.mean(0), fake.mean(0, True)])
         directions = torch.linalg.eigh(both.T @ both).eigenvectors[:, -LEADING:]
         real, fake = real @ directions, fake @ directions
-    out = [_weighted_distance(real, fake, r, f) for r, f in zip(plan.real, plan.fake, strict=True)]
+    out = []
+    for times_real, times_fake in zip(plan.real, plan.fake, strict=True):
+        mean_real, covariance_real = _weighted(real, times_real)
+        mean_fake, covariance_fake = _weighted(fake, times_fake)
+        out.append(_distance_of(mean_real - mean_fake, covariance_real, covariance_fake))
     return torch.stack(out)
 
 
-def _weighted_distance(real: Tensor, fake: Tensor, times_real: Tensor, times_fake: Tensor) -> Tensor:
-    """Distance of the sets in which row i stands `times[i]` times."""
-    mean_real, root_real = _weighted(real, times_real)
-    mean_fake, root_fake = _weighted(fake, times_fake)
-    return _distance(mean_real - mean_fake, root_real, root_fake)
-
-
 def _weighted(features: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and root of the covariance of the set in which row i stands `times[i]` times."""
+    """Mean and covariance of the set in which row i stands `times[i]` times."""
     rows = times.nonzero().squeeze(1)
     drawn, weights = features[rows], times[rows].double()
     mean = weights @ drawn / weights.sum()
-    return mean, _compact((drawn - mean) * (weights / (weights.sum() - 1)).sqrt()[:, None])
+    centred = drawn - mean
+    return mean, centred.T @ (centred * (weights / (weights.sum() - 1))[:, None])
+
+
+def _distance_of(shift: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """The distance from two covariances, by the eigenvalues of a^½ b a^½: quicker, to about 1e-6 of the traces."""
+    values, vectors = torch.linalg.eigh(a)
+    root = vectors * values.clamp_min(0).sqrt()
+    between = torch.linalg.eigvalsh(root.T @ b @ root).clamp_min(0).sqrt().sum()
+    distance: Tensor = shift.square().sum() + a.trace() + b.trace() - 2 * between
+    return distance.clamp_min(0)
 
 
 def _distance(shift: Tensor, a: Tensor, b: Tensor) -> Tensor:

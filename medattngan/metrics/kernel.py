@@ -10,44 +10,100 @@ as with every score, its name carries the extractor.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
+import torch
 from torch import Tensor
 
 from medattngan.files import UserError
 from medattngan.metrics.resample import Plan
 
+SUBSETS, SUBSET_SIZE = 100, 1000
+"""Of the published numbers: torch-fidelity's defaults."""
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """The kernel of every pair of images, float64; what all estimates are made from.
+
+    Args:
+        real: (N, N).
+        fake: (M, M).
+        between: (N, M).
+    """
+
+    real: Tensor
+    fake: Tensor
+    between: Tensor
+
+
+def kernels(real: Tensor, fake: Tensor) -> Kernels:
+    """The kernels of features (N, dim) and (M, dim).
+
+    Raises:
+        UserError: fewer than 2 features on a side.
+    """
+    if min(len(real), len(fake)) < 2:
+        raise UserError(f"a kernel distance needs 2 images a side at the least; got {len(real)} and {len(fake)}.")
+    real, fake = real.double(), fake.double()
+    return Kernels(_kernel(real, real), _kernel(fake, fake), _kernel(real, fake))
+
 
 def kernel_distance(real: Tensor, fake: Tensor) -> Tensor:
     """Unbiased MMD² with the cubic kernel over all pairs: (N, dim) and (M, dim) → a float64 scalar.
 
-    All pairs are used at once: the mean over random subsets that published numbers often are has the same
-    expectation and a larger variance.
-
     Raises:
         UserError: fewer than 2 features on a side.
 
-    >>> import torch
     >>> kernel_distance(torch.tensor([[0.0], [0.0]]), torch.tensor([[1.0], [1.0]]))
     tensor(7., dtype=torch.float64)
     """
-    _require_two(len(real), len(fake))
-    real, fake = real.double(), fake.double()
-    between = _kernel(real, fake).mean()
-    return _mean_off_diagonal(_kernel(real, real)) + _mean_off_diagonal(_kernel(fake, fake)) - 2 * between
+    return discrepancy(kernels(real, fake))
 
 
-def kernel_replicates(real: Tensor, fake: Tensor, plan: Plan) -> Tensor:
+def discrepancy(found: Kernels) -> Tensor:
+    """`kernel_distance` from the kernels: every pair is used, so no other unbiased estimate varies less."""
+    return _mean_off_diagonal(found.real) + _mean_off_diagonal(found.fake) - 2 * found.between.mean()
+
+
+def discrepancy_replicates(found: Kernels, plan: Plan) -> Tensor:
     """`kernel_distance` of every resampled pair of sets: (replicates,) float64.
 
     An image drawn twice is the same image, so pairs of an image with its own copies are left out.
     """
-    real, fake = real.double(), fake.double()
     w, v = plan.real.double(), plan.fake.double()
-    between = ((w @ _kernel(real, fake)) * v).sum(1) / (w.sum(1) * v.sum(1))
-    return _weighted_off_diagonal(_kernel(real, real), w) + _weighted_off_diagonal(_kernel(fake, fake), v) - 2 * between
+    between = ((w @ found.between) * v).sum(1) / (w.sum(1) * v.sum(1))
+    return _weighted_off_diagonal(found.real, w) + _weighted_off_diagonal(found.fake, v) - 2 * between
+
+
+def discrepancy_of_subsets(found: Kernels, subsets: int = SUBSETS, size: int = SUBSET_SIZE, *, seed: int = 0) -> Tensor:
+    """`kernel_distance` of random subsets of `size` a side, drawn without repeats: (subsets,) float64.
+
+    Published numbers are the mean of these, and ± their standard deviation, which says nothing of how far the mean may
+    be off: the subsets share images. The kernel of a pair is computed once, whatever the number of subsets.
+
+    Raises:
+        UserError: a side has fewer than `size` images.
+    """
+    if min(found.between.shape) < size:
+        n, m = found.between.shape
+        raise UserError(f"a kernel distance in subsets of {size} needs {size} images a side; got {n} and {m}.")
+    rng = np.random.default_rng([seed, 2])
+    sides = [torch.zeros(subsets, count, dtype=torch.int64) for count in found.between.shape]
+    for row in range(subsets):
+        for side in sides:
+            side[row, torch.from_numpy(rng.choice(side.shape[1], size, replace=False))] = 1
+    return discrepancy_replicates(found, Plan(*sides))
+
+
+def mean_of_subsets(found: Kernels) -> Tensor:
+    """The mean of `discrepancy_of_subsets` as published: a scalar."""
+    return discrepancy_of_subsets(found).mean()
 
 
 def _kernel(x: Tensor, y: Tensor) -> Tensor:
-    return (x @ y.T / x.shape[1] + 1).pow(3)
+    return (x @ y.T).div_(x.shape[1]).add_(1).pow_(3)
 
 
 def _mean_off_diagonal(kernel: Tensor) -> Tensor:
@@ -61,8 +117,3 @@ def _weighted_off_diagonal(kernel: Tensor, times: Tensor) -> Tensor:
     squares = times.square()
     weights = times.sum(1).square() - squares.sum(1)
     return (((times @ kernel) * times).sum(1) - squares @ kernel.diagonal()) / weights
-
-
-def _require_two(real: int, fake: int) -> None:
-    if min(real, fake) < 2:
-        raise UserError(f"a kernel distance needs 2 images a side at the least; got {real} and {fake}.")

@@ -33,10 +33,12 @@ class Balls:
     Args:
         in_real: (N, M) bool: synthetic image j lies in the ball of real image i.
         in_fake: (N, M) bool: real image i lies in the ball of synthetic image j.
+        k: the neighbour that a ball reaches to.
     """
 
     in_real: Tensor
     in_fake: Tensor
+    k: int
 
 
 def balls(real: Tensor, fake: Tensor, k: int = NEAREST_K) -> Balls:
@@ -49,57 +51,54 @@ def balls(real: Tensor, fake: Tensor, k: int = NEAREST_K) -> Balls:
         raise UserError(f"k = {k} neighbours need {k + 1} images a side; got {len(real)} and {len(fake)}.")
     real, fake = real.double(), fake.double()
     between = torch.cdist(real, fake)
-    return Balls(between < _radii(real, k)[:, None], between < _radii(fake, k))
+    return Balls(between < _radii(real, k)[:, None], between < _radii(fake, k), k)
 
 
-def precision(real: Tensor, fake: Tensor) -> Tensor:
+def precision(found: Balls) -> Tensor:
     """Share of synthetic images that look like some real one: a scalar in [0, 1].
 
     >>> line = torch.arange(8.0)[:, None]
-    >>> precision(line, torch.cat([line[:4], line[4:] + 100])).item()
+    >>> precision(balls(line, torch.cat([line[:4], line[4:] + 100]))).item()
     0.5
     """
-    return balls(real, fake).in_real.any(0).double().mean()
+    return found.in_real.any(0).double().mean()
 
 
-def recall(real: Tensor, fake: Tensor) -> Tensor:
+def recall(found: Balls) -> Tensor:
     """Share of real images that the synthetic ones reach: a scalar in [0, 1]."""
-    return balls(real, fake).in_fake.any(1).double().mean()
+    return found.in_fake.any(1).double().mean()
 
 
-def density(real: Tensor, fake: Tensor) -> Tensor:
+def density(found: Balls) -> Tensor:
     """How densely real images lie around the synthetic ones: a scalar ≥ 0, about 1 if alike."""
-    return balls(real, fake).in_real.double().sum(0).mean() / NEAREST_K
+    return found.in_real.double().sum(0).mean() / found.k
 
 
-def coverage(real: Tensor, fake: Tensor) -> Tensor:
+def coverage(found: Balls) -> Tensor:
     """Share of real images with a synthetic one nearby: a scalar in [0, 1]."""
-    return balls(real, fake).in_real.any(1).double().mean()
+    return found.in_real.any(1).double().mean()
 
 
-def precision_replicates(real: Tensor, fake: Tensor, plan: Plan) -> Tensor:
+def precision_replicates(found: Balls, plan: Plan) -> Tensor:
     """`precision` of every resampled pair of sets; the balls stay those of the whole sets."""
-    reached = plan.real.double() @ balls(real, fake).in_real.double() > 0
-    return _mean(reached, plan.fake)
+    return _mean(plan.real.float() @ found.in_real.float() > 0, plan.fake)
 
 
-def recall_replicates(real: Tensor, fake: Tensor, plan: Plan) -> Tensor:
+def recall_replicates(found: Balls, plan: Plan) -> Tensor:
     """`recall` of every resampled pair of sets; the balls stay those of the whole sets."""
-    reached = plan.fake.double() @ balls(real, fake).in_fake.double().T > 0
-    return _mean(reached, plan.real)
+    return _mean(plan.fake.float() @ found.in_fake.float().T > 0, plan.real)
 
 
-def density_replicates(real: Tensor, fake: Tensor, plan: Plan) -> Tensor:
+def density_replicates(found: Balls, plan: Plan) -> Tensor:
     """`density` of every resampled pair of sets; the balls stay those of the whole sets."""
     w = plan.real.double()
-    counts = w @ balls(real, fake).in_real.double() * (plan.real.shape[1] / w.sum(1, keepdim=True))
-    return _mean(counts, plan.fake) / NEAREST_K
+    counts = w @ found.in_real.double() * (plan.real.shape[1] / w.sum(1, keepdim=True))
+    return _mean(counts, plan.fake) / found.k
 
 
-def coverage_replicates(real: Tensor, fake: Tensor, plan: Plan) -> Tensor:
+def coverage_replicates(found: Balls, plan: Plan) -> Tensor:
     """`coverage` of every resampled pair of sets; the balls stay those of the whole sets."""
-    reached = plan.fake.double() @ balls(real, fake).in_real.double().T > 0
-    return _mean(reached, plan.real)
+    return _mean(plan.fake.float() @ found.in_real.float().T > 0, plan.real)
 
 
 def _mean(values: Tensor, times: Tensor) -> Tensor:

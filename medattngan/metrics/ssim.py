@@ -5,13 +5,15 @@
 in 11 × 11 Gaussian windows of σ = 1.5 that lie wholly inside the image, averaged over them; C1 = (0.01 L)²,
 C2 = (0.03 L)², L the width of the value range.
 
-SSIM compares two *given* images. It says nothing of how real an image is, so it is used for two things only:
-how near the synthetic slices come to a real one (`ssim_nearest_real`), and how alike they are among
-themselves (`ssim_pairwise`: higher than among real slices means mode collapse).
+SSIM compares two *given* images. It says nothing of how real an image is, so it is used for three things only: what
+a round trip or a reconstruction loses (`ssim` itself), how near the synthetic slices come to a real one
+(`ssim_nearest_real`), and how alike they are among themselves (`ssim_pairwise`: higher than among real slices means
+mode collapse).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -41,28 +43,19 @@ def ssim(x: Images, y: Images, data_range: float = UNIT_RANGE) -> Tensor:
     """
     if min(x.shape[-2:]) < WINDOW_PX:
         raise UserError(f"SSIM needs images of {WINDOW_PX} px or more; got {tuple(x.shape[-2:])}: use larger slices.")
+    luminance, structure = compare_windows(x, y, data_range)
+    return (luminance * structure).mean((1, 2, 3))
+
+
+def compare_windows(x: Images, y: Images, data_range: float = UNIT_RANGE) -> tuple[Tensor, Tensor]:
+    """The two factors of SSIM, luminance and contrast-structure, in every window: (B, 1, H − 10, W − 10) each."""
     blurred = _blur(torch.cat([x, y, x * x, y * y, x * y])).chunk(5)
     mean_x, mean_y = blurred[0], blurred[1]
     var_x, var_y = blurred[2] - mean_x.square(), blurred[3] - mean_y.square()
     covariance = blurred[4] - mean_x * mean_y
     c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
     luminance = (2 * mean_x * mean_y + c1) / (mean_x.square() + mean_y.square() + c1)
-    structure = (2 * covariance + c2) / (var_x + var_y + c2)
-    return (luminance * structure).mean((1, 2, 3))
-
-
-def ssim_nearest_real(real: Images, fake: Images) -> Tensor:
-    """Mean over `fake` (M, 1, H, W) of the SSIM with the nearest image of `real` (N, 1, H, W): a scalar.
-
-    The nearest is sought among the SHORTLIST real images of highest correlation at 16 × 16 px, which costs
-    one matrix product instead of N·M comparisons; so it is a lower bound of the exact maximum, and close to
-    it.
-
-    Read it beside its floor, the same of real slices of other patients: far below it, the slices look like no
-    patient's; above it, they look more like these patients than other patients do. Copying is `audit`'s
-    question.
-    """
-    return nearest(real, fake).similarity.amax(1).mean()
+    return luminance, (2 * covariance + c2) / (var_x + var_y + c2)
 
 
 @dataclass(frozen=True)
@@ -91,13 +84,26 @@ def nearest(real: Images, fake: Images, k: int = SHORTLIST) -> Nearest:
     return Nearest(index, torch.stack(columns, 1))
 
 
-def ssim_nearest_real_replicates(real: Images, fake: Images, plan: Plan) -> Tensor:
+def ssim_nearest_real(found: Nearest) -> Tensor:
+    """Mean over the synthetic images of the SSIM with the nearest real one: a scalar.
+
+    The nearest is sought among the SHORTLIST real images of highest correlation at 16 × 16 px, which costs
+    one matrix product instead of N·M comparisons; so it is a lower bound of the exact maximum, and close to
+    it.
+
+    Read it beside its floor, the same of real slices of other patients: far below it, the slices look like no
+    patient's; above it, they look more like these patients than other patients do. Copying is `audit`'s
+    question.
+    """
+    return found.similarity.amax(1).mean()
+
+
+def ssim_nearest_real_replicates(found: Nearest, plan: Plan) -> Tensor:
     """`ssim_nearest_real` of every resampled pair of sets: (replicates,).
 
     The nearest is sought among those of the shortlist that the replicate drew; where it drew none, the least
     of the shortlist stands in.
     """
-    found = nearest(real, fake)
     out = []
     for times_real, times_fake in zip(plan.real, plan.fake, strict=True):
         drawn = times_real[found.index] > 0
@@ -106,28 +112,38 @@ def ssim_nearest_real_replicates(real: Images, fake: Images, plan: Plan) -> Tens
     return torch.stack(out)
 
 
-def ssim_pairwise(real: Images, fake: Images) -> Tensor:
-    """Mean SSIM of pairs among `fake` (M, 1, H, W): a scalar. `real` is not looked at.
+def ssim_pairs(real: Images, fake: Images) -> Tensor:
+    """SSIM of pairs among `fake` (M, 1, H, W): (M // 2,). `real` is not looked at.
 
     Each image stands in one pair (the first half against the second), so the pairs are independent; give the
-    images in random order. Read it beside its floor, the same among real slices: higher means less diverse.
+    images in random order.
     """
-    return _pairs(fake).mean()
+    return compare_pairs(fake, ssim)
 
 
-def ssim_pairwise_replicates(real: Images, fake: Images, plan: Plan) -> Tensor:
-    """`ssim_pairwise` of every resampled set of pairs: (replicates,)."""
-    pairs = _pairs(fake).double()
-    times = plan.fake[:, : len(pairs)].double()
-    return times @ pairs / times.sum(1).clamp_min(1)
+def compare_pairs(images: Images, compare: Callable[[Images, Images], Tensor]) -> Tensor:
+    """`compare` of the first half of `images` (M, 1, H, W) with the second: (M // 2,).
 
-
-def _pairs(images: Images) -> Tensor:
+    Raises:
+        UserError: fewer than 2 images.
+    """
     half = len(images) // 2
     if half < 1:
-        raise UserError(f"pairwise SSIM needs 2 images at the least; got {len(images)}.")
+        raise UserError(f"a comparison of pairs needs 2 images at the least; got {len(images)}.")
     firsts, seconds = torch.split(images[:half], _CHUNK), torch.split(images[half : 2 * half], _CHUNK)
-    return torch.cat([ssim(a, b) for a, b in zip(firsts, seconds, strict=True)])
+    return torch.cat([compare(a, b) for a, b in zip(firsts, seconds, strict=True)])
+
+
+def mean_of_pairs(pairs: Tensor) -> Tensor:
+    """Mean similarity of pairs (P,): a scalar. Read it beside its floor, the same among real slices: higher
+    means less diverse."""
+    return pairs.mean()
+
+
+def mean_of_pairs_replicates(pairs: Tensor, plan: Plan) -> Tensor:
+    """`mean_of_pairs` of every resampled set of pairs: (replicates,)."""
+    times = plan.fake[:, : len(pairs)].double()
+    return times @ pairs.double() / times.sum(1).clamp_min(1)
 
 
 def _directions(images: Images) -> Tensor:

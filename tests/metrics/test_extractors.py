@@ -50,7 +50,7 @@ def test_features_of_an_image_do_not_depend_on_its_batch() -> None:
 
 def test_a_smaller_input_has_a_name_of_its_own() -> None:
     names = {load_extractor(name).score_name("fd") for name in OFFLINE}
-    assert names == {"fd[efficientnet-lite0]", "fd[efficientnet-lite0@128]"}
+    assert names == {"fd[efficientnet-lite0]", "fd[efficientnet-lite0@128]", "fd[radiomics-2d]"}
 
 
 def test_an_unknown_extractor_is_refused_with_the_known_ones() -> None:

@@ -114,7 +114,7 @@ def test_a_replicate_is_the_distance_of_the_repeated_rows(dim: int) -> None:
     real, fake = draw(30, dim, 10), draw(20, dim, 11)
     generator = torch.Generator().manual_seed(0)
     plan = Plan(torch.randint(0, 3, (4, 30), generator=generator), torch.randint(0, 3, (4, 20), generator=generator))
-    got = frechet_replicates(real, fake, plan)
+    got = frechet_replicates((real, fake), plan)
     for value, r, f in zip(got, plan.real, plan.fake, strict=True):
         expected = frechet_distance(real.repeat_interleave(r, 0), fake.repeat_interleave(f, 0))
         assert value.item() == pytest.approx(expected.item(), rel=1e-4)
@@ -126,9 +126,9 @@ def test_the_leading_directions_give_the_spread_of_all(monkeypatch: pytest.Monke
     generator = torch.Generator().manual_seed(1)
     real, fake = (torch.randn(80, 60, generator=generator, dtype=torch.float64) * falling for _ in range(2))
     plan = plan_bootstrap([f"patient-{i % 10}" for i in range(80)], 80, seed=0, replicates=100)
-    whole = frechet_replicates(real, fake, plan)
+    whole = frechet_replicates((real, fake), plan)
     monkeypatch.setattr(frechet, "LEADING", 30)
-    leading = frechet_replicates(real, fake, plan)
+    leading = frechet_replicates((real, fake), plan)
     assert leading.mean() < whole.mean()
     assert leading.std().item() == pytest.approx(whole.std().item(), rel=0.05)
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from medattngan.files import UserError
-from medattngan.metrics.kernel import kernel_distance, kernel_replicates
+from medattngan.metrics.kernel import discrepancy_of_subsets, discrepancy_replicates, kernel_distance, kernels
 from medattngan.metrics.resample import Plan
 
 
@@ -46,9 +46,27 @@ def test_a_replicate_that_draws_a_subset_once_is_the_distance_of_the_subset() ->
     real, fake = torch.zeros(1, 12, dtype=torch.int64), torch.zeros(1, 10, dtype=torch.int64)
     real[0, :6], fake[0, 3:9] = 1, 1
     expected = kernel_distance(x[:6], y[3:9])
-    torch.testing.assert_close(kernel_replicates(x, y, Plan(real, fake))[0], expected)
+    torch.testing.assert_close(discrepancy_replicates(kernels(x, y), Plan(real, fake))[0], expected)
 
 
 def test_too_few_images_is_a_sentence_with_the_number_needed() -> None:
     with pytest.raises(UserError, match="needs 2 images"):
         kernel_distance(draw(1, 3, 0), draw(5, 3, 0))
+
+
+def test_subsets_of_everything_are_the_distance_itself() -> None:
+    x, y = draw(11, 3, 7), draw(11, 3, 8) + 0.5
+    found = discrepancy_of_subsets(kernels(x, y), subsets=4, size=11)
+    torch.testing.assert_close(found, kernel_distance(x, y).expand(4))
+
+
+def test_subsets_scatter_about_the_distance_of_all_pairs() -> None:
+    x, y = draw(60, 3, 9), draw(70, 3, 10) + 0.5
+    found = discrepancy_of_subsets(kernels(x, y), subsets=400, size=20)
+    assert found.std() > 0
+    assert (found.mean() - kernel_distance(x, y)).abs() < 4 * found.std() / 400**0.5
+
+
+def test_subsets_larger_than_a_side_are_refused_with_the_number_needed() -> None:
+    with pytest.raises(UserError, match="needs 20 images a side; got 30 and 19"):
+        discrepancy_of_subsets(kernels(draw(30, 2, 0), draw(19, 2, 1)), size=20)

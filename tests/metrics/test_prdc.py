@@ -43,25 +43,26 @@ def test_all_four_are_their_definitions(n: int, m: int, shift: float, seed: int)
     real, fake = draw(n, seed), draw(m, seed + 1, shift)
     expected = by_definition(real, fake, prdc.NEAREST_K)
     for name in MEASURES:
-        assert getattr(prdc, name)(real, fake).item() == pytest.approx(expected[name], abs=1e-12), name
+        assert getattr(prdc, name)(prdc.balls(real, fake)).item() == pytest.approx(expected[name], abs=1e-12), name
 
 
 def test_collapse_costs_recall_and_coverage_but_not_precision() -> None:
     real = draw(60, 0)
     collapsed = real[:1] + 0.01 * draw(60, 1)
-    assert prdc.precision(real, collapsed) == 1
-    assert prdc.recall(real, collapsed) < 0.1
-    assert prdc.coverage(real, collapsed) < 0.3
+    found = prdc.balls(real, collapsed)
+    assert prdc.precision(found) == 1
+    assert prdc.recall(found) < 0.1
+    assert prdc.coverage(found) < 0.3
 
 
 @pytest.mark.parametrize("name", MEASURES)
 def test_a_replicate_that_draws_every_image_once_is_the_value(name: str) -> None:
     real, fake = draw(15, 2), draw(12, 3, 0.5)
     once = Plan(torch.ones(2, 15, dtype=torch.int64), torch.ones(2, 12, dtype=torch.int64))
-    expected = getattr(prdc, name)(real, fake).expand(2)
-    torch.testing.assert_close(getattr(prdc, f"{name}_replicates")(real, fake, once), expected)
+    expected = getattr(prdc, name)(prdc.balls(real, fake)).expand(2)
+    torch.testing.assert_close(getattr(prdc, f"{name}_replicates")(prdc.balls(real, fake), once), expected)
 
 
 def test_too_few_images_is_a_sentence_with_the_number_needed() -> None:
     with pytest.raises(UserError, match="need 6 images"):
-        prdc.precision(draw(5, 0), draw(9, 0))
+        prdc.balls(draw(5, 0), draw(9, 0))

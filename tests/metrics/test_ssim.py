@@ -12,12 +12,13 @@ from skimage.metrics import structural_similarity
 from medattngan.files import UserError
 from medattngan.metrics.resample import Plan, centred_interval, plan_bootstrap
 from medattngan.metrics.ssim import (
+    mean_of_pairs,
+    mean_of_pairs_replicates,
     nearest,
     ssim,
     ssim_nearest_real,
     ssim_nearest_real_replicates,
-    ssim_pairwise,
-    ssim_pairwise_replicates,
+    ssim_pairs,
 )
 from medattngan.types import Images
 
@@ -67,7 +68,7 @@ def test_a_copied_slice_has_a_nearest_real_slice_of_similarity_one() -> None:
     found = nearest(real, real[[7, 31]])
     assert found.index[:, 0].tolist() == [7, 31]
     torch.testing.assert_close(found.similarity.amax(1), torch.ones(2))
-    assert ssim_nearest_real(real, draw(10, 4)) < 0.9
+    assert ssim_nearest_real(nearest(real, draw(10, 4))) < 0.9
 
 
 def test_the_shortlist_finds_what_an_exhaustive_search_finds() -> None:
@@ -79,15 +80,16 @@ def test_the_shortlist_finds_what_an_exhaustive_search_finds() -> None:
 def test_collapsed_samples_are_more_alike_than_real_ones() -> None:
     real = draw(20, 7)
     collapsed = real[:1] + 0.05 * draw(20, 8)
-    assert ssim_pairwise(real, collapsed) > ssim_pairwise(real, real) + 0.3
+    assert ssim_pairs(real, collapsed).mean() > ssim_pairs(real, real).mean() + 0.3
 
 
 def test_replicates_that_draw_every_image_once_are_the_value() -> None:
     real, fake = draw(12, 9), draw(14, 10)
     once = Plan(torch.ones(3, 12, dtype=torch.int64), torch.ones(3, 14, dtype=torch.int64))
+    found, pairs = nearest(real, fake), ssim_pairs(real, fake)
     for value, replicates in (
-        (ssim_nearest_real(real, fake), ssim_nearest_real_replicates(real, fake, once)),
-        (ssim_pairwise(real, fake), ssim_pairwise_replicates(real, fake, once)),
+        (ssim_nearest_real(found), ssim_nearest_real_replicates(found, once)),
+        (mean_of_pairs(pairs), mean_of_pairs_replicates(pairs, once)),
     ):
         torch.testing.assert_close(replicates, value.double().expand(3))
 
@@ -97,7 +99,7 @@ def test_a_replicate_without_the_nearest_patient_falls_back_to_the_next() -> Non
     fake = real[:2]
     without = torch.ones(1, 10, dtype=torch.int64)
     without[0, :2] = 0
-    value = ssim_nearest_real_replicates(real, fake, Plan(without, torch.ones(1, 2, dtype=torch.int64)))
+    value = ssim_nearest_real_replicates(nearest(real, fake), Plan(without, torch.ones(1, 2, dtype=torch.int64)))
     rest = nearest(real, fake).similarity.sort(1, descending=True).values
     assert value.item() <= rest[:, 1].mean().item() + 1e-6
     assert value.item() < 1
