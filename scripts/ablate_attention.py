@@ -17,7 +17,6 @@ from cells import Cell, print_summary, run_cell, summarise
 
 from medattngan.data.store import SliceStore
 from medattngan.files import UserError, write_json
-from medattngan.run import provenance
 
 KINDS = ["none", "scaled_dot", "additive", "multi_head", "multi_scale", "dynamic"]
 
@@ -53,7 +52,7 @@ def main(
             overrides = (f"attention.kind={name}", "train.validate_minutes=null", *(settings or ()))
             cells.append(run_cell(Cell(name, config, overrides, number), minutes, data, store, work))
             lines = summarise(cells)
-            record = {"store_digest": store.digest, "provenance": provenance(0), "settings": settings or []}
+            record = {"store_digest": store.digest, "settings": settings or []}
             write_json(out, {**record, "summary": lines, "verdict": verdict(lines), "cells": cells})
     print_summary(summarise(cells))
     typer.echo(verdict(summarise(cells)))

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from medattngan.data.store import SliceStore
@@ -63,6 +64,7 @@ def run_cell(cell: Cell, minutes: float, training: Path, test: SliceStore, work:
         "images_per_second": numbers["images"] / numbers["seconds"],
         "peak_mb": cost.get("peak_mb"),
         "generator_weights": _weights(run),
+        "provenance": read_json(run.path / "provenance.json"),
         "scores": read_json(folder / "scores" / "scores.json"),
     }
 
@@ -126,7 +128,7 @@ def summarise(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def print_summary(lines: list[dict[str, Any]]) -> None:
     """The summary as a table."""
-    table = Table("", "seeds", SCORE, "lowest-highest", "floor", "kimg", "images/s", "peak MB", "G weights")
+    table = Table("", "seeds", escape(SCORE), "lowest-highest", "floor", "kimg", "images/s", "peak MB", "G weights")
     for line in lines:
         peak = "" if line["peak_mb"] is None else f"{line['peak_mb']:.0f}"
         table.add_row(

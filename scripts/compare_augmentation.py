@@ -17,7 +17,6 @@ from cells import Cell, print_summary, run_cell, summarise
 
 from medattngan.data.store import SliceStore, StoreWriter
 from medattngan.files import UserError, write_json
-from medattngan.run import provenance
 
 ROWS = {
     "none": ("augment.probability=0",),
@@ -71,7 +70,7 @@ def main(
         for row, overrides in ROWS.items():
             keys = (*overrides, "train.validate_minutes=null", *(settings or ()))
             cells.append(run_cell(Cell(row, config, keys, number), minutes, training, store, work))
-            record = {"store_digest": store.digest, "provenance": provenance(0), "settings": settings or []}
+            record = {"store_digest": store.digest, "settings": settings or []}
             write_json(out, {**record, "summary": summarise(cells), "cells": cells})
     print_summary(summarise(cells))
 

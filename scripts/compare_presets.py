@@ -16,7 +16,6 @@ from cells import Cell, print_summary, run_cell, summarise
 
 from medattngan.data.store import SliceStore
 from medattngan.files import UserError, write_json
-from medattngan.run import provenance
 
 
 def main(
@@ -34,7 +33,7 @@ def main(
     for number in seed or [0]:
         for name in preset:
             cells.append(run_cell(Cell(name, name, tuple(settings or ()), number), minutes, data, store, work))
-            record = {"store_digest": store.digest, "provenance": provenance(0), "summary": summarise(cells)}
+            record = {"store_digest": store.digest, "summary": summarise(cells)}
             write_json(out, {**record, "cells": cells})
     print_summary(summarise(cells))
 
