@@ -41,6 +41,13 @@ class Plane(StrEnum):
     acquired = "acquired"
 
 
+class Screen(StrEnum):
+    """What to do about text that is burned into scans."""
+
+    set_aside = "set-aside"
+    mask = "mask"
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"medattngan {__version__}")
@@ -76,6 +83,9 @@ def ingest(
     ] = None,
     split: Annotated[str, typer.Option(help="Shares of the patients for train, val and test.")] = "0.8,0.1,0.1",
     seed: Annotated[int, typer.Option(help="Of the split.")] = 0,
+    screen: Annotated[
+        Screen | None, typer.Option(help="Find text burned into the scans; leave those out, or cover the text.")
+    ] = None,
     workers: Annotated[int, typer.Option(help="Processes that read.")] = 1,
     rejected: Annotated[
         Path | None,
@@ -88,7 +98,7 @@ def ingest(
     shares = _shares(split)
     store = run_ingest(
         source, out, size=size, plane=plane.value, window=window, labels=labels, split=shares, seed=seed,
-        workers=workers, rejected=rejected,
+        screen=None if screen is None else screen.value, workers=workers, rejected=rejected,
     )  # fmt: skip
     typer.echo(store.path)
 

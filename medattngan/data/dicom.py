@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,14 @@ HEADER_TAGS = [
     "IssuerOfPatientID", "StudyInstanceUID", "SeriesInstanceUID", "InstanceNumber", "Rows", "Columns",
     "BitsAllocated", "NumberOfFrames", "ImageOrientationPatient", "ImagePositionPatient", "PixelSpacing",
     "ImagerPixelSpacing", "NominalScannedPixelSpacing", "SliceThickness", "EchoTime", "DiffusionBValue",
-    "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
+    "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "BurnedInAnnotation",
+    "RecognizableVisualFeatures", "BodyPartExamined",
 ]  # fmt: skip
 """What `describe` needs of a header; reading the rest would take several times as long."""
+
+
+HEAD = {"HEAD", "HEADNECK", "BRAIN", "SKULL", "FACE", "ORBIT", "EYE", "SINUS", "NOSE", "JAW", "EAR", "IAC", "SELLA"}
+"""Words of Body Part Examined (PS3.16 Annex L) whose scans may show a face."""
 
 
 def is_dicom(path: Path, head: bytes) -> bool:
@@ -109,6 +115,9 @@ def _piece(dataset: Dataset, path: Path, relative: str, frame: int, frames: int)
         geometry=geometry,
         spacing_mm=spacing if geometry is None else geometry.spacing,
         thickness_mm=float(thickness) if thickness else None,
+        burned_in=_text(dataset, "BurnedInAnnotation").upper() == "YES",
+        recognizable=_text(dataset, "RecognizableVisualFeatures").upper() == "YES",
+        of_head=not HEAD.isdisjoint(re.split("[^A-Z]+", _text(dataset, "BodyPartExamined").upper())),
     )
 
 

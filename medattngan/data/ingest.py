@@ -34,7 +34,7 @@ from medattngan.data.identity import load_salt
 from medattngan.data.jobs import Job, batches, quiet, run_job, start_worker
 from medattngan.data.join import Ledger, distinct, read_parts, write_slices
 from medattngan.data.labels import Labels, read_labels
-from medattngan.data.pieces import REASONS, REJECTED_COLUMNS
+from medattngan.data.pieces import MASKED, REASONS, REJECTED_COLUMNS
 from medattngan.data.records import provenance
 from medattngan.data.request import FOLDERS, Places, Request
 from medattngan.data.scan import Found, examine, stacks, state, walk
@@ -56,6 +56,7 @@ def ingest(
     labels: str | Path | None = None,
     split: tuple[float, float, float] = (0.8, 0.1, 0.1),
     seed: int = 0,
+    screen: str | None = None,
     workers: int = 1,
     progress: bool = True,
     rejected: str | Path | None = None,
@@ -74,16 +75,19 @@ def ingest(
         labels: CSV with a column `file` or `patient` or both, and any of `label`, `age`, `sex`; or `folders`.
         split: shares of train, val and test; by patient.
         seed: of the split; not negative.
+        screen: look for text burned into the scans: `set-aside` leaves out series with text, `mask` covers it.
+            Needs the extra `screen`. Headers that speak of text or of faces are heeded too (see `screen.refuse`).
         workers: processes; one does for little input.
         progress: draw a progress bar and a summary on the terminal (stderr).
-        rejected: write a CSV of every file of which nothing was kept, with its reason. It holds names of files,
+        rejected: write a CSV of every file of which nothing was kept, with its reason, and of every file in which
+            text was masked. It holds names of files,
             which may identify patients: keep it where the scans are.
 
     Raises:
         UserError: an argument is wrong, `out` or `rejected` exists, or nothing usable is there.
     """
     asked = None if labels is None else "folders" if Path(labels) == FOLDERS else "table"
-    request = Request(size, plane, window, split, seed, asked).check()
+    request = Request(size, plane, window, split, seed, asked, screen).check()
     if workers < 1:
         raise UserError(f"--workers {workers} is not a positive number.")
     places = Places.check(sources, out, labels, rejected)
@@ -178,8 +182,7 @@ def _join(request: Request, places: Places, found: Sequence[Found], jobs: Sequen
         building.mkdir()
         writer = StoreWriter(building)
         index, intensity = write_slices(chosen, writer, request.split, request.seed)
-        used = [part.series for part, _ in chosen]
-        writer.finish(index, intensity, provenance(asdict(request), found, used, index, ledger, salt))
+        writer.finish(index, intensity, provenance(asdict(request), found, chosen, index, ledger, salt))
     if places.rejected is not None:
         _write_rejected(places.rejected, ledger)
     if not chosen:
@@ -214,6 +217,8 @@ def _write_rejected(path: Path, ledger: Ledger) -> None:
         rows = csv.writer(handle)
         rows.writerow(REJECTED_COLUMNS)
         rows.writerows([str(name), reason, REASONS[reason]] for name, reason in sorted(ledger.rejected().items()))
+        for name, places in sorted(ledger.masked.items()):
+            rows.writerow([str(name), MASKED, f"text at {places} places was covered; the rest is in the store"])
 
 
 def _nothing(sources: Sequence[Path], ledger: Ledger) -> str:
@@ -236,5 +241,7 @@ def _summary(store: SliceStore, rejected: Path | None) -> Iterator[str]:
             yield f"  set aside: {count} {kind} {reason} ({REASONS[reason]})"
     if record["set_aside"]["files"]:
         yield f"  which files: {rejected}" if rejected else "  which files: give --rejected FILE.csv"
+    if (masked := record["screen"].get("masked", {"series": 0}))["series"]:
+        yield f"  masked: text at {masked['places']} places of {masked['series']} series"
     for note in record["notes"]:
         yield f"  {note}"

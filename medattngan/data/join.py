@@ -27,6 +27,7 @@ class Ledger:
     kept: Counter[Path] = field(default_factory=Counter)
     reasons: dict[Path, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     slices: Counter[str] = field(default_factory=Counter)
+    masked: dict[Path, int] = field(default_factory=dict)
 
     def set_aside(self, series: Series, source: int, reason: str) -> None:
         """Note a slice; `source` is the index of its piece, or -1 when it was cut from all of them."""
@@ -53,6 +54,12 @@ class Part:
     record: dict[str, Any]
     patient: str
     name: str
+
+    @property
+    def boxes(self) -> list[list[int]]:
+        """Where text was covered: top, left, bottom, right, in pixels of the scan."""
+        boxes: list[list[int]] = self.record["masked"]
+        return boxes
 
 
 def read_parts(jobs: Sequence[Job], salt: bytes, ledger: Ledger) -> list[Part]:
@@ -84,6 +91,8 @@ def distinct(parts: Sequence[Part], ledger: Ledger) -> list[tuple[Part, list[int
                 seen.add(digest)
                 keep.append(i)
                 ledger.keep(part.series, source)
+        if keep and part.boxes:
+            ledger.masked |= dict.fromkeys((piece.path for piece in part.series.pieces), len(part.boxes))
         if keep:
             chosen.append((part, keep))
     return chosen

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from medattngan.data.intensity import WINDOWS
+from medattngan.data.ocr import Box
 from medattngan.files import UserError
 
 DEFAULT_WINDOW = "soft-tissue"
@@ -19,6 +20,12 @@ AIR_HU = -1024.0
 SQUARE_TOLERANCE = 0.01
 """Sides of a pixel that differ by a smaller share than this are the same."""
 
+SCREENS = ("set-aside", "mask")
+"""What to do about text that is burned in."""
+
+GROUP = 16
+"""So many neighbouring slices are read as two pictures: the brightest of them all, and the middle one."""
+
 BLANK_STEP = 0.05
 BLANK_SHARE = 0.02
 """A slice is blank when less than BLANK_SHARE of it differs from its median by BLANK_STEP of the map's range."""
@@ -26,11 +33,16 @@ BLANK_SHARE = 0.02
 
 @dataclass(frozen=True)
 class Options:
-    """What the user chose about the slices. `window` is (center, width) in HU, for CT only."""
+    """What the user chose about the slices. `window` is (center, width) in HU, for CT only.
+
+    `screen` is one of SCREENS or None. `known_text` is where other slices of a series were found to have text.
+    """
 
     size: int
     plane: str
     window: tuple[float, float]
+    screen: str | None = None
+    known_text: tuple[Box, ...] = ()
 
 
 def parse_window(text: str | None) -> tuple[str | None, tuple[float, float]]:

@@ -23,6 +23,9 @@ REASONS: dict[str, str] = {
     "later-volume": "a volume after the first of a 4-D file",
     "other-plane": "too few or unevenly spaced slices to be cut in the plane asked for",
     "constant": "every pixel of the series is the same",
+    "burned-in-text": "text burned into the pixels, which may name the patient",
+    "says-burned-in": "Burned In Annotation (0028,0301) says YES",
+    "says-recognizable": "Recognizable Visual Features (0028,0302) says YES: a face, or what makes one",
     "blank": "a slice with next to nothing on it",
     "duplicate": "a slice whose pixels came earlier",
 }
@@ -51,6 +54,10 @@ SIGNED = ("Software", "medattngan")
 
 REJECTED_COLUMNS = ("file", "reason", "meaning")
 """The header of the list of files set aside, which is told by it among scans."""
+
+
+MASKED = "masked-text"
+"""Stands for a reason in the list of files, beside a file that is in the store without its text."""
 
 
 class SetAside(Exception):  # noqa: N818 - nothing went wrong
@@ -93,6 +100,9 @@ class Piece:
         spacing_mm: between rows and between columns, where there is no geometry but a size.
         thickness_mm: of a slice, where known.
         volumes: how many volumes a 4-D file has; the first is read.
+        burned_in: whether the header says that identifying text is in the pixels.
+        recognizable: whether the header says that the patient can be recognised in the image.
+        of_head: whether the header says that it shows the head or a part of it.
     """
 
     path: Path
@@ -107,6 +117,9 @@ class Piece:
     spacing_mm: tuple[float, float] | None = None
     thickness_mm: float | None = None
     volumes: int = 1
+    burned_in: bool = False
+    recognizable: bool = False
+    of_head: bool = False
 
 
 @dataclass(frozen=True, slots=True)

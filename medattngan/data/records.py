@@ -13,19 +13,27 @@ import pandas as pd
 import medattngan
 from medattngan.data.identity import pseudonym
 from medattngan.data.intensity import CODE_MAX
-from medattngan.data.join import Ledger
-from medattngan.data.options import BLANK_SHARE, BLANK_STEP, PERCENTILES, parse_window
+from medattngan.data.join import Ledger, Part
+from medattngan.data.ocr import MARGIN, MIN_CHARACTERS, MIN_SCORE
+from medattngan.data.options import BLANK_SHARE, BLANK_STEP, GROUP, PERCENTILES, parse_window
 from medattngan.data.pieces import Series
 from medattngan.data.scan import Found
 from medattngan.data.slicing import MIN_SLICES_TO_CUT, OBLIQUE_DEG, PLANES
 
+READER_LIBRARIES = ("rapidocr-onnxruntime", "onnxruntime")
 LIBRARIES = ("monai", "torch", "numpy", "nibabel", "pydicom", "pillow", "tifffile")
+
+
+FACE_SLICES = 20
+"""Fewer slices of a head do not make the surface of a face."""
+
+FACES = "see docs/how-to/faces.md"
 
 
 def provenance(
     asked: Mapping[str, Any],
     found: Sequence[Found],
-    series: Sequence[Series],
+    chosen: Sequence[tuple[Part, list[int]]],
     index: pd.DataFrame,
     ledger: Ledger,
     salt: bytes,
@@ -35,6 +43,7 @@ def provenance(
     Files that were set aside are listed by pseudonym: `ingest(rejected=…)` gives their names to whoever
     holds them.
     """
+    series = [part.series for part, _ in chosen]
     names = {file.path: file.relative for file in found}
     rejected = sorted((pseudonym(salt, "file", names[path]), reason) for path, reason in ledger.rejected().items())
     return {
@@ -51,12 +60,31 @@ def provenance(
             "slices": len(index),
         },
         "splits": _splits(index),
+        "screen": _screen(asked["screen"], chosen),
         "set_aside": {
             "files": dict(Counter(reason for _, reason in rejected)),
             "slices": dict(ledger.slices),
             "rejected_files": [{"file": name, "reason": reason} for name, reason in rejected],
         },
         "notes": notes(asked, series, index, found),
+    }
+
+
+def _screen(asked: str | None, chosen: Sequence[tuple[Part, list[int]]]) -> dict[str, Any]:
+    """How text was looked for, and where it was covered. What it said is nowhere."""
+    if asked is None:
+        return {}
+    masked = [(part, len(keep)) for part, keep in chosen if part.boxes]
+    return {
+        "text": asked,
+        "reader": {name: version(name) for name in READER_LIBRARIES},
+        "policy": {"min_score": MIN_SCORE, "min_characters": MIN_CHARACTERS, "margin": MARGIN, "group": GROUP},
+        "masked": {
+            "series": len(masked),
+            "slices": sum(slices for _, slices in masked),
+            "places": sum(len(part.boxes) for part, _ in masked),
+        },
+        "masked_series": [{"series": part.name, "boxes": part.boxes} for part, _ in masked],
     }
 
 
@@ -108,9 +136,23 @@ def notes(asked: Mapping[str, Any], series: Sequence[Series], index: pd.DataFram
     modalities = sorted(index["modality"].unique())
     if len(modalities) > 1:
         said.append(f"The store mixes modalities ({', '.join(modalities)}); a generator is better trained on one.")
+    said += _of_identity(series, found, asked.get("screen"))
     if asked["labels"] == "table" and index["label"].isna().any() and index["label"].notna().any():
         said.append(f"{int(index['label'].isna().sum())} slices have no label in the table.")
     return said
+
+
+def _of_identity(series: Sequence[Series], found: Sequence[Found], screen: str | None) -> Iterator[str]:
+    """Who may be named by the pixels, and whose face may be seen."""
+    flagged = sum(any(piece.burned_in or piece.recognizable for piece in file.pieces) for file in found)
+    if flagged and screen is None:
+        yield f"{flagged} files say that their pixels identify the patient; --screen heeds it, without it nobody does."
+    volumes = [one for one in series if one.reader == "volume"]
+    heads = [one for one in series if len(one.pieces) >= FACE_SLICES and any(piece.of_head for piece in one.pieces)]
+    if heads:
+        yield f"{len(heads)} series are of the head: unless they were defaced, faces are in them; {FACES}."
+    if volumes:
+        yield f"{len(volumes)} volumes do not say what they show: heads that were not defaced have faces; {FACES}."
 
 
 def _of_folders(pictures: Sequence[Series]) -> Iterator[str]:

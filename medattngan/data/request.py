@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from medattngan.data.options import Options, parse_window
+from medattngan.data.ocr import require_reader
+from medattngan.data.options import SCREENS, Options, parse_window
 from medattngan.data.slicing import PLANES
 from medattngan.data.split import check_shares
 from medattngan.files import UserError, require_absent
@@ -27,6 +28,7 @@ class Request:
     split: tuple[float, float, float]
     seed: int
     labels: str | None
+    screen: str | None = None
 
     def check(self) -> Request:
         """Raises UserError where a value is not allowed."""
@@ -38,12 +40,16 @@ class Request:
             raise UserError(f"--seed {self.seed} is negative; give 0 or a positive number.")
         check_shares(self.split)
         parse_window(self.window)
+        if self.screen is not None:
+            if self.screen not in SCREENS:
+                raise UserError(f"--screen {self.screen} is not one of {', '.join(SCREENS)}.")
+            require_reader()
         return self
 
     @property
     def options(self) -> Options:
         """What the pipelines need of it."""
-        return Options(self.size, self.plane, parse_window(self.window)[1])
+        return Options(self.size, self.plane, parse_window(self.window)[1], self.screen)
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,7 @@ def _record(prepared: Prepared, keep: Sequence[bool]) -> dict[str, Any]:
         "scheme": prepared.scheme,
         "plane": prepared.plane,
         "spacing_mm": _number(prepared.spacing_mm),
+        "masked": prepared.boxes,
         "slices": [[_number(mm), digest, source] for (mm, digest, source), k in zip(slices, keep, strict=True) if k],
         "set_aside": [
             *prepared.set_aside,

@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import math
 import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,39 +28,25 @@ from torch.nn import functional
 from medattngan.data.affine import stack_affine
 from medattngan.data.facing import Item, Step, face
 from medattngan.data.intensity import IntensityMap
+from medattngan.data.ocr import merged
 from medattngan.data.options import AIR_HU, PERCENTILES, SQUARE_TOLERANCE, Options
 from medattngan.data.pieces import Series, SetAside
+from medattngan.data.prepared import Prepared, joined
 from medattngan.data.readers import READER_CLASSES
+from medattngan.data.screen import believe, refuse, screened
 from medattngan.data.slicing import native_plane
-from medattngan.types import Codes, Physical
+from medattngan.types import Physical
 
 SLICES_AT_ONCE = 64
 SCAN_ERRORS = (ValueError, OSError, EOFError, ArithmeticError, nib.orientations.OrientationError)
 """What geometry that makes no sense raises in NumPy (LinAlgError is a ValueError), nibabel and MONAI."""
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """The slices of a series: codes (count, size, size), one position and one digest each, one map for all."""
-
-    codes: Codes
-    positions_mm: list[float]
-    digests: list[str]
-    map: IntensityMap
-    scheme: str
-    plane: str
-    spacing_mm: float
-    sources: list[int]
-    """Which piece each slice is of; -1 for one cut from all of them."""
-    set_aside: list[tuple[int, str]]
-    """(index of the piece, reason) of those that could not be read."""
-
-
 def ct(series: Series, options: Options) -> list[Step]:
     """Hounsfield units through one window, the same for every scan."""
     return [
         *load(series),
-        partial(window_hounsfield, window=options.window),
+        *screened(partial(window_hounsfield, window=options.window), series, options),
         partial(face, series=series, plane=options.plane),
         partial(fill_between, size=options.size),
         partial(pad_and_resize, size=options.size),
@@ -71,7 +57,7 @@ def mr(series: Series, options: Options) -> list[Step]:
     """Arbitrary units from percentile to percentile of the volume, since no two scanners agree on more."""
     return [
         *load(series),
-        percentile_range,
+        *screened(percentile_range, series, options),
         partial(face, series=series, plane=options.plane),
         partial(fill_between, size=options.size),
         partial(pad_and_resize, size=options.size),
@@ -82,7 +68,7 @@ def radiograph(series: Series, options: Options) -> list[Step]:
     """The window that the acquiring station chose for viewing, or else all there is."""
     return [
         *load(series),
-        viewing_range,
+        *screened(viewing_range, series, options),
         partial(face, series=series, plane=options.plane),
         partial(fill_between, size=options.size),
         partial(pad_and_resize, size=options.size),
@@ -93,7 +79,7 @@ def picture(series: Series, options: Options) -> list[Step]:
     """0 to 255, or all there is in a deeper picture."""
     return [
         *load(series),
-        full_range,
+        *screened(full_range, series, options),
         partial(face, series=series, plane="acquired"),
         partial(fill_between, size=options.size),
         partial(pad_and_resize, size=options.size),
@@ -118,24 +104,35 @@ def prepare(series: Series, options: Options) -> Prepared:
     Raises:
         SetAside: nothing of it can be used.
     """
+    refuse(series, options)
     pipeline = PIPELINES.get((series.reader, series.modality), radiograph)
-    if pipeline is not ct or not _in_own_plane(series, options.plane):
-        return _run(pipeline(series, options), series)
-    # A long CT in its own plane need not be in memory at once: its map is the same for every slice.
+    in_blocks = pipeline is ct and _in_own_plane(series, options.plane)
+    prepared = _in_blocks(series, options) if in_blocks else _run(pipeline(series, options), series)
+    believe(series, options, prepared.boxes)
+    return prepared
+
+
+def _in_blocks(series: Series, options: Options) -> Prepared:
+    """A long CT in its own plane, which need not be in memory at once: its map is the same for every slice."""
     blocks = range(0, len(series.pieces), SLICES_AT_ONCE)
     done: list[tuple[int, Prepared]] = []
     failed: list[tuple[int, str]] = []
     for start in blocks:
         block = replace(series, pieces=series.pieces[start : start + SLICES_AT_ONCE])
         try:
-            done.append((start, _run(pipeline(block, options), block)))
+            done.append((start, _run(ct(block, options), block)))
         except SetAside as error:
+            if error.reason == "burned-in-text":
+                raise
             failed += [(start + i, error.reason) for i in range(len(block.pieces))]
     if not done:
         raise SetAside(failed[0][1])
     if len({part.map for _, part in done}) > 1:  # without a rescale it has no units, and its range is its own
-        return _run(pipeline(series, options), series)
-    return _joined(done, failed)
+        return _run(ct(series, options), series)
+    known = tuple(merged([box for _, part in done for box in part.boxes]))
+    if known != options.known_text:  # text on one block is covered on all
+        return _in_blocks(series, replace(options, known_text=known))
+    return joined(done, failed)
 
 
 def _in_own_plane(series: Series, plane: str) -> bool:
@@ -143,22 +140,6 @@ def _in_own_plane(series: Series, plane: str) -> bool:
     if series.reader != "dicom" or len(frames) < len(series.pieces):
         return False
     return plane in ("acquired", native_plane(stack_affine(frames[:1], None), 2))
-
-
-def _joined(parts: Sequence[tuple[int, Prepared]], failed: list[tuple[int, str]]) -> Prepared:
-    """Blocks of one series, in the order of their slices' places, as one."""
-    position = [mm for _, part in parts for mm in part.positions_mm]
-    source = [start + i for start, part in parts for i in part.sources]
-    digests = [digest for _, part in parts for digest in part.digests]
-    order = np.argsort(position, kind="stable").tolist()
-    return replace(
-        parts[0][1],
-        codes=np.concatenate([part.codes for _, part in parts])[order],
-        positions_mm=[position[i] for i in order],
-        digests=[digests[i] for i in order],
-        sources=[source[i] for i in order],
-        set_aside=failed + [(start + i, reason) for start, part in parts for i, reason in part.set_aside],
-    )
 
 
 def _run(steps: list[Step], series: Series) -> Prepared:
@@ -178,6 +159,7 @@ def _run(steps: list[Step], series: Series) -> Prepared:
         spacing_mm=float(item["spacing_mm"]),
         sources=[int(source) for source in item["sources"]],
         set_aside=[(int(index), str(reason)) for index, reason in item["set_aside"]],
+        boxes=item.get("boxes", []),
     )
 
 
