@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
@@ -49,6 +49,8 @@ class Delivery:
     patience: Patience
     resend_unknown: bool
     settled: Callable[[int], None] = lambda count: None
+    _believed: list[Instance] = field(default_factory=list)
+    _absent: list[Instance] = field(default_factory=list)
 
     def survey(self, instances: Sequence[Instance]) -> None:
         """Ask what the server has already.
@@ -84,6 +86,23 @@ class Delivery:
                     return f"{lost.why}, {self.patience.attempts} times in a row"
         return ""
 
+    def confirm(self) -> None:
+        """Ask for all that the server said just now it stored; some say so of what their filters drop."""
+        if self._persist(self._look) is not None:
+            words = "the server said that it stored it, but does not have it when asked"
+            self.journal.write("failed", self._absent, words)
+
+    def _look(self) -> None:
+        self._absent = []
+        for series, members in _by_series(self._believed).items():
+            try:
+                held = self.server.held(series)
+            except CannotAsk:
+                continue
+            self._absent += [one for one in members if one.sop_instance_uid not in held]
+        if self._absent:  # yet: its index may lag behind
+            raise NoAnswer(f"a search does not find {len(self._absent)} instances")
+
     def _persist(self, act: Callable[[], None]) -> NoAnswer | None:
         """Do `act` until it ends without NoAnswer; the last of those where patience ends first."""
         for failures in range(1, self.patience.attempts + 1):
@@ -116,6 +135,7 @@ class Delivery:
             raise
         told = [one for one in going if one.sop_instance_uid in outcomes]
         self.journal.record([(one, outcomes[one.sop_instance_uid]) for one in told])
+        self._believed += [one for one in told if self.journal.state(one) == "stored"]
         if silent := self._unsure(going):
             raise NoAnswer(f"the server's answer does not mention {len(silent)} of {len(going)} instances")
 

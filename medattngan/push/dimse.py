@@ -86,7 +86,11 @@ class DimseServer:
         query.SOPInstanceUID = ""
         found: set[str] = set()
         with reading_quietly():
-            for status, identifier in association.send_c_find(query, FIND):
+            try:
+                answers = association.send_c_find(query, FIND)
+            except RuntimeError:  # the association went away a moment ago
+                raise self._lost(taken=False) from None
+            for status, identifier in answers:
                 if "Status" not in status:
                     raise self._lost()
                 category = code_to_category(status.Status)
@@ -113,7 +117,11 @@ class DimseServer:
             names = " in ".join(UID(uid).name for uid in kind)
             return Outcome("refused", f"the server does not accept {names}; nothing was sent")
         with reading_quietly():
-            status = association.send_c_store(pydicom.dcmread(io.BytesIO(content)))
+            dataset = pydicom.dcmread(io.BytesIO(content))
+            try:
+                status = association.send_c_store(dataset)
+            except RuntimeError:  # the association went away a moment ago, and nothing was sent
+                raise self._lost(taken=False) from None
         if "Status" not in status:
             raise self._lost()
         comment = str(status.get("ErrorComment", ""))
@@ -153,12 +161,12 @@ class DimseServer:
         secured = " or its certificate is not trusted (see --ca)" if self._tls else ""
         raise NoAnswer(f"{where} cannot be reached{secured}", taken=False, reached=False)
 
-    def _lost(self) -> NoAnswer:
+    def _lost(self, taken: bool = True) -> NoAnswer:
         """What to raise when the association broke while an answer was due."""
         if self._association is not None and self._association.is_established:
             self._association.abort()
         self._association = None
-        return NoAnswer(f"the association with {self._host}:{self._port} broke")
+        return NoAnswer(f"the association with {self._host}:{self._port} broke", taken=taken)
 
 
 def _proposals(kinds: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -145,6 +145,8 @@ def push(
             delivery.survey(found.instances)
             if stopped := delivery.run(found.instances, batch_instances, batch_bytes):
                 journal.note("stopped", stopped)
+            else:
+                delivery.confirm()
             outcomes = {one.name: journal.state(one) for one in found.instances}
     finally:
         server.close()

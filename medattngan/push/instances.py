@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pydicom
 from pydicom import Dataset
+from pydicom.dataelem import RawDataElement
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.uid import UID, MediaStorageDirectoryStorage
 
 from medattngan.files import UserError
@@ -25,9 +27,11 @@ from medattngan.files import UserError
 MARK = "SYNTHETIC"
 NAMED_AT_ONCE = 5
 UIDS = ("SOPInstanceUID", "SOPClassUID", "StudyInstanceUID", "SeriesInstanceUID")
+PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+UNDEFINED = 0xFFFFFFFF
 DAMAGE = (
     ValueError, TypeError, KeyError, AttributeError, IndexError, NotImplementedError, RuntimeError, EOFError,
-    OverflowError, UserWarning, struct.error, zlib.error,
+    OverflowError, UserWarning, struct.error, zlib.error, BytesLengthException, InvalidDicomError,
 )  # fmt: skip
 """What pydicom raises on a damaged file."""
 
@@ -161,14 +165,22 @@ def reading_quietly() -> Iterator[None]:
 
 
 def read_whole(content: bytes) -> Dataset:
-    """The dataset of a file's bytes.
+    """The dataset of a file's bytes, none of which is missing.
 
     Raises:
-        UserWarning: the file ends before its time; pydicom only warns of that.
+        UserWarning: the file ends within an element of undefined length; pydicom only warns of that.
+        EOFError: it ends within another element, of which pydicom says nothing, or before the pixels.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
-        return pydicom.dcmread(io.BytesIO(content))
+        dataset = pydicom.dcmread(io.BytesIO(content))
+    for element in dataset.values():
+        if isinstance(element, RawDataElement) and element.length not in (UNDEFINED, len(element.value or b"")):
+            raise EOFError("an element is shorter than it says")
+    image = "Rows" in dataset or "Image Storage" in UID(dataset.SOPClassUID).name
+    if image and not any(keyword in dataset for keyword in PIXELS):
+        raise EOFError("an image without pixels")
+    return dataset
 
 
 def missing_marks(dataset: Dataset) -> tuple[str, ...]:

@@ -25,6 +25,8 @@ from pynetdicom.sop_class import (
 from medattngan.files import UserError
 from medattngan.push import PushReport, push
 
+# pynetdicom leaves the socket of a connection that failed to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:.*<socket:pytest.PytestUnraisableExceptionWarning")
 AET = "ARCHIVE"
 
 

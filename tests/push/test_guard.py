@@ -11,11 +11,11 @@ from pathlib import Path
 import pydicom
 import pytest
 from fake_pacs import FakePacs
-from push_cases import NOBODY, impatience, rows_of
+from push_cases import NOBODY, impatience, make_dicom, rows_of
 
 from medattngan.files import UserError
 from medattngan.push import PushReport, push
-from medattngan.push.instances import look_through
+from medattngan.push.instances import look_through, read_instance
 
 CANARY = "XQZCANARY"
 
@@ -81,8 +81,6 @@ def test_unmarked_files_go_out_for_a_reason_that_the_journal_keeps(folder: Path,
 
 @pytest.mark.parametrize("options", [{"sop": "mr"}, {"multiframe": True}, {"transfer_syntax": "jpegls"}], ids=str)
 def test_whatever_export_writes_says_that_it_is_synthetic(options: dict[str, object], tmp_path: Path) -> None:
-    from push_cases import make_dicom
-
     found = look_through(make_dicom(tmp_path / "dicom", count=2, **options))
     assert found.instances
     assert all(one.missing == () for one in found.instances)
@@ -92,12 +90,20 @@ def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
 
 
+def truncate_before_the_pixels(path: Path) -> None:
+    dataset = pydicom.dcmread(path)
+    del dataset.PixelData
+    dataset.save_as(path)
+
+
 def cut_header(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:400])
 
 
 def garble_uid(path: Path) -> None:
-    edit(path, StudyInstanceUID="not-a-uid")
+    content = path.read_bytes()
+    uid = str(pydicom.dcmread(path).StudyInstanceUID).encode()
+    path.write_bytes(content.replace(uid, uid[:-3] + b"a-b"))
 
 
 def remove_uid(path: Path) -> None:
@@ -106,7 +112,22 @@ def remove_uid(path: Path) -> None:
     dataset.save_as(path)
 
 
-@pytest.mark.parametrize("spoil", [truncate, cut_header, garble_uid, remove_uid])
+@pytest.mark.parametrize("syntax", ["explicit", "rle"])
+def test_a_file_cut_off_at_any_byte_is_never_taken_for_a_whole_one(syntax: str, tmp_path: Path) -> None:
+    (file,) = files(make_dicom(tmp_path / "dicom", count=1, transfer_syntax=syntax))
+    content = file.read_bytes()
+    assert read_instance(file, "x") is not None
+    end = len(content) - 4  # of compressed pixels, the length of the delimiter: four zeros
+    for cut in [*range(0, 2200, 7), *range(2200, end, 101), end - 1]:
+        file.write_bytes(content[:cut])
+        if cut < 132:
+            assert read_instance(file, "x") is None
+        else:
+            with pytest.raises(UserError, match="damaged"):
+                read_instance(file, "x")
+
+
+@pytest.mark.parametrize("spoil", [truncate, truncate_before_the_pixels, cut_header, garble_uid, remove_uid])
 def test_a_damaged_file_keeps_all_from_being_sent(spoil: Callable[[Path], None], folder: Path, pacs: FakePacs) -> None:
     spoil(files(folder)[-1])
     with pytest.raises(UserError, match=f"{files(folder)[-1].name} .*nothing was sent"):

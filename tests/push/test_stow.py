@@ -109,6 +109,35 @@ def test_each_refused_instance_has_its_reason_and_the_others_are_stored(
     assert sorted(pacs.held) == sorted(set(pacs.sent()) - {pacs.posts[1][1]})
 
 
+def test_a_server_that_says_stored_and_drops_it_is_found_out(exported: Path, pacs: FakePacs, tmp_path: Path) -> None:
+    pacs.acts += [Act(), Act(keep=False)]
+    patience, waits = impatience(attempts=3)
+    report = send(exported, pacs, tmp_path / "push.csv", patience)
+    assert (report.count("stored"), report.count("failed")) == (3, 2)
+    assert waits == [0.5, 1.0]
+    assert rows_of(report.journal)[-1]["detail"].endswith("does not have it when asked")
+    assert send(exported, pacs, tmp_path / "push.csv").ok
+
+
+def test_a_server_whose_index_lags_behind_is_asked_again(
+    exported: Path, pacs: FakePacs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = pacs.search
+    indexed: dict[str, tuple[str, str]] = {}
+
+    def search_late(path: str, query: dict[str, list[str]]) -> tuple[int, bytes]:
+        """Answer with what was there at the search before."""
+        now, pacs.held = pacs.held, dict(indexed)
+        answer = search(path, query)
+        pacs.held = now
+        indexed.update(now)
+        return answer
+
+    monkeypatch.setattr(pacs, "search", search_late)
+    assert send(exported, pacs, tmp_path / "push.csv").ok
+    assert len(pacs.posts) == 3
+
+
 def test_a_request_too_large_is_cut_until_it_fits(exported: Path, pacs: FakePacs, tmp_path: Path) -> None:
     pacs.most = 1
     assert send(exported, pacs, tmp_path / "push.csv", batch_instances=5).count("stored") == 5
@@ -165,7 +194,7 @@ def test_where_the_server_cannot_be_asked_what_is_unknown_is_sent_again_only_whe
     assert len(pacs.sent()) == 7
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_push_killed_at_any_byte_of_its_journal_goes_on_without_sending_twice(
     data: st.DataObject, exported: Path, pacs: FakePacs, tmp_path: Path
