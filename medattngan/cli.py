@@ -6,13 +6,13 @@ import math
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from medattngan import __version__
-from medattngan.files import UserError
+from medattngan.files import UserError, read_json
 from medattngan.review.commands import review_app
 
 app = typer.Typer(
@@ -165,7 +165,12 @@ def evaluate(
     out: OutOption,
     split: Annotated[str, typer.Option(help="Which real patients to compare with.")] = "test",
     extractor: Annotated[
-        str, typer.Option(help="efficientnet-lite0, or inception (needs the extra and --weights).")
+        str,
+        typer.Option(
+            help="efficientnet-lite0; inception (needs the extra and --weights); the folder of an encoder; or the path "
+            "of a TorchScript or ONNX file, PATH@SIZE if it needs another size than 224. TorchScript is code: load "
+            "only files you trust."
+        ),
     ] = "efficientnet-lite0",
     weights: Annotated[Path | None, typer.Option(help="The extractor's weights file, where it brings none.")] = None,
     seed: Annotated[int, typer.Option(help="Of subsets and bootstrap.")] = 0,
@@ -186,9 +191,17 @@ def evaluate(
         limit=limit,
     )
     for name, entry in scores.items():
-        low, high = entry["ci95"]
-        typer.echo(f"{name:32} {entry['value']:>10.4g}   95 % {low:.4g} to {high:.4g}   real {entry['floor']:.4g}")
+        typer.echo(_score_line(name, entry))
+        if found := entry.get("worst_stratum"):
+            typer.echo(_score_line(f"  worst: {found['by']} {found['stratum']}", found))
+    for name, reason in read_json(out / "provenance.json")["left_out"].items():
+        typer.echo(f"not measured, {name}: {reason}", err=True)
     typer.echo(out)
+
+
+def _score_line(name: str, entry: dict[str, Any]) -> str:
+    low, high = entry["ci95"]
+    return f"{name:32} {entry['value']:>10.4g}   95 % {low:.4g} to {high:.4g}   real {entry['floor']:.4g}"
 
 
 @app.command()
