@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,8 @@ def close_study(path: str | Path, *, incomplete: bool = False) -> Path:
         reads = database.all_newest()
     finally:
         database.close()
-    table = pd.DataFrame([_row(read, truth, study.protocol) for read in reads], columns=_columns(study.protocol))
     out = study.path / READS
-    with atomic_path(out) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n")
+    write_reads(out, reads, truth["synthetic"], study.protocol)
     return out
 
 
@@ -55,27 +54,42 @@ def load_reads(path: str | Path) -> pd.DataFrame:
     if not file.is_file():
         raise UserError(f"{study.path} is not closed yet; first run: medattngan review close {study.path}")
     try:
-        table = pd.read_csv(file, dtype="string", keep_default_na=False, na_filter=False)
-        if list(table.columns) != _columns(study.protocol):
-            raise ValueError("its columns are not those of the protocol")
-        reads = pd.DataFrame(
-            {
-                "reader": table["reader"].astype(object),
-                "position": table["n"].astype("int64"),
-                "case": table["case"].astype("int64"),
-                "synthetic": table["truth"].map({name: truth for truth, name in TRUTH.items()}).astype(bool),
-                **{question.id: _answers(table[question.id], question) for question in study.protocol.questions},
-                "milliseconds": table["milliseconds"].astype("int64"),
-            }
-        )
+        return parse_reads(file, study.protocol)
     except (ValueError, pd.errors.ParserError) as error:
         cure = f"write it again: medattngan review close {study.path} --incomplete"
         raise UserError(f"{file} cannot be read ({error}); {cure}") from None
+
+
+def write_reads(file: Path, reads: list[Read], synthetic: pd.Series[bool], protocol: Protocol) -> None:
+    """Write `reads` as CSV beside their truth; `synthetic` is indexed by case."""
+    rows = [_row(read, bool(synthetic.at[read.case]), protocol) for read in reads]
+    table = pd.DataFrame(rows, columns=_columns(protocol))
+    with atomic_path(file) as temporary:
+        # All text in quotes: a comment may hold a lone carriage return, which no default would quote.
+        table.to_csv(temporary, index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+
+
+def parse_reads(file: Path, protocol: Protocol) -> pd.DataFrame:
+    """Read what `write_reads` wrote; the columns are those of `load_reads`.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    table = pd.read_csv(file, dtype="string", keep_default_na=False, na_filter=False)
+    if list(table.columns) != _columns(protocol):
+        raise ValueError("its columns are not those of the protocol")
     if set(table["truth"]) - set(TRUTH.values()):
-        raise UserError(
-            f"{file} has a truth that is neither real nor synthetic; do not edit it, close the study again."
-        )
-    return reads
+        raise ValueError("it has a truth that is neither real nor synthetic")
+    return pd.DataFrame(
+        {
+            "reader": table["reader"].astype(object),
+            "position": table["n"].astype("int64"),
+            "case": table["case"].astype("int64"),
+            "synthetic": (table["truth"] == TRUTH[True]).astype(bool),
+            **{question.id: _answers(table[question.id], question) for question in protocol.questions},
+            "milliseconds": table["milliseconds"].astype("int64"),
+        }
+    )
 
 
 def _answers(column: pd.Series[str], question: Question) -> pd.Series[Any]:
@@ -103,9 +117,7 @@ def _columns(protocol: Protocol) -> list[str]:
     return ["reader", "n", "case", "truth", *(question.id for question in protocol.questions), "milliseconds"]
 
 
-def _row(read: Read, truth: pd.DataFrame, protocol: Protocol) -> dict[str, object]:
-    row: dict[str, object] = {"reader": f"reader-{read.reader}", "n": read.n, "case": read.case}
-    row["truth"] = TRUTH[bool(truth.at[read.case, "synthetic"])]
-    for question in protocol.questions:
-        row[question.id] = read.answers.get(question.id, "")
-    return {**row, "milliseconds": read.milliseconds}
+def _row(read: Read, synthetic: bool, protocol: Protocol) -> dict[str, object]:
+    answers = {question.id: read.answers.get(question.id, "") for question in protocol.questions}
+    where = {"reader": f"reader-{read.reader}", "n": read.n, "case": read.case, "truth": TRUTH[synthetic]}
+    return {**where, **answers, "milliseconds": read.milliseconds}

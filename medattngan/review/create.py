@@ -50,7 +50,7 @@ def create_study(
     """
     out = Path(out)
     require_absent(out)
-    _check_numbers(count, references, readers, seed)
+    _check_options(count, split, references, readers, seed)
     protocol = protocol if isinstance(protocol, Protocol) else Protocol.load(protocol) if protocol else Protocol()
     seed = secrets.randbits(62) if seed is None else seed
     store = store if isinstance(store, SliceStore) else SliceStore.open(store)
@@ -83,11 +83,13 @@ def seal(path: Path, truth: pd.DataFrame, seed: int) -> None:
     path.chmod(0o600)
 
 
-def _check_numbers(count: int, references: int, readers: int, seed: int | None) -> None:
+def _check_options(count: int, split: str, references: int, readers: int, seed: int | None) -> None:
     if count < 1:
         raise UserError(f"--count is {count}; a study needs one synthetic and one real slice at least.")
     if references < 0:
         raise UserError(f"--references is {references}; give 0 for none.")
+    if references and split == "train":
+        raise UserError("--references come from the split train, which --split train shows as cases; leave one out.")
     if not 1 <= readers <= MAX_READERS:
         raise UserError(f"--readers is {readers}; it must lie between 1 and {MAX_READERS}.")
     if seed is not None and seed < 0:

@@ -57,7 +57,7 @@ def gather(source: Path, store: SliceStore, *, count: int, split: str, reference
     part = store.split(split)
     wanted = table.reindex(columns=["label", "position_mm"]).iloc[drawn].astype({"position_mm": "float64"})
     real = choose_real(part.index, wanted, rng)
-    shown, shown_rows = _references(store, split, references, rng)
+    shown, shown_rows = _references(store, references, rng)
     raw = [codes[row] for row in drawn] + _codes(part, real, size) + _codes(shown, shown_rows, size)
     levels = common_levels(raw)
     seeds = np.random.default_rng([seed, 1]).integers(0, 2**63, len(raw))
@@ -97,12 +97,10 @@ def _check_alike(source: Path, intensity: dict[str, Any], size: int, store: Slic
         raise UserError(f"{source} was made for the window {ends[0]} HU but {store.path} holds {ends[1]}; use its own.")
 
 
-def _references(store: SliceStore, split: str, count: int, rng: np.random.Generator) -> tuple[SliceStore, list[int]]:
+def _references(store: SliceStore, count: int, rng: np.random.Generator) -> tuple[SliceStore, list[int]]:
     """Slices of training patients, who are never among the cases."""
     if count == 0:
         return store, []
-    if split == "train":
-        raise UserError("--references come from the split train, which --split train shows as cases; leave one out.")
     part = store.split("train")
     unknown = pd.DataFrame({"label": [None] * count, "position_mm": np.full(count, np.nan)})
     return part, choose_real(part.index, unknown, rng)
