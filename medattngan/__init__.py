@@ -15,11 +15,13 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from medattngan.audit import audit as audit
     from medattngan.config import Config as Config
     from medattngan.data.ingest import ingest as ingest
     from medattngan.data.inspect import inspect as inspect
     from medattngan.data.samples import Samples as Samples
     from medattngan.data.store import SliceStore as SliceStore
+    from medattngan.encoder import encoder as encoder
     from medattngan.evaluate import evaluate as evaluate
     from medattngan.export import export as export
     from medattngan.files import UserError as UserError
@@ -55,6 +57,8 @@ class _Package(ModuleType):
     Samples = _Export("medattngan.data.samples")
     SliceStore = _Export("medattngan.data.store")
     UserError = _Export("medattngan.files")
+    audit = _Export("medattngan.audit")
+    encoder = _Export("medattngan.encoder")
     evaluate = _Export("medattngan.evaluate")
     export = _Export("medattngan.export")
     ingest = _Export("medattngan.data.ingest")

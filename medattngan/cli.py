@@ -315,6 +315,47 @@ def push(
 
 
 @app.command()
+def encoder(
+    store: Annotated[Path, typer.Argument(help="A slice store; its training split is learned from.")],
+    out: OutOption,
+    kimg: Annotated[float, typer.Option(help="Thousands of slices shown; 40 are a few minutes on two cores.")] = 40.0,
+    seed: Annotated[int, typer.Option(help="Of weights, order and views.")] = 0,
+) -> None:
+    """Train an encoder on a store, for audit and for Fréchet distances."""
+    from medattngan.encoder import encoder as run_encoder
+
+    run_encoder(store, out, kimg=kimg, seed=seed)
+    typer.echo(out)
+
+
+@app.command()
+def audit(
+    samples: SamplesArgument,
+    data: StoreOption,
+    out: OutOption,
+    run: Annotated[Path | None, typer.Option(help="The run: does its discriminator know who took part?")] = None,
+    encoder: Annotated[Path | None, typer.Option(help="From the verb encoder; without it, one is trained.")] = None,
+    calibrate: Annotated[str, typer.Option(help="The held-out patients that set the threshold: val or test.")] = "val",
+    false_positives: Annotated[
+        float, typer.Option(help="Share of real slices of other patients that may be flagged.")
+    ] = 0.01,
+    planted: Annotated[int, typer.Option(help="Copies of each kind, planted to see whether they are found.")] = 400,
+    seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
+) -> None:
+    """Look for copies of training patients among synthetic slices."""
+    from medattngan.audit import audit as run_audit
+    from medattngan.audit.words import summary
+
+    report = run_audit(
+        samples, data, out, run=run, encoder=encoder, split=calibrate, false_positives=false_positives,
+        planted=planted, seed=seed,
+    )  # fmt: skip
+    for sentence in summary(report):
+        typer.echo(sentence)
+    typer.echo(out)
+
+
+@app.command()
 def demo(
     out: OutOption,
     minutes: Annotated[float, typer.Option(help="Of training.")] = 4.0,

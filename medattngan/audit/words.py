@@ -1,0 +1,61 @@
+"""What an audit found, in sentences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def summary(report: dict[str, Any]) -> list[str]:
+    """audit.json as a few sentences: the verdict first, then how far it can be trusted."""
+    flagged, shown = report["flagged"], report["patients_reproduced"]
+    calibration, counts = report["calibration"], report["counts"]
+    allowed = calibration["false_positives"]
+    missed = [
+        f"{kind} {control['recall']:.1%} (bar {control['bar']:.0%})"
+        for kind, control in report["controls"].items()
+        if not control["met"]
+    ]
+    sentences = [
+        f"{flagged['count']} of {counts['samples']} samples ({_percent(flagged)}) lie nearer to a training patient "
+        f"than real slices of other patients do; by chance alone {allowed:.1%} would.",
+        f"{shown['count']} of {counts['training_patients']} training patients ({_percent(shown)}) are nearest to a "
+        f"flagged sample; as many real slices of other patients would point at {shown['floor']:.1%}.",
+        "Planted copies: all kinds were found as often as they must be."
+        if not missed
+        else f"Planted copies were missed too often, so that this audit proves little: {', '.join(missed)}.",
+    ]
+    measured = ", ".join(
+        f"{rate['value']:.2%} ({rate['ci95'][0]:.2%} to {rate['ci95'][1]:.2%}) by {name.replace('_', ' ')}"
+        for name, rate in calibration["measured"].items()
+    )
+    sentences.append(f"False positives: {measured}.")
+    return sentences + _statistics(report)
+
+
+def _percent(share: dict[str, Any]) -> str:
+    low, high = share["ci95"]
+    return f"{share['share']:.1%}, 95 % {low:.1%} to {high:.1%}"
+
+
+def _statistics(report: dict[str, Any]) -> list[str]:
+    copying, authenticity = report["data_copying"], report["authenticity"]
+    membership = report["membership_inference"]
+    sentences = []
+    if "c_t" in copying:
+        sentences.append(
+            f"C_T {_with_floor(copying, 'c_t')}; below its floor, samples lie nearer than other patients do."
+        )
+    sentences.append(f"AuthPct {_with_floor(authenticity, 'auth_pct')}.")
+    if "auc" in membership:
+        low, high = membership["ci95"]
+        sentences.append(
+            f"The discriminator tells training from held-out patients with an AUC of {membership['auc']:.3f} "
+            f"({low:.3f} to {high:.3f}); 0.5 is chance."
+        )
+    return sentences
+
+
+def _with_floor(entry: dict[str, Any], key: str) -> str:
+    low, high = entry["ci95"]
+    floor = "not known" if entry["floor"] is None else f"{entry['floor']:.3g}"
+    return f"{entry[key]:.3g} ({low:.3g} to {high:.3g}; real slices of other patients: {floor})"

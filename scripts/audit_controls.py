@@ -1,0 +1,66 @@
+"""The negative control of the audit: a GAN overtrained on five patients must be caught, the default on all must not.
+
+    python scripts/audit_controls.py --data STORE --minutes 30 --work DIR --out FILE.json
+
+Two runs of equal minutes: on five training patients of the store, and on all of them. Each is sampled and audited
+against the patients that it was trained on, with the same held-out patients.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from medattngan.audit import audit
+from medattngan.audit.words import summary
+from medattngan.config import Config
+from medattngan.data.store import SliceStore, StoreWriter
+from medattngan.files import atomic_folder, write_json
+from medattngan.sample import sample
+from medattngan.train import train
+
+
+def main() -> None:
+    """Train, sample and audit both, print the sentences and write the reports as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="a slice store")
+    parser.add_argument("--config", type=Path, default=Path("configs/compact.yaml"))
+    parser.add_argument("--minutes", type=float, default=30.0, help="of each training")
+    parser.add_argument("--patients", type=int, default=5, help="of the overtrained run")
+    parser.add_argument("--count", type=int, default=1000, help="samples of each run")
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="both reports, as JSON")
+    arguments = parser.parse_args()
+    full = SliceStore.open(arguments.data)
+    few = keep_patients(full, arguments.patients, arguments.work / "few-store")
+    reports: dict[str, Any] = {}
+    for name, store in (("few", few), ("all", full)):
+        folder = arguments.work / name
+        config = Config.load(arguments.config, [f"train.minutes={arguments.minutes}"])
+        run = train(config, store.path, folder / "run")
+        sample(run, folder / "samples", count=arguments.count, seed=0, checkpoint="last")
+        reports[name] = audit(folder / "samples", store, folder / "audit", run=run)
+        print(f"\n{name}: {reports[name]['counts']['training_patients']} training patients")
+        print("\n".join(summary(reports[name])))
+    write_json(arguments.out, reports)
+
+
+def keep_patients(store: SliceStore, count: int, path: Path) -> SliceStore:
+    """A store with the first `count` training patients of `store` and all held-out ones."""
+    if (path / "provenance.json").is_file():
+        return SliceStore.open(path)
+    training = store.split("train").index["patient"].unique()[:count]
+    kept = store.select((store.index["split"] != "train") | store.index["patient"].isin(training))
+    with atomic_folder(path) as folder:
+        writer = StoreWriter(folder)
+        for row in range(len(kept)):
+            writer.add(np.asarray(kept.codes(row)))
+        writer.finish(kept.index, store.intensity, {"kept_of": store.digest, "training_patients": int(count)})
+    return SliceStore.open(path)
+
+
+if __name__ == "__main__":
+    main()
