@@ -5,25 +5,42 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from medattngan.review.statistics.reads import Reads
+
 EDGES = (-1.2, -0.4, 0.4, 1.2)
 
 
 def read_table(scores: np.ndarray, synthetic: np.ndarray, **ratings: np.ndarray) -> pd.DataFrame:
     """One row a read from grids (readers, cases); NaN is unread. Cases are read in their order, 5 s each."""
-    rows = []
-    for reader, case in np.argwhere(np.isfinite(scores)):
-        rows.append(
-            {
-                "reader": f"reader-{reader + 1}",
-                "position": case + 1,
-                "case": case,
-                "synthetic": bool(synthetic[case]),
-                "authenticity": int(scores[reader, case]),
-                **{name: int(grid[reader, case]) for name, grid in ratings.items()},
-                "milliseconds": 5000,
-            }
-        )
-    return pd.DataFrame(rows)
+    readers, cases = np.nonzero(np.isfinite(scores))
+    return pd.DataFrame(
+        {
+            "reader": [f"reader-{reader + 1}" for reader in readers],
+            "position": cases + 1,
+            "case": cases,
+            "synthetic": synthetic[cases],
+            "authenticity": scores[readers, cases].astype(int),
+            **{name: grid[readers, cases].astype(int) for name, grid in ratings.items()},
+            "milliseconds": 5000,
+        }
+    )
+
+
+def grids_of(scores: np.ndarray, synthetic: np.ndarray) -> Reads:
+    """What `arrange(read_table(scores, synthetic))` gives, without the detour."""
+    readers, cases = scores.shape
+    read = np.isfinite(scores)
+    return Reads(
+        readers=tuple(f"reader-{reader + 1}" for reader in range(readers)),
+        cases=np.arange(cases),
+        synthetic=np.asarray(synthetic),
+        scores=np.asarray(scores, float),
+        position=np.where(read, np.arange(1.0, cases + 1), np.nan),
+        seconds=np.where(read, 5.0, np.nan),
+        ratings={},
+        middle=3,
+        renamed=False,
+    )
 
 
 def simulated_reads(

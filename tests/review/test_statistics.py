@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from reader_reads import read_table, simulated_reads
+from reader_reads import grids_of, read_table, simulated_reads
 from scipy.stats import linregress, theilslopes
 
 from medattngan.files import UserError
@@ -168,6 +168,15 @@ def test_a_folder_of_another_kind_is_refused(folder: Path, tmp_path: Path) -> No
     (tmp_path / "stats.json").write_text((folder / "stats.json").read_text())
     with pytest.raises(UserError, match=r"readers\.csv is missing"):
         load_statistics(tmp_path)
+
+
+def test_arranging_puts_each_read_where_it_belongs() -> None:
+    rng = np.random.default_rng(4)
+    scores = np.where(rng.random((3, 9)) < 0.8, rng.integers(1, 6, (3, 9)), np.nan)
+    truth = np.arange(9) % 2 == 0
+    arranged = arrange(read_table(scores, truth).sample(frac=1, random_state=1))
+    for name, grid in vars(grids_of(scores, truth)).items():
+        np.testing.assert_array_equal(getattr(arranged, name), grid)
 
 
 def test_reader_10_comes_after_reader_2() -> None:

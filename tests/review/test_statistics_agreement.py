@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from reader_reads import read_table
@@ -49,6 +49,7 @@ def test_readers_who_never_agree_score_below_nought() -> None:
     assert fleiss_kappa(np.array([[1.0, 1], [1, 1], [1, 1]])) == pytest.approx(-1)
 
 
+@settings(max_examples=50, deadline=None)
 @given(ANSWERS)
 def test_with_two_readers_fleiss_is_the_pi_of_scott(answers: np.ndarray) -> None:
     shares = np.array([np.mean(answers == kind) for kind in (1, 2, 3)])
@@ -58,12 +59,14 @@ def test_with_two_readers_fleiss_is_the_pi_of_scott(answers: np.ndarray) -> None
     assert fleiss_kappa(answer_counts(answers)) == pytest.approx((observed - expected) / (1 - expected))
 
 
+@settings(max_examples=50, deadline=None)
 @given(ANSWERS)
 def test_cohens_kappa_is_that_of_scikit_learn(answers: np.ndarray) -> None:
     assume(len(np.unique(answers)) > 1)
     assert cohen_kappa(*answers) == pytest.approx(cohen_kappa_score(*answers))
 
 
+@settings(max_examples=50, deadline=None)
 @given(arrays(np.float64, (4, 12), elements=st.sampled_from([1.0, 2.0, np.nan])), st.permutations(range(4)))
 def test_who_is_called_reader_1_does_not_matter(answers: np.ndarray, order: list[int]) -> None:
     assume(np.isfinite(answers).any())

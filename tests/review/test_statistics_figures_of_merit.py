@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from reader_reads import read_table, simulated_reads
+from reader_reads import grids_of, simulated_reads
 from scipy.stats import mannwhitneyu, norm
 from sklearn.metrics import roc_auc_score
 
@@ -18,12 +18,13 @@ from medattngan.review.statistics.roc import mean_curve, roc_points
 from medattngan.review.statistics.signal_detection import criterion, d_prime, d_prime_variance
 
 STEPS = st.integers(1, 5).map(float)
+EXAMPLES = settings(max_examples=50, deadline=None)
 TRUTH = np.arange(10) % 2 == 0
 GRIDS = arrays(np.float64, (3, 10), elements=STEPS)
 
 
 def arranged(scores: np.ndarray, synthetic: np.ndarray = TRUTH) -> Reads:
-    return arrange(read_table(scores, synthetic))
+    return grids_of(scores, synthetic)
 
 
 def values(scores: np.ndarray, synthetic: np.ndarray = TRUTH) -> dict[str, np.ndarray]:
@@ -43,6 +44,7 @@ def test_a_hand_counted_reader_gets_the_hand_computed_figures() -> None:
     assert found["criterion"] == pytest.approx(0, abs=1e-12)
 
 
+@EXAMPLES
 @given(GRIDS)
 def test_the_area_is_that_of_scikit_learn_and_of_mann_whitney(scores: np.ndarray) -> None:
     for row, area in zip(scores, values(scores)["auc"], strict=True):
@@ -50,6 +52,7 @@ def test_the_area_is_that_of_scikit_learn_and_of_mann_whitney(scores: np.ndarray
         assert area == pytest.approx(mannwhitneyu(row[TRUTH], row[~TRUTH]).statistic / 25)
 
 
+@EXAMPLES
 @given(GRIDS)
 def test_swapping_real_and_synthetic_mirrors_every_figure(scores: np.ndarray) -> None:
     here, there = values(scores, TRUTH), values(scores, ~TRUTH)
@@ -60,6 +63,7 @@ def test_swapping_real_and_synthetic_mirrors_every_figure(scores: np.ndarray) ->
     np.testing.assert_allclose(there["criterion"], here["criterion"])
 
 
+@EXAMPLES
 @given(GRIDS, st.permutations(range(10)), st.permutations(range(3)))
 def test_the_order_of_cases_and_readers_changes_nothing(
     scores: np.ndarray, cases: list[int], readers: list[int]
@@ -69,6 +73,7 @@ def test_the_order_of_cases_and_readers_changes_nothing(
         np.testing.assert_allclose(there[name], figure[readers], atol=1e-12)
 
 
+@EXAMPLES
 @given(GRIDS)
 def test_the_mean_of_what_the_cases_add_is_the_area(scores: np.ndarray) -> None:
     merit = auc(arranged(scores))
@@ -78,7 +83,7 @@ def test_the_mean_of_what_the_cases_add_is_the_area(scores: np.ndarray) -> None:
     np.testing.assert_allclose(merit.real.mean(axis=1), merit.values)
 
 
-@settings(max_examples=30)
+@EXAMPLES
 @given(GRIDS)
 def test_the_covariance_of_areas_is_that_of_delong(scores: np.ndarray) -> None:
     wins = np.array(
@@ -88,6 +93,7 @@ def test_the_covariance_of_areas_is_that_of_delong(scores: np.ndarray) -> None:
     np.testing.assert_allclose(reader_covariance(auc(arranged(scores))), expected, atol=1e-12)
 
 
+@EXAMPLES
 @given(GRIDS)
 def test_cliffs_delta_counts_pairs(scores: np.ndarray) -> None:
     reads = arranged(scores)
@@ -96,6 +102,7 @@ def test_cliffs_delta_counts_pairs(scores: np.ndarray) -> None:
         assert delta == pytest.approx(pairs.mean())
 
 
+@EXAMPLES
 @given(GRIDS)
 def test_the_area_under_the_curve_drawn_is_the_area(scores: np.ndarray) -> None:
     curves = [roc_points(row[TRUTH], row[~TRUTH], np.arange(1.0, 6)) for row in scores]

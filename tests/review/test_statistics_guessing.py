@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reader_reads import read_table, simulated_reads
+from reader_reads import grids_of, simulated_reads
 from scipy.stats import binom, binomtest, fisher_exact, nct, norm, t
 
 from medattngan.files import UserError
@@ -24,14 +24,14 @@ def test_a_reader_is_tested_on_the_decided_reads_by_the_exact_binomial() -> None
     scores = np.where(TRUTH, 5.0, 1.0)
     scores[:4] = 3
     scores[4:6] = 6 - scores[4:6]
-    (test,) = reader_tests(arrange(read_table(scores[None], TRUTH)), 0.6, 0.05)
+    (test,) = reader_tests(grids_of(scores[None], TRUTH), 0.6, 0.05)
     assert test.decided == 16
     assert test.p == pytest.approx(binomtest(14, 16).pvalue)
 
 
 def test_always_the_commoner_answer_is_no_knowledge() -> None:
     truth = np.arange(20) < 16
-    (test,) = reader_tests(arrange(read_table(np.full((1, 20), 4.0), truth)), 0.6, 0.05)
+    (test,) = reader_tests(grids_of(np.full((1, 20), 4.0), truth), 0.6, 0.05)
     assert test.p == pytest.approx(1)
     assert binomtest(16, 20).pvalue < 0.05, "the binomial would have been fooled"
 
@@ -39,15 +39,16 @@ def test_always_the_commoner_answer_is_no_knowledge() -> None:
 def test_with_unequal_counts_the_test_is_that_of_fisher() -> None:
     truth = np.arange(20) < 12
     scores = np.array([[5.0] * 9 + [1] * 3 + [5] * 2 + [1] * 6])
-    (test,) = reader_tests(arrange(read_table(scores, truth)), 0.6, 0.05)
+    (test,) = reader_tests(grids_of(scores, truth), 0.6, 0.05)
     assert test.p == pytest.approx(fisher_exact([[9, 2], [3, 6]])[1])
 
 
 def test_a_reader_who_never_decides_has_no_p() -> None:
-    (test,) = reader_tests(arrange(read_table(np.full((1, 20), 3.0), TRUTH)), 0.6, 0.05)
+    (test,) = reader_tests(grids_of(np.full((1, 20), 3.0), TRUTH), 0.6, 0.05)
     assert (test.p, test.power) == (None, 0.0)
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 30), st.floats(0.5, 1))
 def test_the_power_of_the_binomial_is_the_sum_over_what_it_rejects(count: int, accuracy: float) -> None:
     expected = sum(
@@ -65,7 +66,7 @@ def test_holm_by_hand() -> None:
 
 def test_the_permutation_p_of_a_perfect_reader_is_that_of_all_deals() -> None:
     truth = np.arange(8) < 4
-    reads = arrange(read_table(np.where(truth, 5.0, 1.0)[None], truth))
+    reads = grids_of(np.where(truth, 5.0, 1.0)[None], truth)
     # 2 of the 70 deals are as far from chance: the truth and its mirror image.
     assert permutation_p(reads, reads.calls, np.random.default_rng(0)) == pytest.approx(2 / 70, abs=0.006)
 
@@ -73,7 +74,7 @@ def test_the_permutation_p_of_a_perfect_reader_is_that_of_all_deals() -> None:
 def test_the_permutation_p_of_one_balanced_reader_is_that_of_fisher() -> None:
     truth = np.arange(40) < 20
     scores = np.array([[5.0] * 14 + [1] * 6 + [5] * 6 + [1] * 14])
-    reads = arrange(read_table(scores, truth))
+    reads = grids_of(scores, truth)
     found = permutation_p(reads, reads.calls, np.random.default_rng(0))
     assert found == pytest.approx(fisher_exact([[14, 6], [6, 14]])[1], abs=0.006)
 
@@ -82,7 +83,7 @@ def test_readers_who_fall_for_the_same_cases_are_not_taken_for_knowing() -> None
     """One reader's answers copied nine times: pooled reads would look like ten times the evidence."""
     truth = np.arange(20) < 10
     once = np.array([[5.0] * 7 + [1] * 3 + [5] * 4 + [1] * 6])
-    one, ten = (arrange(read_table(np.repeat(once, count, axis=0), truth)) for count in (1, 10))
+    one, ten = (grids_of(np.repeat(once, count, axis=0), truth) for count in (1, 10))
     found = [permutation_p(reads, reads.calls, np.random.default_rng(0)) for reads in (one, ten)]
     assert found[0] == found[1]
 
@@ -91,14 +92,16 @@ def test_readers_who_fall_for_the_same_cases_are_not_taken_for_knowing() -> None
 def test_guessers_with_leanings_are_caught_no_oftener_than_alpha() -> None:
     rng = np.random.default_rng(0)
     truth, found = np.arange(30) < 15, []
-    for _ in range(200):
+    for _ in range(150):
         lean = rng.standard_normal((3, 1)) + rng.standard_normal(30)
-        reads = arrange(read_table(np.digitize(lean + rng.standard_normal((3, 30)), (-1, 0, 0.5, 1)) + 1.0, truth))
+        steps = np.digitize(lean + rng.standard_normal((3, 30)), (-1, 0, 0.5, 1)) + 1.0
+        reads = grids_of(steps, truth)
         found.append(permutation_p(reads, reads.scores, rng))
     assert np.mean(np.array(found) <= 0.05) <= 0.09
     assert np.mean(np.array(found) <= 0.5) == pytest.approx(0.5, abs=0.11)
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.floats(0.01, 0.2), st.floats(0.5, 0.9))
 def test_with_a_known_error_the_power_to_detect_is_that_of_the_normal_test(error: float, accuracy: float) -> None:
     shift = (accuracy - 0.5) / error
@@ -179,7 +182,7 @@ def test_simulated_studies_exclude_as_often_as_planned() -> None:
         skill = norm.ppf(0.5 + reader_sd * rng.standard_normal((readers, 1)))
         shared = np.sqrt(latent) * rng.standard_normal(cases)
         right = shared + np.sqrt(1 - latent) * rng.standard_normal((readers, cases)) < skill
-        pooled = pool(balanced_accuracy(arrange(read_table(np.where(right == truth, 5.0, 1.0), truth))))
+        pooled = pool(balanced_accuracy(grids_of(np.where(right == truth, 5.0, 1.0), truth)))
         assert pooled is not None
         low, high = pooled.interval(0.9)
         held.append(low > 0.4 and high < 0.6)

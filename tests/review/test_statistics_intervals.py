@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 
 from medattngan.review.statistics.intervals import newcombe_auc, wilson
 
 
+@settings(deadline=None)
 @given(count=st.integers(1, 500), share=st.floats(0, 1), level=st.sampled_from([0.8, 0.9, 0.95, 0.99]))
 def test_wilson_is_that_of_scipy(count: int, share: float, level: float) -> None:
     right = round(share * count)
@@ -18,6 +19,7 @@ def test_wilson_is_that_of_scipy(count: int, share: float, level: float) -> None
     assert wilson(right, count, level) == pytest.approx((reference.low, reference.high), abs=1e-9)
 
 
+@settings(deadline=None)
 @given(count=st.integers(1, 200), halves=st.integers(0, 400))
 def test_wilson_of_the_wrong_answers_mirrors_that_of_the_right_ones(count: int, halves: int) -> None:
     right = min(halves / 2, count)
@@ -40,6 +42,7 @@ def test_wilson_refuses_what_is_no_share(right: int, count: int) -> None:
         wilson(right, count)
 
 
+@settings(deadline=None)
 @given(area=st.floats(0, 1), synthetic=st.integers(1, 200), real=st.integers(1, 200))
 def test_the_interval_of_an_area_holds_it_and_mirrors_and_stays_open_at_the_ends(
     area: float, synthetic: int, real: int

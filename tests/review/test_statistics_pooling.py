@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from reader_reads import read_table, simulated_reads
+from reader_reads import grids_of, simulated_reads
 from scipy.stats import norm, t
 
 from medattngan.review.statistics.merits import MERITS, Merit, auc, balanced_accuracy
@@ -52,9 +52,10 @@ def test_readers_who_read_alike_are_worth_one_reader() -> None:
     assert pooled.reader_sd == pytest.approx(0, abs=1e-7)
 
 
+@settings(max_examples=50, deadline=None)
 @given(GRIDS)
 def test_the_variance_is_that_of_obuchowski_rockette_and_hillis(scores: np.ndarray) -> None:
-    reads = arrange(read_table(scores, np.arange(12) < 6))
+    reads = grids_of(scores, np.arange(12) < 6)
     figure = balanced_accuracy(reads)
     pooled = pool(figure)
     assert pooled is not None
@@ -66,10 +67,10 @@ def test_the_variance_is_that_of_obuchowski_rockette_and_hillis(scores: np.ndarr
         assert pooled.freedom == pytest.approx(2 * (between + max(3 * shared, 0)) ** 2 / between**2)
 
 
-@settings(max_examples=20)
+@settings(max_examples=50, deadline=None)
 @given(GRIDS)
 def test_the_interval_for_all_readers_holds_that_for_these(scores: np.ndarray) -> None:
-    pooled = pool(auc(arrange(read_table(scores, np.arange(12) < 6))))
+    pooled = pool(auc(grids_of(scores, np.arange(12) < 6)))
     assert pooled is not None
     wide, narrow = pooled.interval(), pooled.interval_cases()
     assert wide[0] <= narrow[0] <= pooled.value <= narrow[1] <= wide[1]
@@ -77,7 +78,7 @@ def test_the_interval_for_all_readers_holds_that_for_these(scores: np.ndarray) -
 
 
 def test_a_class_with_one_case_has_no_interval() -> None:
-    assert pool(auc(arrange(read_table(np.array([[1.0, 2, 3]]), np.array([True, False, False]))))) is None
+    assert pool(auc(grids_of(np.array([[1.0, 2, 3]]), np.array([True, False, False])))) is None
 
 
 def test_the_bootstrap_of_a_mean_of_cases_is_that_of_the_closed_form() -> None:
@@ -99,20 +100,22 @@ def test_the_same_seed_draws_the_same_interval() -> None:
     assert bootstrap_interval(figure, np.random.default_rng(5)) == bootstrap_interval(figure, np.random.default_rng(5))
 
 
-def coverage(readers: int, cases: int, reader_sd: float, name: str = "balanced_accuracy") -> tuple[float, float]:
-    """Share of 400 studies whose 95 % interval (random effects, bootstrap) holds the truth."""
+def coverage(
+    readers: int, cases: int, reader_sd: float, name: str = "balanced_accuracy", studies: int = 400
+) -> tuple[float, float]:
+    """Share of studies whose 95 % interval (random effects, bootstrap) holds the truth."""
     rng = np.random.default_rng(7)
     synthetic, truth, held = np.arange(cases) % 2 == 0, 0.65, np.zeros(2)
-    for _ in range(400):
+    for _ in range(studies):
         skill = np.clip(truth + reader_sd * rng.standard_normal(readers), 0.02, 0.98)
         luck = np.sqrt(0.3) * rng.standard_normal(cases) + np.sqrt(0.7) * rng.standard_normal((readers, cases))
         right = norm.cdf(luck) < skill[:, None]
-        figure = MERITS[name](arrange(read_table(np.where(right == synthetic, 5.0, 1.0), synthetic)))
+        figure = MERITS[name](grids_of(np.where(right == synthetic, 5.0, 1.0), synthetic))
         pooled, drawn = pool(figure), bootstrap_interval(figure, rng)
         assert pooled is not None
         assert drawn is not None
         held += [low <= truth <= high for low, high in (pooled.interval(), drawn)]
-    return float(held[0] / 400), float(held[1] / 400)
+    return float(held[0] / studies), float(held[1] / studies)
 
 
 @pytest.mark.slow

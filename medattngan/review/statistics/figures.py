@@ -10,6 +10,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from medattngan.review.statistics.reads import Reads
 from medattngan.review.statistics.roc import mean_curve, roc_points
@@ -94,9 +95,14 @@ def save_times(path: Path, reads: Reads, order: dict[str, Any]) -> None:
     known_times = reads.seconds[np.isfinite(reads.seconds)]
     if len(known_times) and known_times.min() > 0:
         above.set_yscale("log")
+        above.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        above.yaxis.set_major_formatter("{x:g}")
+        above.yaxis.set_minor_formatter(NullFormatter())
     above.set(xlabel="place in the reader's order", ylabel="seconds", title="Time a case (line: running median)")
     if len(reads.readers) <= NAMED and len(known_times):
-        above.legend(loc="upper right", frameon=False, handlelength=3.5, ncols=3, fontsize=8)
+        above.legend(
+            loc="lower center", bbox_to_anchor=(0.5, -0.34), frameon=False, handlelength=3, ncols=4, fontsize=8
+        )
     for third in order["thirds"]:
         value, (low, high) = third["accuracy"], third["ci95"]
         below.errorbar(third["part"], value, yerr=[[value - low], [high - value]], fmt="ko", capsize=5)
@@ -107,7 +113,7 @@ def save_times(path: Path, reads: Reads, order: dict[str, Any]) -> None:
 
 
 def _running_median(values: npt.NDArray[np.float64], width: int = 9) -> npt.NDArray[np.float64]:
-    half = width // 2
+    half = max(width, len(values) // 6) // 2
     return np.array([np.median(values[max(0, place - half) : place + half + 1]) for place in range(len(values))])
 
 

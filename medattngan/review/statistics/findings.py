@@ -78,8 +78,8 @@ def _guessing(entry: Stats) -> list[str]:
         low, high = entry["excluded"]["below"], entry["excluded"]["above"]
         said.append(
             f"Ruled out (two one-sided tests, each at {entry['alpha']:.0%}): that {entry['speaks_for']} would be right "
-            f"in less than {low:.1%} or more than {high:.1%} of reads, real and synthetic slices weighing alike. The "
-            f"distance from guessing is {100 * entry['excluded']['margin']:.1f} points at most; no less is shown."
+            f"in less than {low:.1%} or more than {high:.1%} of reads, real and synthetic slices alike. The "
+            f"distance from guessing is {100 * entry['excluded']['margin']:.1f} points at most, for all that is shown."
         )
     return said
 

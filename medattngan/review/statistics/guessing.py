@@ -58,7 +58,7 @@ def reader_tests(reads: Reads, alternative: float, alpha: float) -> list[ReaderT
 
 def _fisher(called: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> float:
     table = [[int(np.sum((called == call) & (truth == fact))) for fact in (True, False)] for call in (True, False)]
-    return float(fisher_exact(table)[1])
+    return float(fisher_exact(np.array(table))[1])
 
 
 def binomial_power(count: int, accuracy: float, alpha: float = 0.05) -> float:
@@ -99,7 +99,8 @@ def permutation_p(reads: Reads, grid: Grid, rng: np.random.Generator) -> float |
     """
     if reads.synthetic.all() or not reads.synthetic.any():
         return None
-    deals = np.stack([reads.synthetic, *(rng.permutation(reads.synthetic) for _ in range(PERMUTATIONS))])
+    dealt = rng.permuted(np.tile(reads.synthetic, (PERMUTATIONS, 1)), axis=1)
+    deals = np.concatenate([reads.synthetic[None], dealt])
     areas = np.stack([_areas(row, deals) for row in grid])
     if not np.isfinite(areas[:, 0]).any():
         return None

@@ -112,7 +112,7 @@ def _covariance(added: Grid) -> Matrix:
         covariance = deviations @ deviations.T / (common - 1) * common / np.outer(counts, counts)
     covariance[common < 2] = 0.0
     np.fill_diagonal(covariance, np.where(counts < 2, np.nan, np.diag(covariance)))
-    return covariance
+    return np.asarray(covariance, np.float64)
 
 
 BOOTSTRAP_REPLICATES = 2000
@@ -122,8 +122,8 @@ def bootstrap_interval(merit: Merit, rng: np.random.Generator, level: float = 0.
     """Percentile interval over readers and cases, both drawn anew with replacement, real and synthetic apart.
 
     What the cases add is drawn, which for shares is the figure itself and for the others its linear part. Readers are
-    drawn where there are two or more. Gallas et al. 2009, Commun Stat Theory Methods 38:2586-2603, show why few readers
-    make this too narrow: the variance of R readers drawn from R is (R - 1) / R of what it should be.
+    drawn where there are two or more. This counts the chance in a single read more than once, and is too wide where
+    readers are alike (Owen 2007, Ann Appl Stat 1:386-411); it shows only (R - 1) / R of how R readers differ.
     """
     used = np.flatnonzero(_usable(merit, reader_covariance(merit)))
     if not len(used):
