@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from medattngan.export import export as export
     from medattngan.files import UserError as UserError
     from medattngan.push import push as push
+    from medattngan.review.close import close_study as close_study
+    from medattngan.review.close import load_reads as load_reads
+    from medattngan.review.create import create_study as create_study
     from medattngan.run import Run as Run
     from medattngan.sample import sample as sample
     from medattngan.train import train as train
@@ -57,6 +60,8 @@ class _Package(ModuleType):
     Samples = _Export("medattngan.data.samples")
     SliceStore = _Export("medattngan.data.store")
     UserError = _Export("medattngan.files")
+    close_study = _Export("medattngan.review.close")
+    create_study = _Export("medattngan.review.create")
     audit = _Export("medattngan.audit")
     encoder = _Export("medattngan.encoder")
     evaluate = _Export("medattngan.evaluate")
@@ -64,6 +69,7 @@ class _Package(ModuleType):
     ingest = _Export("medattngan.data.ingest")
     inspect = _Export("medattngan.data.inspect")
     push = _Export("medattngan.push")
+    load_reads = _Export("medattngan.review.close")
     sample = _Export("medattngan.sample")
     train = _Export("medattngan.train")
 

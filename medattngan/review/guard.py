@@ -90,7 +90,7 @@ def _name(host: str) -> str:
 
 async def _read(receive: Receive) -> bytes | None:
     """The body, whole; None where it is too long. A client that goes away leaves an empty one."""
-    body = b""
+    body: bytes = b""
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":

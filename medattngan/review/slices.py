@@ -90,11 +90,11 @@ def _check_alike(source: Path, intensity: dict[str, Any], size: int, store: Slic
         raise UserError(f"{source} is {size} px but {store.path} holds {store.size} px; ingest with --size {size}.")
     for key in ("unit", "modality", "plane"):
         if intensity.get(key) != store.intensity.get(key):
-            ours, theirs = intensity.get(key), store.intensity.get(key)
-            raise UserError(f"the {key} of {source} is {ours} but that of {store.path} is {theirs}; use its own store.")
-    ends = [(float(one["lower"]), float(one["upper"])) for one in (intensity, store.intensity)]
-    if intensity["unit"] == "HU" and not np.allclose(*ends, rtol=0, atol=0.5):
-        raise UserError(f"{source} was made for the window {ends[0]} HU but {store.path} holds {ends[1]}; use its own.")
+            which = f"is {intensity.get(key)} but that of {store.path} is {store.intensity.get(key)}"
+            raise UserError(f"the {key} of {source} {which}; use the store that the samples were trained on.")
+    ours, theirs = ((float(one["lower"]), float(one["upper"])) for one in (intensity, store.intensity))
+    if intensity["unit"] == "HU" and not np.allclose(ours, theirs, rtol=0, atol=0.5):
+        raise UserError(f"{source} was made for the window {ours} HU but {store.path} holds {theirs}; use its own.")
 
 
 def _references(store: SliceStore, count: int, rng: np.random.Generator) -> tuple[SliceStore, list[int]]:
