@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from medattngan.data.store import SliceStore as SliceStore
     from medattngan.encoder import encoder as encoder
     from medattngan.evaluate import evaluate as evaluate
+    from medattngan.explain import explain as explain
     from medattngan.export import export as export
     from medattngan.files import UserError as UserError
     from medattngan.push import push as push
@@ -65,6 +66,7 @@ class _Package(ModuleType):
     audit = _Export("medattngan.audit")
     encoder = _Export("medattngan.encoder")
     evaluate = _Export("medattngan.evaluate")
+    explain = _Export("medattngan.explain")
     export = _Export("medattngan.export")
     ingest = _Export("medattngan.data.ingest")
     inspect = _Export("medattngan.data.inspect")

@@ -148,14 +148,70 @@ def sample(
     out: OutOption,
     seed: Annotated[int, typer.Option(help="Same seed, same slices.")] = 0,
     label: Annotated[str | None, typer.Option(help="For a run trained with labels.")] = None,
+    values: Annotated[
+        list[str] | None, typer.Option("--set", help="For a run trained with conditions: NAME=NUMBER; repeat for more.")
+    ] = None,
     truncation: Annotated[float, typer.Option(help="Below 1: less variety, more typical slices.")] = 1.0,
     checkpoint: Annotated[str, typer.Option(help="best (by validation score) or last.")] = "best",
 ) -> None:
     """Draw synthetic slices; needs no scans."""
     from medattngan.sample import sample as run_sample
 
-    run_sample(run, out, count=count, seed=seed, label=label, truncation=truncation, checkpoint=checkpoint)
+    run_sample(
+        run, out, count=count, seed=seed, label=label, values=_values(values or []), truncation=truncation,
+        checkpoint=checkpoint,
+    )  # fmt: skip
     typer.echo(out)
+
+
+def _values(texts: list[str]) -> dict[str, float]:
+    """`NAME=NUMBER` …, each name once."""
+    values: dict[str, float] = {}
+    for text in texts:
+        name, _, number = (part.strip() for part in text.partition("="))
+        try:
+            value = float(number)
+        except ValueError:
+            raise UserError(f"--set {text!r} must be a condition and a number, as in position_mm=20.") from None
+        if values.setdefault(name, value) != value:
+            raise UserError(f"--set gives {name} two values; give one.")
+    return values
+
+
+@app.command()
+def explain(
+    run: Annotated[Path, typer.Argument(help="A run, as made by train.")],
+    out: OutOption,
+    seed: Annotated[int, typer.Option(help="As of sample: the slice that it draws with this seed.")] = 0,
+    number: Annotated[int, typer.Option(help="Which slice of the seed.")] = 0,
+    point: Annotated[
+        list[str] | None, typer.Option(help="ROW,COLUMN in pixels: show what is read from there; repeat for more.")
+    ] = None,
+    label: Annotated[str | None, typer.Option(help="For a run trained with labels.")] = None,
+    values: Annotated[
+        list[str] | None, typer.Option("--set", help="For a run trained with conditions: NAME=NUMBER; repeat for more.")
+    ] = None,
+    checkpoint: Annotated[str, typer.Option(help="best (by validation score) or last.")] = "best",
+) -> None:
+    """Draw what a run's attentions read in a synthetic slice, and what lies between latents."""
+    from medattngan.explain import explain as run_explain
+
+    made = run_explain(
+        run, out, seed=seed, number=number, points=[_point(text) for text in point or []], label=label,
+        values=_values(values or []), checkpoint=checkpoint,
+    )  # fmt: skip
+    for note in made.notes:
+        typer.echo(note, err=True)
+    typer.echo(made.path)
+
+
+def _point(text: str) -> tuple[int, int]:
+    """`ROW,COLUMN`."""
+    try:
+        row, column = (int(part) for part in text.split(","))
+    except ValueError:
+        raise UserError(f"--point {text!r} must be a row and a column in pixels, such as 32,20.") from None
+    return row, column
 
 
 @app.command()

@@ -26,6 +26,15 @@ class DataConfig(Section):
     split: Literal["train", "val", "test"] = "train"
     conditional: bool = False
     """Use the store's labels as class conditions."""
+    conditions: tuple[str, ...] = ()
+    """Columns of numbers of the store's index, such as position_mm or age, to use as continuous conditions."""
+
+    @field_validator("conditions")
+    @classmethod
+    def _once_each(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError("each column may stand there once")
+        return value
 
 
 class ModelConfig(Section):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,13 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from medattngan.data.conditions import Condition, Numbers, draw, of_run, standardised
 from medattngan.data.intensity import unit_to_codes
 from medattngan.data.samples import Samples
 from medattngan.files import UserError, digest, read_json, require_absent
 from medattngan.models import build
 from medattngan.run import Run, provenance
+from medattngan.types import Values
 
 CHUNK = 16
 """Slices through the network at a time: always the same, so that no batch size can change a byte."""
@@ -46,22 +49,27 @@ def load_generator(run: Run, checkpoint: Path) -> nn.Module:
 
 
 @torch.inference_mode()
-def generate(generator: nn.Module, z: Tensor, label: Tensor | None) -> Tensor:
+def generate(generator: nn.Module, z: Tensor, label: Tensor | None, values: Values | None = None) -> Tensor:
     """Latents (N, z_dim) → images (N, 1, H, W) in [-1, 1], in chunks of one fixed size.
 
     The last chunk is filled up, because the kernels chosen for another batch size round differently.
+
+    Args:
+        label: (N,) int64 where the generator has classes.
+        values: (N, conditions) in [-1, 1] where it has conditions.
     """
     images = []
     for start in range(0, len(z), CHUNK):
-        part = z[start : start + CHUNK]
-        missing = CHUNK - len(part)
-        filled = torch.cat([part, part[:1].expand(missing, -1)])
-        named = None
-        if label is not None:
-            named = label[start : start + CHUNK]
-            named = torch.cat([named, named[:1].expand(missing)])
-        images.append(generator(filled, named)[: len(part)].float().clamp(-1, 1))
+        inputs = [None if t is None else _filled(t[start : start + CHUNK]) for t in (z, label, values)]
+        if values is None:
+            inputs.pop()
+        images.append(generator(*inputs)[: len(z) - start].float().clamp(-1, 1))
     return torch.cat(images)
+
+
+def _filled(part: Tensor) -> Tensor:
+    """CHUNK rows: those of `part`, and its first as often as it takes."""
+    return torch.cat([part, part[:1].expand(CHUNK - len(part), *part.shape[1:])])
 
 
 def sample(
@@ -71,6 +79,7 @@ def sample(
     count: int,
     seed: int = 0,
     label: str | None = None,
+    values: Mapping[str, float | Sequence[float]] | None = None,
     truncation: float = 1.0,
     checkpoint: str = "best",
 ) -> Samples:
@@ -78,8 +87,12 @@ def sample(
 
     Without `label`, a conditional run draws labels as often as the training slices had them.
 
+    Args:
+        values: of the run's continuous conditions, by name: one number for all slices, or one for each. Those not
+            given are drawn from the distribution of the training slices, each by itself.
+
     Raises:
-        UserError: the run, label, count or truncation is not usable, or `out` exists.
+        UserError: the run, label, values, count or truncation is not usable, or `out` exists.
     """
     run = run if isinstance(run, Run) else Run.open(run)
     require_absent(Path(out))
@@ -91,15 +104,18 @@ def sample(
         raise UserError(f"--truncation is {truncation}; it must lie above 0 and not above 1.")
     folder = run.checkpoint(checkpoint)
     generator = load_generator(run, folder)
-    labels, names = _labels(run, label, count, seed)
+    labels, names = choose_labels(run, label, count, seed)
+    conditions, chosen = choose_values(run, values or {}, count, seed)
+    told = torch.from_numpy(standardised(conditions, chosen)) if conditions else None
     z = latents(seed, 0, count, int(generator.z_dim), truncation)  # type: ignore[arg-type]
-    codes = unit_to_codes(generate(generator, z, labels)[:, 0].numpy())
+    codes = unit_to_codes(generate(generator, z, labels, told)[:, 0].numpy())
     table = pd.DataFrame(
         {
             "number": np.arange(count),
             "seed": np.full(count, seed),
             "label": pd.array(names, dtype="string"),
             "truncation": np.full(count, truncation),
+            **{one.name: chosen[:, i] for i, one in enumerate(conditions)},
         }
     )
     weights = digest(folder / "ema.safetensors")
@@ -119,7 +135,7 @@ def sample(
     return samples
 
 
-def _labels(run: Run, label: str | None, count: int, seed: int) -> tuple[Tensor | None, list[str | None]]:
+def choose_labels(run: Run, label: str | None, count: int, seed: int) -> tuple[Tensor | None, list[str | None]]:
     """The class of each slice, as numbers for the network and as names for the table."""
     known: list[str] = run.store["labels"]
     if not run.config.data.conditional:
@@ -136,3 +152,28 @@ def _labels(run: Run, label: str | None, count: int, seed: int) -> tuple[Tensor 
         frequencies = np.asarray(run.store["label_counts"], np.float64)
         numbers = np.random.default_rng([seed, 1]).choice(len(known), count, p=frequencies / frequencies.sum())
     return torch.from_numpy(numbers).long(), [known[n] for n in numbers]
+
+
+def choose_values(
+    run: Run, given: Mapping[str, float | Sequence[float]], count: int, seed: int
+) -> tuple[list[Condition], Numbers]:
+    """The run's continuous conditions and their value for each slice, (count, conditions), as given or drawn.
+
+    Raises:
+        UserError: a name is no condition of the run, or a value lies outside what it was trained on.
+    """
+    conditions = of_run(run.store)
+    names = [one.name for one in conditions]
+    for name in given:
+        if name not in names:
+            cure = f"it has {', '.join(names)}" if names else f"train with data.conditions=[{name}] for that"
+            raise UserError(f"--set {name}: {run.path} was trained without {name}; {cure}.")
+    chosen = draw(conditions, count, seed)
+    for i, one in enumerate(conditions):
+        if one.name in given:
+            wanted = np.asarray(given[one.name], np.float64)
+            if wanted.shape not in ((), (count,)):
+                raise UserError(f"--set {one.name}: {wanted.size} values for --count {count}; give one or each.")
+            one.require(wanted)
+            chosen[:, i] = wanted
+    return conditions, chosen

@@ -72,7 +72,8 @@ def ingest(
         plane: axial, coronal or sagittal, to which volumes are turned and cut, or `acquired` for the scan's own.
         window: of CT: a name (see `intensity.WINDOWS`) or `CENTER,WIDTH` in HU; soft tissue when not given.
             Volumes that name no modality are taken for CT when it is given, and for MR when not.
-        labels: CSV with a column `file` or `patient` or both, and any of `label`, `age`, `sex`; or `folders`.
+        labels: CSV with a column `file` or `patient` or both, any of `label`, `age`, `sex`, and further columns of
+            numbers (see `labels.read_labels`); or `folders`.
         split: shares of train, val and test; by patient.
         seed: of the split; not negative.
         screen: look for text burned into the scans: `set-aside` leaves out series with text, `mask` covers it.
@@ -99,7 +100,7 @@ def ingest(
         found = _examine(pool, files, bars)
         jobs = _plan(request, places, table, found, salt)
         _run(pool, jobs, bars)
-        _join(request, places, found, jobs, salt)
+        _join(request, places, table, found, jobs, salt)
     store = SliceStore.open(places.out)
     for line in _summary(store, places.rejected):
         console.print(line, highlight=False, soft_wrap=True)
@@ -169,7 +170,9 @@ def _plan(request: Request, places: Places, table: Labels | None, found: Sequenc
     return batches(series, request.options, places.work)
 
 
-def _join(request: Request, places: Places, found: Sequence[Found], jobs: Sequence[Job], salt: bytes) -> None:
+def _join(
+    request: Request, places: Places, table: Labels | None, found: Sequence[Found], jobs: Sequence[Job], salt: bytes
+) -> None:
     """Make the store of the shards, and list what is not in it."""
     ledger = Ledger()
     for file in found:
@@ -182,7 +185,7 @@ def _join(request: Request, places: Places, found: Sequence[Found], jobs: Sequen
         building.mkdir()
         writer = StoreWriter(building)
         index, intensity = write_slices(chosen, writer, request.split, request.seed)
-        writer.finish(index, intensity, provenance(asdict(request), found, chosen, index, ledger, salt))
+        writer.finish(index, intensity, provenance(asdict(request), found, chosen, index, ledger, salt, table))
     if places.rejected is not None:
         _write_rejected(places.rejected, ledger)
     if not chosen:

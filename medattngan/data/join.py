@@ -113,10 +113,15 @@ def write_slices(
             writer.add(np.array(stored[part.start + i]))
             rows.append(_row(part, i, splits[part.series.patient]))
     table = pd.DataFrame(rows)
-    extra = [name for name in ("age", "sex") if table[name].notna().any()]
-    index = table[[*COLUMNS, *extra]].astype(COLUMNS)
-    index = index.astype({name: {"age": "float64", "sex": "string"}[name] for name in extra})
+    types = {"age": "float64", "sex": "string"} | dict.fromkeys(_numbers(chosen), "float64")
+    extra = {name: kind for name, kind in types.items() if table[name].notna().any()}
+    index = table[[*COLUMNS, *extra]].astype(COLUMNS).astype(extra)
     return index, _intensity(table, next(_shapes(chosen)))
+
+
+def _numbers(chosen: Sequence[tuple[Part, list[int]]]) -> list[str]:
+    """The further columns that the table of labels gives any series."""
+    return sorted({name for part, _ in chosen for name, _ in part.series.numbers})
 
 
 def _shapes(chosen: Sequence[tuple[Part, list[int]]]) -> Iterator[int]:
@@ -147,6 +152,7 @@ def _row(part: Part, i: int, split: str) -> dict[str, Any]:
         **part.record["map"],
         "age": part.series.age,
         "sex": part.series.sex,
+        **dict(part.series.numbers),
         "scheme": part.record["scheme"],
     }
 

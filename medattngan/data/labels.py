@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from medattngan.data.numbers import MISSING, choose, number
 from medattngan.files import UserError
 
 PATIENT_COLUMNS = ("patient", "subject", "participant_id", "patient_id", "id")
 USED_COLUMNS = ("file", "label", "age", "sex")
-MISSING = {"", "na", "n/a", "nan", "none", "null"}
 
 
 @dataclass(frozen=True)
@@ -23,15 +23,27 @@ class Row:
     label: str | None
     age: float | None
     sex: str | None
+    numbers: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)
 class Labels:
-    """The table, by file and by patient, and how many columns it has that are not used."""
+    """The table, by file and by patient.
+
+    Args:
+        numbers: names of the further columns that are used (see `medattngan.data.numbers`).
+        ignored: places, from 1 on, of the columns that are not used, and why.
+    """
 
     by_file: Mapping[str, Row]
     by_patient: Mapping[str, Row]
-    ignored_columns: int = 0
+    numbers: tuple[str, ...] = ()
+    ignored: tuple[tuple[int, str], ...] = ()
+
+    @property
+    def ignored_columns(self) -> int:
+        """How many columns are not used."""
+        return len(self.ignored)
 
     def find(self, relative: str, patient: str) -> Row | None:
         """The row of a file: by its path, by the end of its path, by its name, then by its patient."""
@@ -59,30 +71,35 @@ def stem(name: str) -> str:
 def read_labels(path: Path) -> Labels:
     """Read a CSV with a header: a `file` column, a patient column (see PATIENT_COLUMNS), or both.
 
+    Of the other columns `label`, `age` and `sex` are used, and those of numbers alone (see `medattngan.data.numbers`).
+
     Raises:
         UserError: it cannot be read, has neither column, says two things of one file, or an age is no number.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as handle:
             reader = csv.DictReader(handle)
-            names = {str(name).strip().lower(): name for name in reader.fieldnames or []}
+            header = list(reader.fieldnames or [])
             table = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path} cannot be read as CSV in UTF-8 ({type(error).__name__}); check --labels.") from None
+    names = {str(name).strip().lower(): name for name in header}
     patient_column = next((names[name] for name in PATIENT_COLUMNS if name in names), None)
     if patient_column is None and "file" not in names:
         raise UserError(f"{path} needs a column `file` or a column `patient` (or {', '.join(PATIENT_COLUMNS[1:])}).")
+    used = {patient_column, *(names[name] for name in USED_COLUMNS if name in names)}
+    owners = [_cell(cells, names.get("file")) or _cell(cells, patient_column) for cells in table]
+    further = choose(header, table, used, owners, [_cell(cells, patient_column) for cells in table])
     by_file: dict[str, Row] = {}
     by_patient: dict[str, Row] = {}
-    for number, cells in enumerate(table, start=2):
-        row = _row(path, number, cells, names, patient_column)
+    for line, cells in enumerate(table, start=2):
+        row = _row(path, line, cells, names, patient_column, further.headers)
         file = _cell(cells, names.get("file"))
         if file is not None:
-            _add(by_file, file.replace("\\", "/").removeprefix("./"), row, path, number)
+            _add(by_file, file.replace("\\", "/").removeprefix("./"), row, path, line)
         elif row.patient is not None:
-            _add(by_patient, row.patient, row, path, number)
-    used = {patient_column, *(names[name] for name in USED_COLUMNS if name in names)}
-    return Labels(by_file, by_patient, len(names) - len(used - {None}))
+            _add(by_patient, row.patient, row, path, line)
+    return Labels(by_file, by_patient, tuple(further.headers), further.ignored)
 
 
 def _cell(cells: Mapping[str, str | None], column: str | None) -> str | None:
@@ -92,10 +109,11 @@ def _cell(cells: Mapping[str, str | None], column: str | None) -> str | None:
 
 def _row(
     path: Path,
-    number: int,
+    line: int,
     cells: Mapping[str, str | None],
     names: Mapping[str, str],
     patient_column: str | None,
+    further: Mapping[str, str],
 ) -> Row:
     age = _cell(cells, names.get("age"))
     try:
@@ -103,11 +121,13 @@ def _row(
     except ValueError:
         years = math.inf
     if years is not None and not math.isfinite(years):
-        raise UserError(f"{path}, line {number}: the age is not a number; give years or leave the cell empty.")
+        raise UserError(f"{path}, line {line}: the age is not a number; give years or leave the cell empty.")
     label, sex = _cell(cells, names.get("label")), _cell(cells, names.get("sex"))
-    return Row(_cell(cells, patient_column), label, years, sex)
+    numbers = {name: number(cells.get(column)) for name, column in further.items()}
+    known = tuple((name, value) for name, value in numbers.items() if value is not None)
+    return Row(_cell(cells, patient_column), label, years, sex, known)
 
 
-def _add(rows: dict[str, Row], key: str, row: Row, path: Path, number: int) -> None:
+def _add(rows: dict[str, Row], key: str, row: Row, path: Path, line: int) -> None:
     if rows.setdefault(key, row) != row:
-        raise UserError(f"{path}, line {number} contradicts an earlier line on the same file or patient; keep one.")
+        raise UserError(f"{path}, line {line} contradicts an earlier line on the same file or patient; keep one.")

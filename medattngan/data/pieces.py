@@ -134,3 +134,5 @@ class Series:
     label: str | None = None
     age: float | None = None
     sex: str | None = None
+    numbers: tuple[tuple[str, float], ...] = ()
+    """Further columns of the table of labels."""

@@ -14,6 +14,7 @@ import medattngan
 from medattngan.data.identity import pseudonym
 from medattngan.data.intensity import CODE_MAX
 from medattngan.data.join import Ledger, Part
+from medattngan.data.labels import Labels
 from medattngan.data.ocr import MARGIN, MIN_CHARACTERS, MIN_SCORE
 from medattngan.data.options import BLANK_SHARE, BLANK_STEP, GROUP, PERCENTILES, parse_window
 from medattngan.data.pieces import Series
@@ -37,6 +38,7 @@ def provenance(
     index: pd.DataFrame,
     ledger: Ledger,
     salt: bytes,
+    labels: Labels | None = None,
 ) -> dict[str, Any]:
     """What goes into `provenance.json`.
 
@@ -66,7 +68,7 @@ def provenance(
             "slices": dict(ledger.slices),
             "rejected_files": [{"file": name, "reason": reason} for name, reason in rejected],
         },
-        "notes": notes(asked, series, index, found),
+        "notes": [*notes(asked, series, index, found), *([] if labels is None else of_table(labels, index))],
     }
 
 
@@ -140,6 +142,14 @@ def notes(asked: Mapping[str, Any], series: Sequence[Series], index: pd.DataFram
     if asked["labels"] == "table" and index["label"].isna().any() and index["label"].notna().any():
         said.append(f"{int(index['label'].isna().sum())} slices have no label in the table.")
     return said
+
+
+def of_table(labels: Labels, index: pd.DataFrame) -> Iterator[str]:
+    """Which columns of the table are in the index. Those that are not go by their number: a name may be a patient's."""
+    taken = [name for name in ("label", "age", "sex", *labels.numbers) if name in index and index[name].notna().any()]
+    yield f"Taken from the table: {', '.join(taken) or 'no column'}."
+    for number, reason in labels.ignored:
+        yield f"Column {number} of the table was not taken: {reason}."
 
 
 def _of_identity(series: Sequence[Series], found: Sequence[Found], screen: str | None) -> Iterator[str]:

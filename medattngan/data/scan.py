@@ -242,4 +242,4 @@ def _labelled(series: Series, labels: Labels | None, folder: str | None) -> Seri
     if row is None:
         return series
     patient = row.patient or series.patient
-    return replace(series, patient=patient, label=row.label, age=row.age, sex=row.sex)
+    return replace(series, patient=patient, label=row.label, age=row.age, sex=row.sex, numbers=row.numbers)

@@ -37,7 +37,7 @@ COLUMNS: dict[str, str] = {
     "upper": "float64",
     "unit": "string",
 }
-"""The columns every index has, with their types. `age` (years) and `sex` may follow."""
+"""The columns every index has, with their types. `age` (years), `sex` and other numbers of the user's may follow."""
 
 
 class SliceStore:

@@ -38,6 +38,7 @@ def build(config: Config, classes: int = 0) -> Gan:
     shape = Shape(
         size=config.data.size,
         classes=classes,
+        conditions=len(config.data.conditions),
         z_dim=model.z_dim,
         generator_width=model.generator_width,
         discriminator_width=model.discriminator_width,

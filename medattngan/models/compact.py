@@ -14,9 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from medattngan.models.condition import ValueEmbedding
 from medattngan.models.gan import Gan, Objective, Shape
 from medattngan.models.layers import attention_at, minibatch_deviation
-from medattngan.types import Features, Images, Latent, Logits
+from medattngan.types import Features, Images, Latent, Logits, Values
 
 Z_DIM = 128
 GENERATOR_WIDTH = 32
@@ -84,6 +85,7 @@ class Generator(nn.Module):
         self.z_dim = shape.z_dim or Z_DIM
         base = shape.generator_width or GENERATOR_WIDTH
         self.embedding = nn.Embedding(shape.classes, self.z_dim) if shape.classes else None
+        self.values = ValueEmbedding(shape.conditions, self.z_dim) if shape.conditions else None
         self.mapping = nn.Sequential(
             *(layer for _ in range(2) for layer in (nn.Linear(self.z_dim, self.z_dim), nn.LeakyReLU(0.2)))
         )
@@ -99,9 +101,11 @@ class Generator(nn.Module):
             self.images.append(_to_image(width))
             channels = width
 
-    def forward(self, z: Latent, label: Tensor | None = None) -> Images:
+    def forward(self, z: Latent, label: Tensor | None = None, values: Values | None = None) -> Images:
         if self.embedding is not None and label is not None:
             z = z + self.embedding(label)
+        if self.values is not None and values is not None:
+            z = z + self.values(values)
         w = self.mapping(z)
         x = F.leaky_relu(self.first(w), 0.2).reshape(len(z), -1, 4, 4)
         # channels_last from here on is a quarter to a third faster on the CPU.
@@ -117,7 +121,10 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """From `size` to 4 px. (B, 1, size, size) → (B,); a label is projected (Miyato & Koyama 2018, arXiv:1802.05637)."""
+    """From `size` to 4 px. (B, 1, size, size) → (B,).
+
+    Label and values are projected (Miyato & Koyama 2018, arXiv:1802.05637).
+    """
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -137,13 +144,16 @@ class Discriminator(nn.Module):
             if isinstance(layer, nn.Conv2d):
                 _initialise(layer)
         self.embedding = nn.Embedding(shape.classes, channels * 16) if shape.classes else None
+        self.values = ValueEmbedding(shape.conditions, channels * 16) if shape.conditions else None
 
-    def forward(self, images: Images, label: Tensor | None = None) -> Logits:
+    def forward(self, images: Images, label: Tensor | None = None, values: Values | None = None) -> Logits:
         x = self.stages(images.contiguous(memory_format=torch.channels_last))
         x = F.leaky_relu(self.summary(minibatch_deviation(x)), 0.2).flatten(1)
         logits = torch.as_tensor(self.last(x)).squeeze(1)
         if self.embedding is not None and label is not None:
             logits = logits + (self.embedding(label) * x).sum(1) / math.sqrt(x.shape[1])
+        if self.values is not None and values is not None:
+            logits = logits + (self.values(values) * x).sum(1) / math.sqrt(x.shape[1])
         return logits
 
 

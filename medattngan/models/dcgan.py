@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from medattngan.models.gan import Gan, Objective, Shape
 from medattngan.models.layers import attention_at, require_unconditional
-from medattngan.types import Images, Latent, Logits
+from medattngan.types import Images, Latent, Logits, Values
 
 WIDTH = 64
 WIDEST = 8
@@ -59,7 +59,7 @@ class Generator(nn.Module):
         self.layers = nn.Sequential(*layers, nn.ConvTranspose2d(channels, 1, 4, 2, 1, bias=False), nn.Tanh())
         self.apply(_initialise)
 
-    def forward(self, z: Latent, label: Tensor | None = None) -> Images:
+    def forward(self, z: Latent, label: Tensor | None = None, values: Values | None = None) -> Images:
         return torch.as_tensor(self.layers(z[:, :, None, None]))
 
 
@@ -84,7 +84,7 @@ class Discriminator(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Conv2d(channels, 1, 4, 1, 0, bias=False))
         self.apply(_initialise)
 
-    def forward(self, images: Images, label: Tensor | None = None) -> Logits:
+    def forward(self, images: Images, label: Tensor | None = None, values: Values | None = None) -> Logits:
         return torch.as_tensor(self.layers(images)).flatten()
 
 

@@ -41,6 +41,7 @@ class Shape:
     Args:
         size: height and width of the images, a power of two from 32 to 512.
         classes: number of labels, 0 for none.
+        conditions: number of continuous conditions, 0 for none.
         z_dim, generator_width, discriminator_width: None for the preset's own.
         attention: a key of ATTENTION.
         attention_resolutions: attend wherever the maps have one of these heights.
@@ -49,6 +50,7 @@ class Shape:
 
     size: int
     classes: int = 0
+    conditions: int = 0
     z_dim: int | None = None
     generator_width: int | None = None
     discriminator_width: int | None = None
@@ -62,9 +64,9 @@ class Gan:
     """A system, ready to be trained.
 
     Args:
-        generator: called as generator(z, label) with z (B, z_dim) and label (B,) int64 or None;
-            gives (B, 1, H, W), in [-1, 1] or close to it.
-        discriminator: called as discriminator(images, label); gives logits (B,).
+        generator: called as generator(z, label, values) with z (B, z_dim), label (B,) int64 or None, values
+            (B, conditions) in [-1, 1] or None; gives (B, 1, H, W), in [-1, 1] or close to it.
+        discriminator: called as discriminator(images, label, values); gives logits (B,).
         z_dim: width of the latent.
         objective: the game, with the preset's own settings.
         policy: names of the augmentations the preset wants, where the configuration names none.

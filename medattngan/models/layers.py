@@ -42,13 +42,15 @@ def prefer(shape: Shape, kind: str, **options: Any) -> Shape:
 
 
 def require_unconditional(preset: str, shape: Shape) -> None:
-    """Refuse labels where a preset has no place for them.
+    """Refuse labels and continuous conditions where a preset has no place for them.
 
     Raises:
-        UserError: labels were asked for.
+        UserError: either was asked for.
     """
     if shape.classes:
         raise UserError(f"model.preset={preset} takes no labels; set data.conditional=false or choose another preset.")
+    if shape.conditions:
+        raise UserError(f"model.preset={preset} takes no conditions; set data.conditions=[] or choose another preset.")
 
 
 def minibatch_deviation(features: Features, group: int = 4) -> Features:

@@ -6,7 +6,8 @@ generator (Dumoulin et al. 2017, arXiv:1610.07629), a projection critic (Miyato 
 arXiv:1802.05637), the hinge loss, and two learning rates. Its attention max-pools keys and values and does
 not scale its scores; the paper has it at 32², so give `attention.resolutions: [32]`. The paper's images are
 128 px; other sizes add or drop a block, with 16 × `width` channels at most. Not the paper's: batches of 64 in
-place of 256, and one channel.
+place of 256, and one channel. Continuous conditions go where labels do: into gains and shifts, and into the
+projection.
 
 Width 64 is the paper's and meant for a GPU; on a CPU give `model.generator_width=16` and
 `model.discriminator_width=16`, a sixteenth of the work.
@@ -19,9 +20,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from medattngan.models.condition import ValueEmbedding
 from medattngan.models.gan import Gan, Objective, Shape
 from medattngan.models.layers import attention_at, prefer
-from medattngan.types import Features, Images, Latent, Logits
+from medattngan.types import Features, Images, Latent, Logits, Values
 
 WIDTH = 64
 WIDEST = 16
@@ -53,20 +55,29 @@ def _attention(shape: Shape, resolution: int, channels: int) -> nn.Sequential:
 class ClassBatchNorm2d(nn.Module):
     """Batch normalisation with a gain and a shift for each class: (B, C, H, W) and (B,) → (B, C, H, W).
 
-    Dumoulin et al. 2017, arXiv:1610.07629, Eq. 5.
+    Dumoulin et al. 2017, arXiv:1610.07629, Eq. 5. Continuous values (B, conditions) add to both.
     """
 
-    def __init__(self, channels: int, classes: int) -> None:
+    def __init__(self, channels: int, classes: int, conditions: int = 0) -> None:
         super().__init__()
         self.normalise = nn.BatchNorm2d(channels, affine=False)
-        self.gain = nn.Embedding(classes, channels)
-        self.shift = nn.Embedding(classes, channels)
+        self.gain = nn.Embedding(max(classes, 1), channels)
+        self.shift = nn.Embedding(max(classes, 1), channels)
         nn.init.ones_(self.gain.weight)
         nn.init.zeros_(self.shift.weight)
+        self.values = None
+        if conditions:
+            self.values = ValueEmbedding(conditions, 2 * channels)
+            nn.init.zeros_(self.values.output.weight)
 
-    def forward(self, x: Features, label: Tensor) -> Features:
-        gain, shift = self.gain(label)[:, :, None, None], self.shift(label)[:, :, None, None]
-        return torch.as_tensor(gain * self.normalise(x) + shift)
+    def forward(self, x: Features, label: Tensor | None, values: Values | None = None) -> Features:
+        if label is None:  # values alone: one class
+            label = torch.zeros(len(x), dtype=torch.long, device=x.device)
+        gain, shift = self.gain(label), self.shift(label)
+        if self.values is not None and values is not None:
+            more = self.values(values).chunk(2, 1)
+            gain, shift = gain + more[0], shift + more[1]
+        return torch.as_tensor(gain[:, :, None, None] * self.normalise(x) + shift[:, :, None, None])
 
 
 class GeneratorBlock(nn.Module):
@@ -75,17 +86,18 @@ class GeneratorBlock(nn.Module):
     (B, inputs, H, W) → (B, outputs, 2H, 2W).
     """
 
-    def __init__(self, inputs: int, outputs: int, classes: int) -> None:
+    def __init__(self, inputs: int, outputs: int, classes: int, conditions: int = 0) -> None:
         super().__init__()
-        self.classes = classes
+        self.conditional = classes + conditions > 0
         self.norms = nn.ModuleList(
-            ClassBatchNorm2d(c, classes) if classes else nn.BatchNorm2d(c) for c in (inputs, outputs)
+            ClassBatchNorm2d(c, classes, conditions) if self.conditional else nn.BatchNorm2d(c)
+            for c in (inputs, outputs)
         )
         self.convolutions = nn.ModuleList(_normed(nn.Conv2d(c, outputs, 3, padding=1)) for c in (inputs, outputs))
         self.shortcut = _normed(nn.Conv2d(inputs, outputs, 1))
 
-    def forward(self, x: Features, label: Tensor | None) -> Features:
-        condition = (label,) if self.classes else ()
+    def forward(self, x: Features, label: Tensor | None, values: Values | None = None) -> Features:
+        condition = (label, values) if self.conditional else ()
         y = F.relu(self.norms[0](x, *condition))
         y = self.convolutions[0](F.interpolate(y, scale_factor=2.0, mode="nearest"))
         y = self.convolutions[1](F.relu(self.norms[1](y, *condition)))
@@ -133,16 +145,16 @@ class Generator(nn.Module):
         while resolution < shape.size:
             resolution *= 2
             width = _width(resolution, shape.size, base)
-            self.blocks.append(GeneratorBlock(channels, width, shape.classes))
+            self.blocks.append(GeneratorBlock(channels, width, shape.classes, shape.conditions))
             self.attentions.append(_attention(shape, resolution, width))
             channels = width
         self.norm = nn.BatchNorm2d(channels)
         self.last = _normed(nn.Conv2d(channels, 1, 3, padding=1))
 
-    def forward(self, z: Latent, label: Tensor | None = None) -> Images:
+    def forward(self, z: Latent, label: Tensor | None = None, values: Values | None = None) -> Images:
         x = self.first(z).reshape(len(z), -1, 4, 4)
         for block, attention in zip(self.blocks, self.attentions, strict=True):
-            x = attention(block(x, label))
+            x = attention(block(x, label, values))
         return torch.tanh(self.last(F.relu(self.norm(x))))
 
 
@@ -168,12 +180,18 @@ class Discriminator(nn.Module):
         self.stages = nn.Sequential(*stages, DiscriminatorBlock(channels, channels, halve=False), nn.ReLU())
         self.last = _normed(nn.Linear(channels, 1))
         self.embedding = _normed(nn.Embedding(shape.classes, channels)) if shape.classes else None
+        self.values = ValueEmbedding(shape.conditions, channels) if shape.conditions else None
+        if self.values is not None:
+            _normed(self.values.hidden)
+            _normed(self.values.output)
 
-    def forward(self, images: Images, label: Tensor | None = None) -> Logits:
+    def forward(self, images: Images, label: Tensor | None = None, values: Values | None = None) -> Logits:
         x = self.stages(images).sum((2, 3))
         logits = torch.as_tensor(self.last(x)).squeeze(1)
         if self.embedding is not None:
             logits = logits + (self.embedding(label) * x).sum(1)
+        if self.values is not None and values is not None:
+            logits = logits + (self.values(values) * x).sum(1)
         return logits
 
 

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from medattngan.models.gan import Gan, Objective, Shape
 from medattngan.models.layers import make_attention, prefer, require_unconditional
-from medattngan.types import Images, Latent, Logits
+from medattngan.types import Images, Latent, Logits, Values
 
 WIDTH = 128
 Z_DIM = 100
@@ -58,7 +58,7 @@ class Generator(nn.Module):
             nn.Tanh(),
         )
 
-    def forward(self, z: Latent, label: Tensor | None = None) -> Images:
+    def forward(self, z: Latent, label: Tensor | None = None, values: Values | None = None) -> Images:
         x = self.first(z).reshape(len(z), -1, self.side, self.side)
         return torch.as_tensor(self.grow(self.block(x)))
 
@@ -79,7 +79,7 @@ class Discriminator(nn.Module):
         self.block = attention_block(shape, channels)
         self.last = nn.Linear(channels * (shape.size // 4) ** 2, 1)
 
-    def forward(self, images: Images, label: Tensor | None = None) -> Logits:
+    def forward(self, images: Images, label: Tensor | None = None, values: Values | None = None) -> Logits:
         return torch.as_tensor(self.last(self.block(self.shrink(images)).flatten(1))).squeeze(1)
 
 
@@ -87,7 +87,7 @@ def build(shape: Shape) -> Gan:
     """Networks and game, unconditional and without augmentation.
 
     Raises:
-        UserError: labels were asked for.
+        UserError: labels or conditions were asked for.
     """
     require_unconditional("seed", shape)
     shape = prefer(shape, "scaled_dot", value_reduction=1, project=False)

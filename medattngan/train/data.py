@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from medattngan.config import Config
+from medattngan.data.conditions import Condition, measure, standardised
 from medattngan.data.intensity import codes_to_unit
 from medattngan.data.store import SliceStore
 from medattngan.files import UserError
-from medattngan.types import Images
+from medattngan.types import Images, Values
 
 
 def derived_seed(*numbers: int) -> int:
@@ -28,14 +30,27 @@ class Batches:
         store: the training slices.
         labels: names of the classes in order, empty for an unconditional training.
         size: height and width wanted; larger slices are averaged down.
+        conditions: the continuous conditions, which `store` has for every slice.
     """
 
-    def __init__(self, store: SliceStore, labels: list[str], size: int, batch_size: int, seed: int) -> None:
+    def __init__(
+        self,
+        store: SliceStore,
+        labels: list[str],
+        size: int,
+        batch_size: int,
+        seed: int,
+        conditions: Sequence[Condition] = (),
+    ) -> None:
         self.store, self.size, self.batch_size, self.seed = store, size, batch_size, seed
         self.classes = len(labels)
         self.labels = None
         if labels:
             self.labels = torch.tensor([labels.index(name) for name in store.index["label"]])
+        self.conditions, self.values = tuple(conditions), None
+        if conditions:
+            columns = store.index[[one.name for one in conditions]].to_numpy(np.float64)
+            self.values = torch.from_numpy(standardised(conditions, columns))
         self._epoch = -1
         self._order = np.empty(0, np.intp)
 
@@ -49,11 +64,12 @@ class Batches:
             rows.append(int(self._order[offset]))
         return rows
 
-    def __call__(self, step: int) -> tuple[Images, Tensor | None]:
-        """Batch number `step`: images (B, 1, size, size) in [-1, 1], labels (B,) or None."""
+    def __call__(self, step: int) -> tuple[Images, Tensor | None, Values | None]:
+        """Batch number `step`: images (B, 1, size, size) in [-1, 1], labels (B,) or None, values or None."""
         rows = self._rows(step)
         images = load_images(self.store, rows, self.size)
-        return images, None if self.labels is None else self.labels[rows]
+        labels = None if self.labels is None else self.labels[rows]
+        return images, labels, None if self.values is None else self.values[rows]
 
 
 def load_images(store: SliceStore, rows: list[int], size: int) -> Images:
@@ -84,7 +100,12 @@ def select_training(store: SliceStore, config: Config) -> SliceStore:
 
 
 def describe(store: SliceStore, part: SliceStore, config: Config) -> dict[str, Any]:
-    """What a run keeps of its training data so that it can sample without it: nothing of any patient."""
+    """What a run keeps of its training data so that it can sample without it: nothing of any patient.
+
+    Raises:
+        UserError: the training slices do not have the conditions asked for.
+    """
+    conditions = [measure(part.index, name).record() for name in config.data.conditions]
     labels = part.index["label"].dropna().value_counts().sort_index() if config.data.conditional else None
     intensity = dict(store.intensity)
     if intensity.get("spacing_mm") is not None and store.size != config.data.size:
@@ -98,4 +119,5 @@ def describe(store: SliceStore, part: SliceStore, config: Config) -> dict[str, A
         "slices": len(part),
         "patients": int(part.index["patient"].nunique()),
         "split": config.data.split,
+        **({"conditions": conditions} if conditions else {}),
     }

@@ -16,10 +16,12 @@ from torch.optim import Optimizer
 from medattngan.augment import augment
 from medattngan.augment.adaptive import adjust
 from medattngan.config import Config
+from medattngan.data.conditions import draw, standardised
 from medattngan.files import UserError
 from medattngan.models.gan import Gan
 from medattngan.sample import generate, latents
 from medattngan.train.data import Batches, derived_seed
+from medattngan.train.gates import gate_names, gate_shares
 from medattngan.train.state import Progress, State
 from medattngan.train.step import Terms, discriminator_terms, generator_terms, penalties_due, update_ema
 from medattngan.types import Images
@@ -44,6 +46,7 @@ class Game:
         _require_accelerator(config.train.accelerator)
         self.fabric = Fabric(accelerator=config.train.accelerator, devices=1, precision=config.train.precision)
         self.state = self._set_up(gan)
+        self.gates = gate_names(self.state)
 
     def _set_up(self, gan: Gan) -> State:
         """Move the networks to the device and give them optimisers."""
@@ -85,11 +88,10 @@ class Game:
         state, numbers, seed = self.state, self.state.progress, self.config.train.seed
         torch.manual_seed(derived_seed(seed, numbers.step, 0))
         source = torch.Generator().manual_seed(derived_seed(seed, numbers.step, 1))
-        real, label = self.batches(numbers.step)
-        real = self.fabric.to_device(real)
-        label = None if label is None else self.fabric.to_device(label)
+        real, label, values = self.fabric.to_device(self.batches(numbers.step))
         self._set_learning_rates(budget_spent)
-        fake = state.generator(self.fabric.to_device(torch.randn(len(real), self.z_dim, generator=source)), label)
+        z = self.fabric.to_device(torch.randn(len(real), self.z_dim, generator=source))
+        fake = state.generator(z, label, values)
 
         def seen(images: Images) -> Images:
             return augment(images, self.policy, numbers.augment_probability, source)
@@ -97,7 +99,7 @@ class Game:
         def critic(images: Images) -> Tensor:
             # Past Fabric's wrapper, which under mixed precision refuses the gradient penalties' autograd.grad.
             with self.fabric.autocast():
-                return cast(Tensor, state.discriminator.module(images, label)).float()  # type: ignore[operator]
+                return cast(Tensor, state.discriminator.module(images, label, values)).float()  # type: ignore[operator]
 
         due = penalties_due(self.objective, numbers.step)
         mix = torch.rand(len(real), 1, 1, 1, generator=source).to(real) if due else None
@@ -116,6 +118,7 @@ class Game:
             "logits_fake": fake_logits.mean(),
             "sign_real": (real_logits - zero).sign().mean(),
         }
+        watched |= gate_shares(state)
         self._count(len(real), watched["sign_real"])
         return {name: value.detach() for name, value in {**critic_terms, **terms, **watched}.items()}
 
@@ -148,12 +151,19 @@ class Game:
                 group["lr"] = rate * scale
 
     def synthesize(self, count: int) -> Images:
-        """The averaged generator's images of the run's fixed latents, (count, 1, H, W); labels take turns."""
+        """The averaged generator's images of the run's fixed latents, (count, 1, H, W); labels take turns.
+
+        Values are those of the training slices, by their distribution.
+        """
         z = self.fabric.to_device(latents(self.config.train.seed, 0, count, self.z_dim))
         label = None
         if self.batches.classes:
             label = self.fabric.to_device(torch.arange(count) % self.batches.classes)
-        return generate(self.state.ema, z, label).cpu()
+        values, conditions = None, self.batches.conditions
+        if conditions:
+            drawn = standardised(conditions, draw(conditions, count, self.config.train.seed))
+            values = self.fabric.to_device(torch.from_numpy(drawn))
+        return generate(self.state.ema, z, label, values).cpu()
 
 
 def _require_accelerator(name: str) -> None:

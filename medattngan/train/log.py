@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -20,8 +21,8 @@ from medattngan.types import Images
 Row = dict[str, float]
 
 
-def columns(objective: Objective, score: str | None) -> list[str]:
-    """Every column that metrics.csv will have for a game, and for a validation score of that name."""
+def columns(objective: Objective, score: str | None, gates: Sequence[str] = ()) -> list[str]:
+    """Every column that metrics.csv will have for a game, a validation score of that name, and these gates."""
     weights = {
         "r1": objective.r1_gamma,
         "r2": objective.r2_gamma,
@@ -31,6 +32,7 @@ def columns(objective: Objective, score: str | None) -> list[str]:
         *("step", "kimg", "seconds", "images_per_second", "loss_generator", "loss_discriminator"),
         *(name for name, weight in weights.items() if weight > 0),
         *("logits_real", "logits_fake", "sign_real", "augment_probability", "lr_scale"),
+        *gates,
         *([] if score is None else [score]),
     ]
 

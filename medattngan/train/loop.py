@@ -11,11 +11,13 @@ import torch
 
 from medattngan.augment import LEAKS
 from medattngan.config import Config
+from medattngan.data.conditions import of_run
 from medattngan.data.store import SliceStore
-from medattngan.files import UserError
+from medattngan.files import UserError, digest
 from medattngan.models import build
 from medattngan.run import Run
 from medattngan.train import state as checkpointing
+from medattngan.train.begin import begin_from
 from medattngan.train.data import Batches, describe, select_training
 from medattngan.train.game import Game
 from medattngan.train.log import Log, ProgressLine, Row, columns, save_grid
@@ -36,15 +38,17 @@ def train(
     out: str | Path,
     *,
     resume: bool = False,
+    begin: Run | None = None,
     progress: bool = True,
 ) -> Run:
     """Train `config` on the slices of `data` and leave everything in the run folder `out`.
 
     With `resume`, go on from the last checkpoint in `out`, whose own configuration must agree in all but
-    the budget; where there is no run yet, start one.
+    the budget; where there is no run yet, start one. With `begin`, start from the networks of that run
+    instead of random ones.
 
     Raises:
-        UserError: configuration and store do not fit, `out` exists (without `resume`), or the training
+        UserError: configuration and store or `begin` do not fit, `out` exists (without `resume`), or the training
             diverged again after three roll-backs.
     """
     store = data if isinstance(data, SliceStore) else SliceStore.open(data)
@@ -53,7 +57,10 @@ def train(
     labels: list[str] = described["labels"]
     torch.manual_seed(config.train.seed)
     gan = build(config, classes=len(labels))
-    batches = Batches(part, labels, config.data.size, gan.objective.batch_size, config.train.seed)
+    batches = Batches(part, labels, config.data.size, gan.objective.batch_size, config.train.seed, of_run(described))
+    if begin is not None:
+        begin_from(begin, gan.generator, gan.discriminator)
+        described["began_from"] = digest(begin.checkpoint("last") / "ema.safetensors")
     game = Game(config, gan, batches)
     run = _open_or_create(config, described, Path(out), resume)
     with ProgressLine(progress) as line:
@@ -100,7 +107,7 @@ class Training:
         else:
             self._checkpoint()
         score = None if self.validation is None else self.validation.name
-        log = Log(self.run.path, columns(self.game.objective, score), self.numbers.step)
+        log = Log(self.run.path, columns(self.game.objective, score, self.game.gates), self.numbers.step)
         try:
             while not self._came_to_the_end(log):
                 pass
