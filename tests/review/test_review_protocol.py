@@ -19,9 +19,7 @@ from medattngan.review.links import RateLimit, hash_secret, new_secret
 from medattngan.review.protocol import Protocol
 from medattngan.review.serve import serve_study
 
-AUTHENTIC = (
-    "- {id: a, text: Real?, role: authenticity, options: [{value: 0, label: real}, {value: 1, label: synthetic}]}"
-)
+AUTHENTIC = "- {id: a, text: Real, role: authenticity, options: [{value: 0, label: real}, {value: 1, label: made}]}"
 
 
 def test_a_protocol_comes_back_from_its_file(tmp_path: Path) -> None:
