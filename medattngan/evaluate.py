@@ -22,7 +22,7 @@ import medattngan
 from medattngan.data.given import Synthetic, read_synthetic
 from medattngan.data.intensity import codes_to_unit
 from medattngan.data.store import SliceStore
-from medattngan.files import UserError, atomic_folder, read_json, require_absent, write_json
+from medattngan.files import UserError, atomic_folder, digest, read_json, require_absent, write_json
 from medattngan.metrics import METRICS, Extractor, load_extractor
 from medattngan.metrics.cache import cached_features, content_digest
 from medattngan.metrics.figures import save_contact_sheet, save_scores
@@ -111,6 +111,8 @@ def evaluate(
         save_contact_sheet(folder / "contact_sheet.png", real.reference, fake.images)
         save_scores(folder / "scores.png", scores)
         provenance = _provenance(store, split, network, seed, limit, real, fake.images)
+        if (samples / "pixels.npy").is_file():
+            provenance["samples_file"] = digest(samples / "pixels.npy")
         write_json(folder / "provenance.json", provenance | {"left_out": scored.left_out})
         write_json(folder / "scores.json", scores)
     return scores

@@ -13,10 +13,11 @@ import pytest
 from medattngan.config import AttentionConfig, Config, DataConfig, TrainConfig
 from medattngan.data.samples import Samples
 from medattngan.data.store import SliceStore
-from medattngan.files import UserError, digest, write_json
+from medattngan.files import UserError, digest, read_json, write_json
 from medattngan.metrics import METRICS
-from medattngan.report import report
+from medattngan.report import Card, report
 from medattngan.report.scores import MEANINGS, drawing, verdict
+from medattngan.review.statistics import report_statistics
 from medattngan.run import Run
 from medattngan.train.data import describe
 
@@ -73,6 +74,7 @@ def write_parts(store: SliceStore, folder: Path, label: str = "small") -> tuple[
     Samples(codes, table, store.intensity, made).save(folder / "samples")
     write_json(folder / "scores" / "scores.json", {"fd[some]": SCORE, "new[other]": {**SCORE, "warnings": [HOSTILE]}})
     compared = {"store": store.digest, "split": "test", "interval": "bootstrap", "seed": 0}
+    compared["samples_file"] = digest(folder / "samples" / "pixels.npy")
     compared["extractor"] = {"name": "some", "weights_sha256": "0" * 64}
     write_json(folder / "scores" / "provenance.json", compared)
     return run.path, folder / "samples", folder / "scores"
@@ -82,7 +84,7 @@ def write_parts(store: SliceStore, folder: Path, label: str = "small") -> tuple[
 def html(tiny_store: SliceStore, tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("report")
     parts = write_parts(tiny_store, folder, HOSTILE)
-    out = report(*parts, tiny_store, folder / "page.html", title=HOSTILE, note=HOSTILE, subjects=HOSTILE)
+    out = report(parts, tiny_store, folder / "page.html", title=HOSTILE, note=HOSTILE, subjects=HOSTILE)
     return out.read_text(encoding="utf-8")
 
 
@@ -145,8 +147,8 @@ def test_no_patient_and_no_path_is_on_the_page(html: str, tiny_store: SliceStore
 
 def test_the_same_folders_make_the_same_page(tiny_store: SliceStore, tmp_path: Path) -> None:
     parts = write_parts(tiny_store, tmp_path)
-    first = report(*parts, tiny_store, tmp_path / "0.html")
-    second = report(*map(str, parts), tiny_store, str(tmp_path / "1.html"))
+    first = report(parts, tiny_store, tmp_path / "0.html")
+    second = report([*map(str, reversed(parts))], tiny_store, str(tmp_path / "1.html"))
     assert first.read_bytes() == second.read_bytes()
 
 
@@ -154,30 +156,31 @@ def test_a_report_writes_over_nothing(tiny_store: SliceStore, tmp_path: Path) ->
     parts, mine = write_parts(tiny_store, tmp_path), tmp_path / "page.html"
     mine.write_text("mine")
     with pytest.raises(UserError, match="exists already"):
-        report(*parts, tiny_store, mine)
+        report(parts, tiny_store, mine)
     assert mine.read_text() == "mine"
 
 
 def test_scores_against_another_store_are_refused(tiny_store: SliceStore, tmp_path: Path) -> None:
     run, samples, scores = write_parts(tiny_store, tmp_path)
     compared = {"store": "another", "split": "test", "interval": "", "seed": 0, "extractor": {}}
+    compared["samples_file"] = digest(samples / "pixels.npy")
     write_json(scores / "provenance.json", compared)
     with pytest.raises(UserError, match="another store"):
-        report(run, samples, scores, tiny_store, tmp_path / "page.html")
+        report([run, samples, scores], tiny_store, tmp_path / "page.html")
 
 
 def test_samples_of_another_run_are_refused(tiny_store: SliceStore, tmp_path: Path) -> None:
     run, samples, scores = write_parts(tiny_store, tmp_path)
     (run / "checkpoints" / "step-000000001" / "ema.safetensors").write_bytes(b"others")
-    with pytest.raises(UserError, match="not drawn from a checkpoint"):
-        report(run, samples, scores, tiny_store, tmp_path / "page.html")
+    with pytest.raises(UserError, match="no samples were given that were drawn from a checkpoint"):
+        report([run, samples, scores], tiny_store, tmp_path / "page.html")
 
 
 def test_a_run_too_short_for_a_curve_still_has_a_page(tiny_store: SliceStore, tmp_path: Path) -> None:
     parts = write_parts(tiny_store, tmp_path)
     header = (parts[0] / "metrics.csv").read_text().splitlines()[0]
     (parts[0] / "metrics.csv").write_text(header + "\n")
-    page = report(*parts, tiny_store, tmp_path / "page.html").read_text(encoding="utf-8")
+    page = report(parts, tiny_store, tmp_path / "page.html").read_text(encoding="utf-8")
     assert "too short to log a curve" in page
 
 
@@ -199,3 +202,117 @@ def test_a_drawing_without_spread_stays_inside_its_box() -> None:
 
 def test_a_distance_that_may_be_near_0_is_not_said_as_a_ratio() -> None:
     assert verdict("kid[some]", {**SCORE, "floor": 0.001}).startswith("9.00 above")
+
+
+AUDIT = {
+    "flagged": {"count": 3, "share": 0.1, "ci95": [0.03, 0.26], "by_pixel": 2, "by_embedding": 3},
+    "patients_reproduced": {"count": 2, "share": 0.25, "ci95": [0.07, 0.6], "floor": 0.01},
+    "controls": {
+        "exact": {"recall": 1.0, "ci95": [0.99, 1.0], "bar": 0.99, "met": True},
+        "noise": {"recall": 0.9, "ci95": [0.86, 0.93], "bar": 0.95, "met": False},
+    },
+    "controls_met": False,
+    "calibration": {
+        "split": "val",
+        "false_positives": 0.01,
+        "slices": 12,
+        "patients": 2,
+        "measured": {"leave_one_patient_out": {"value": 0.012, "ci95": [0.0, 0.03], "slices": 12, "patients": 2}},
+    },
+    "data_copying": {"c_t": -4.0, "ci95": [-5.0, -3.0], "floor": 0.1, "cells": 4},
+    "authenticity": {"auth_pct": 80.0, "ci95": [70.0, 88.0], "floor": 95.0},
+    "membership_inference": {"not_measured": "no --run was given"},
+    "counts": {"samples": 30, "training_slices": 48, "training_patients": 8, "side_px": 32},
+}
+
+
+def write_audit(folder: Path, store: SliceStore, samples: Path) -> Path:
+    digests = {"store": store.digest, "samples": digest(samples / "pixels.npy")}
+    write_json(folder / "audit.json", {**AUDIT, "digests": digests})
+    (folder / "gallery.png").write_bytes(b"\x89PNG")
+    return folder
+
+
+def test_the_audit_says_how_many_were_flagged_and_which_control_failed(tiny_store: SliceStore, tmp_path: Path) -> None:
+    parts = write_parts(tiny_store, tmp_path)
+    audit = write_audit(tmp_path / "audit", tiny_store, parts[1])
+    page = Page(report([audit, *parts], tiny_store, tmp_path / "page.html").read_text(encoding="utf-8"))
+    text = " ".join(page.text.split())
+    assert "3 of 30 synthetic slices (10 %, 95 % interval 3 % to 26 %) were flagged" in text
+    assert "NOT ALL WERE FOUND OFTEN ENOUGH" in text
+    assert "Membership inference was not measured: no --run was given." in text
+    assert "training slice most like" not in str(page.tags)  # the audit's own gallery stands in its place
+
+
+def test_runs_stand_side_by_side_and_what_one_lacks_is_a_dash(tiny_store: SliceStore, tmp_path: Path) -> None:
+    first, second = write_parts(tiny_store, tmp_path / "a"), write_parts(tiny_store, tmp_path / "b", "large")
+    weights = second[0] / "checkpoints" / "step-000000001" / "ema.safetensors"
+    weights.write_bytes(b"other weights")
+    made = read_json(second[1] / "provenance.json")
+    write_json(second[1] / "provenance.json", {**made, "weights_digest": digest(weights)})
+    np.save(second[1] / "pixels.npy", np.zeros((30, 32, 32), np.uint16))
+    compared = read_json(second[2] / "provenance.json")
+    write_json(second[2] / "provenance.json", {**compared, "samples_file": digest(second[1] / "pixels.npy")})
+    write_json(second[2] / "scores.json", {"fd[some]": {**SCORE, "value": 7.0}})
+    page = Page(report([*second, *first], tiny_store, tmp_path / "page.html").read_text(encoding="utf-8"))
+    text = " ".join(page.text.split())
+    assert "Run A: compact" in text
+    assert "Run B: compact" in text
+    assert "fd[some]7.00 8.00 to 10.5 (4.50)9.00 8.00 to 10.5 (4.50)" in text
+    assert "new[other]–9.00" in text
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+
+
+def test_scores_of_no_samples_given_are_refused(tiny_store: SliceStore, tmp_path: Path) -> None:
+    run, samples, scores = write_parts(tiny_store, tmp_path)
+    compared = read_json(scores / "provenance.json")
+    write_json(scores / "provenance.json", {**compared, "samples_file": "0" * 64})
+    with pytest.raises(UserError, match="was not made from a run or samples given here"):
+        report([run, samples, scores], tiny_store, tmp_path / "page.html")
+
+
+def test_a_folder_of_no_kind_is_named(tiny_store: SliceStore, tmp_path: Path) -> None:
+    parts = write_parts(tiny_store, tmp_path)
+    (tmp_path / "holiday").mkdir()
+    with pytest.raises(UserError, match="holiday is not a folder of one of these kinds"):
+        report([*parts, tmp_path / "holiday"], tiny_store, tmp_path / "page.html")
+
+
+def test_usefulness_is_shown_beside_the_difference_that_counts(tiny_store: SliceStore, tmp_path: Path) -> None:
+    parts = write_parts(tiny_store, tmp_path)
+    entry = {"value": 0.8125, "ci95": [0.75, 0.875], "by_seed": [0.8125]}
+    arms = {"real + classical": entry, "real + synthetic x1": entry}
+    less = {"real + synthetic x1 - real + classical": {"value": -0.0125, "ci95": [-0.05, 0.02], "by_seed": [0.0]}}
+    result = {"per_class": 10, "start": "scratch", "seeds": 1, "balanced_accuracy": {"arms": arms, "differences": less}}
+    record = {"results": {"10 scratch": result}, "test_slices": 12, "test_patients": 2}
+    write_json(tmp_path / "utility" / "utility.json", record)
+    page = report([*parts, tmp_path / "utility"], tiny_store, tmp_path / "page.html").read_text(encoding="utf-8")
+    text = " ".join(Page(page).text.split())
+    assert "real + synthetic x10.812 (0.750 to 0.875)-0.013 (-0.050 to 0.020)" in text
+
+
+def test_a_reader_study_is_shown_with_its_findings(tiny_store: SliceStore, tmp_path: Path) -> None:
+    parts, rng = write_parts(tiny_store, tmp_path), np.random.default_rng(0)
+    rows = [
+        {"reader": f"reader-{r}", "position": c + 1, "case": c, "synthetic": c % 2 == 0, "milliseconds": 4000 + c,
+         "authenticity": int(rng.integers(1, 6))}
+        for r in (1, 2) for c in range(12)
+    ]  # fmt: skip
+    stats = report_statistics(pd.DataFrame(rows), tmp_path / "statistics")
+    page = Page(report([*parts, tmp_path / "statistics"], tiny_store, tmp_path / "page.html").read_text("utf-8"))
+    text = " ".join(page.text.split())
+    assert all(" ".join(sentence.split()) in text for sentence in stats["findings"])
+    assert sum("ROC" in image["alt"] for image in page.named("img")) == 1
+
+
+def test_a_card_says_what_it_was_given_and_takes_nothing_else(tiny_store: SliceStore, tmp_path: Path) -> None:
+    parts = write_parts(tiny_store, tmp_path)
+    (tmp_path / "card.yaml").write_text("licence: CC BY 4.0 & more\n")
+    card = Card.load(tmp_path / "card.yaml")
+    page = report(parts, tiny_store, tmp_path / "page.html", card=card).read_text(encoding="utf-8")
+    assert "CC BY 4.0 &amp; more" in page
+    assert "Not for diagnosis" in page
+    (tmp_path / "card.yaml").write_text("license: mine\n")
+    with pytest.raises(UserError, match=r"license is not a text .* licence"):
+        Card.load(tmp_path / "card.yaml")

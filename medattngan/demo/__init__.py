@@ -108,9 +108,7 @@ def demo(
     export(out / "samples", out / "dicom", limit=EXPORTED)
     _say(say, 7, "report")
     return report(
-        out / "run",
-        out / "samples",
-        out / "scores",
+        [out / "run", out / "samples", out / "scores"],
         store,
         out / "report.html",
         title="medattngan demo",

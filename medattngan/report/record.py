@@ -14,17 +14,16 @@ from medattngan.run import Run
 Rows = list[tuple[str, str]]
 
 
-def record_tables(run: Run, samples: Samples, store: SliceStore, scores: dict[str, Any]) -> str:
-    """Four tables: data, training, samples, scores."""
+def record_tables(run: Run, samples: Samples, store: SliceStore, scores: dict[str, Any] | None) -> str:
+    """Tables of data, training and samples, and of scores where there are any."""
     made = read_json(run.path / "provenance.json")
-    return "\n".join(
-        [
-            _table("Real slices", _data(store)),
-            _table("Training", _training(run, made)),
-            _table("Synthetic slices", _samples(samples)),
-            _table("Scores", _scores(scores)),
-        ]
-    )
+    tables = [
+        ("Real slices", _data(store)),
+        ("Training", _training(run, made)),
+        ("Synthetic slices", _samples(samples)),
+    ]
+    tables += [] if scores is None else [("Scores", _scores(scores))]
+    return "\n".join(_table(heading, rows) for heading, rows in tables)
 
 
 def _table(heading: str, rows: Rows) -> str:

@@ -20,6 +20,15 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "The same question as the Fréchet distance, asked in a way that few slices do not bias. Lower is better; "
         "about 0 is the best there is.",
     ),
+    "kid_subsets": (
+        "Kernel distance, in subsets",
+        "The kernel distance as papers report it: the mean over random subsets.",
+    ),
+    "frd": (
+        "Radiomic distance",
+        "The Fréchet distance in texture features that radiologists' software measures, not in those of a network. "
+        "Lower is better; compare it with its floor only.",
+    ),
     "precision": (
         "Precision",
         "Share of the synthetic slices that lie among real ones: do they look right?",
@@ -47,11 +56,15 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "Structural similarity between synthetic slices. Above the floor, they are less varied than real "
         "slices; far above it, the network repeats itself.",
     ),
+    "ms_ssim_pairwise": (
+        "Likeness among themselves, at five scales",
+        "The same at five scales, which slices of more than 160 pixels allow.",
+    ),
 }
 """The name before any bracket → heading, what it means; in the order of the page. Names as in `METRICS`."""
 MEANINGS["fid"] = MEANINGS["fd"]
 
-DISTANCES = ("fd", "fid")
+DISTANCES = ("fd", "fid", "frd")
 """Never near 0 for real slices, so that a ratio to the floor means something."""
 
 WIDTH, HEIGHT, EDGE, MIDDLE = 360, 46, 14, 28
