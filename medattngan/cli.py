@@ -133,12 +133,17 @@ def train(
     out: OutOption,
     settings: Annotated[list[str] | None, typer.Option("--set", help="Override one key: section.key=value.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
+    begin: Annotated[
+        Path | None, typer.Option(help="Start from the networks of this run, trained on other scans.")
+    ] = None,
 ) -> None:
     """Train an attention-GAN on a store."""
     from medattngan.config import Config
+    from medattngan.run import Run
     from medattngan.train import train as run_train
 
-    typer.echo(run_train(Config.load(config, settings or ()), data, out, resume=resume).path)
+    start = None if begin is None else Run.open(begin)
+    typer.echo(run_train(Config.load(config, settings or ()), data, out, resume=resume, begin=start).path)
 
 
 @app.command()
@@ -324,6 +329,82 @@ def _pair(text: str | None, option: str) -> tuple[float, float] | None:
 
 
 @app.command()
+def utility(
+    config: Annotated[Path, typer.Argument(help="A configuration; train.minutes is spent on every GAN.")],
+    data: StoreOption,
+    out: Annotated[Path, typer.Option("--out", help="Where to write; what stands there is gone on with.")],
+    settings: Annotated[list[str] | None, typer.Option("--set", help="Override one key: section.key=value.")] = None,
+    per_class: Annotated[str, typer.Option(help="Numbers of real images a class.")] = "10,25,50",
+    seeds: Annotated[int, typer.Option(help="Draws of the real images, each with a GAN of its own.")] = 5,
+    amounts: Annotated[str, typer.Option(help="Synthetic images for every real one.")] = "1,3,10",
+    pretrain_minutes: Annotated[
+        float, typer.Option(help="Also begin from a GAN trained so long on other patients without labels.")
+    ] = 0.0,
+) -> None:
+    """Measure whether synthetic slices help a classifier that has few real ones."""
+    from medattngan.config import Config
+    from medattngan.utility import utility as run_utility
+
+    run_utility(
+        Config.load(config, settings or ()), data, out, per_class=_counts(per_class, "--per-class"), seeds=seeds,
+        amounts=_counts(amounts, "--amounts"), pretrain_minutes=pretrain_minutes, say=typer.echo,
+    )  # fmt: skip
+    typer.echo(out)
+
+
+def _counts(text: str, option: str) -> list[int]:
+    """`A,B,C` as whole numbers above 0."""
+    try:
+        counts = [int(part) for part in text.split(",")]
+    except ValueError:
+        counts = []
+    if not counts or min(counts) < 1:
+        raise UserError(f"{option} {text!r} is not a list of whole numbers above 0; write them as 10,25,50.")
+    return counts
+
+
+@app.command()
+def encoder(
+    store: Annotated[Path, typer.Argument(help="A slice store; its training split is learned from.")],
+    out: OutOption,
+    kimg: Annotated[float, typer.Option(help="Thousands of slices shown; 40 are a few minutes on two cores.")] = 40.0,
+    seed: Annotated[int, typer.Option(help="Of weights, order and views.")] = 0,
+) -> None:
+    """Train an encoder on a store, for audit and for Fréchet distances."""
+    from medattngan.encoder import encoder as run_encoder
+
+    run_encoder(store, out, kimg=kimg, seed=seed)
+    typer.echo(out)
+
+
+@app.command()
+def audit(
+    samples: SamplesArgument,
+    data: StoreOption,
+    out: OutOption,
+    run: Annotated[Path | None, typer.Option(help="The run: does its discriminator know who took part?")] = None,
+    encoder: Annotated[Path | None, typer.Option(help="From the verb encoder; without it, one is trained.")] = None,
+    calibrate: Annotated[str, typer.Option(help="The held-out patients that set the threshold: val or test.")] = "val",
+    false_positives: Annotated[
+        float, typer.Option(help="Share of real slices of other patients that may be flagged.")
+    ] = 0.01,
+    planted: Annotated[int, typer.Option(help="Copies of each kind, planted to see whether they are found.")] = 400,
+    seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
+) -> None:
+    """Look for copies of training patients among synthetic slices."""
+    from medattngan.audit import audit as run_audit
+    from medattngan.audit.words import summary
+
+    report = run_audit(
+        samples, data, out, run=run, encoder=encoder, split=calibrate, false_positives=false_positives,
+        planted=planted, seed=seed,
+    )  # fmt: skip
+    for sentence in summary(report):
+        typer.echo(sentence)
+    typer.echo(out)
+
+
+@app.command()
 def push(
     folder: Annotated[Path, typer.Argument(help="DICOM files, as made by export.")],
     url: Annotated[str | None, typer.Option(help="Root of a DICOMweb server (STOW-RS).")] = None,
@@ -371,44 +452,23 @@ def push(
 
 
 @app.command()
-def encoder(
-    store: Annotated[Path, typer.Argument(help="A slice store; its training split is learned from.")],
-    out: OutOption,
-    kimg: Annotated[float, typer.Option(help="Thousands of slices shown; 40 are a few minutes on two cores.")] = 40.0,
-    seed: Annotated[int, typer.Option(help="Of weights, order and views.")] = 0,
-) -> None:
-    """Train an encoder on a store, for audit and for Fréchet distances."""
-    from medattngan.encoder import encoder as run_encoder
-
-    run_encoder(store, out, kimg=kimg, seed=seed)
-    typer.echo(out)
-
-
-@app.command()
-def audit(
-    samples: SamplesArgument,
+def report(
+    folders: Annotated[
+        list[Path],
+        typer.Argument(help="Runs, their samples, scores and audits, utility, reader statistics: in any order."),
+    ],
     data: StoreOption,
-    out: OutOption,
-    run: Annotated[Path | None, typer.Option(help="The run: does its discriminator know who took part?")] = None,
-    encoder: Annotated[Path | None, typer.Option(help="From the verb encoder; without it, one is trained.")] = None,
-    calibrate: Annotated[str, typer.Option(help="The held-out patients that set the threshold: val or test.")] = "val",
-    false_positives: Annotated[
-        float, typer.Option(help="Share of real slices of other patients that may be flagged.")
-    ] = 0.01,
-    planted: Annotated[int, typer.Option(help="Copies of each kind, planted to see whether they are found.")] = 400,
-    seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
+    out: Annotated[Path, typer.Option("--out", help="The HTML file to write; must not exist yet.")],
+    title: Annotated[str, typer.Option(help="Of the page.")] = "Synthetic slices",
+    card: Annotated[
+        Path | None, typer.Option(help="YAML with data, licence, intended_use, limits, contact, for the model card.")
+    ] = None,
 ) -> None:
-    """Look for copies of training patients among synthetic slices."""
-    from medattngan.audit import audit as run_audit
-    from medattngan.audit.words import summary
+    """Write one self-contained page about one or more runs."""
+    from medattngan.report import Card
+    from medattngan.report import report as run_report
 
-    report = run_audit(
-        samples, data, out, run=run, encoder=encoder, split=calibrate, false_positives=false_positives,
-        planted=planted, seed=seed,
-    )  # fmt: skip
-    for sentence in summary(report):
-        typer.echo(sentence)
-    typer.echo(out)
+    typer.echo(run_report(folders, data, out, title=title, card=None if card is None else Card.load(card)))
 
 
 @app.command()

@@ -1,0 +1,108 @@
+"""Paired comparison of arms on the same test patients, over seeds: a bootstrap over both.
+
+A seed decides which real images were to be had, a patient whom the classifier meets: both vary, so both are drawn anew
+(Davison & Hinkley 1997, section 3.8, for two crossed factors).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+REPLICATES = 2000
+
+
+def balanced_accuracy(truth: npt.NDArray[np.intp], chances: Array, weights: Array) -> float:
+    """Mean over classes of the share called right; `weights` (count,) say how often each image stands."""
+    right = chances.argmax(1) == truth
+    return float(np.mean([np.average(right[truth == k], weights=weights[truth == k]) for k in np.unique(truth)]))
+
+
+def auc(truth: npt.NDArray[np.intp], chances: Array, weights: Array) -> float:
+    """Mean over classes of the area under the ROC curve of one class against the rest; ties count a half.
+
+    >>> auc(np.array([0, 0, 1, 1]), np.array([[.9, .1], [.6, .4], [.4, .6], [.2, .8]]), np.ones(4))
+    1.0
+    """
+    areas = []
+    for k in np.unique(truth):
+        _, rank = np.unique(chances[:, k], return_inverse=True)
+        positive = np.bincount(rank, weights * (truth == k))
+        negative = np.bincount(rank, weights * (truth != k))
+        below = np.concatenate([[0.0], np.cumsum(negative)[:-1]])
+        areas.append(float((positive * (below + negative / 2)).sum() / (positive.sum() * negative.sum())))
+    return float(np.mean(areas))
+
+
+SCORES: dict[str, Callable[[npt.NDArray[np.intp], Array, Array], float]] = {
+    "balanced_accuracy": balanced_accuracy,
+    "auc": auc,
+}
+
+
+def draw_weights(
+    truth: npt.NDArray[np.intp], patients: npt.NDArray[np.str_], replicates: int, seed: int
+) -> npt.NDArray[np.int64]:
+    """How often each test image stands in each replicate, (replicates, count); patients drawn within their class."""
+    rng = np.random.default_rng([seed, 13])
+    weights = np.zeros((replicates, len(truth)), np.int64)
+    names, first, of_image = np.unique(patients, return_index=True, return_inverse=True)
+    for k in np.unique(truth):
+        own = np.flatnonzero(truth[first] == k)
+        times = rng.multinomial(len(own), np.full(len(own), 1 / len(own)), size=replicates)
+        lookup = np.zeros((replicates, len(names)), np.int64)
+        lookup[:, own] = times
+        weights += lookup[:, of_image]
+    return weights
+
+
+def score_arms(
+    truth: npt.NDArray[np.intp],
+    patients: npt.NDArray[np.str_],
+    chances: dict[str, list[Array]],
+    pairs: list[tuple[str, str]],
+    *,
+    seed: int = 0,
+    replicates: int = REPLICATES,
+) -> dict[str, dict[str, object]]:
+    """Scores of every arm and differences of pairs of arms, each with a 95 % interval.
+
+    Args:
+        truth: (count,) classes of the test images.
+        patients: (count,) whose they are.
+        chances: by arm, one (count, classes) a seed; the same seeds in the same order in every arm.
+        pairs: (better, than): differences of the first over the second.
+    """
+    weights = draw_weights(truth, patients, replicates, seed).astype(np.float64)
+    seeds = len(next(iter(chances.values())))
+    drawn = np.random.default_rng([seed, 14]).integers(0, seeds, (replicates, seeds))
+    result: dict[str, dict[str, object]] = {}
+    for name, function in SCORES.items():
+        values = {arm: [function(truth, c, np.ones(len(truth))) for c in own] for arm, own in chances.items()}
+        spread = {
+            arm: np.mean(
+                np.array([[function(truth, c, w) for w in weights] for c in own])[drawn.T, np.arange(replicates)], 0
+            )
+            for arm, own in chances.items()
+        }
+        arms = {arm: {"value": float(np.mean(values[arm])), "ci95": _ends(spread[arm]), "by_seed": values[arm]}
+                for arm in chances}  # fmt: skip
+        differences = {
+            f"{a} - {b}": {
+                "value": float(np.mean(values[a]) - np.mean(values[b])),
+                "ci95": _ends(spread[a] - spread[b]),
+                "by_seed": [x - y for x, y in zip(values[a], values[b], strict=True)],
+            }
+            for a, b in pairs
+            if a in chances and b in chances
+        }
+        result[name] = {"arms": arms, "differences": differences}
+    return result
+
+
+def _ends(values: Array) -> list[float]:
+    low, high = np.quantile(values, [0.025, 0.975])
+    return [float(low), float(high)]
