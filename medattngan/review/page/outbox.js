@@ -20,6 +20,7 @@ export class Outbox {
   #timer = null;
   #sending = false;
   #again = false;
+  #reached = true; // the server answered when last asked
 
   /**
    * @param storage  where reads are kept
@@ -36,6 +37,7 @@ export class Outbox {
   /** Resolves when the read is safe on this computer; sending it follows. */
   async put(read) {
     await this.#storage.keepRead(read);
+    await this.#tell();
     this.flush();
   }
 
@@ -58,21 +60,24 @@ export class Outbox {
   }
 
   async #sendAll() {
-    let reached = true;
     for (const read of await this.#storage.reads()) {
-      this.#show((await this.#storage.reads()).length, reached);
       const answer = await this.#delivery.send(read);
+      this.#reached = answer.status !== 0;
       const outcome = await this.#delivery.settle(read, answer);
-      reached = answer.status !== 0;
       if (outcome === "done") {
         await this.#storage.dropRead(read.order);
         this.#wait = FIRST_WAIT_MS;
       } else if (outcome !== "stop") {
         this.#tryLater();
       }
+      await this.#tell();
       if (outcome === "later" || outcome === "stop") break;
     }
-    this.#show((await this.#storage.reads()).length, reached);
+    await this.#tell();
+  }
+
+  async #tell() {
+    this.#show((await this.#storage.reads()).length, this.#reached);
   }
 
   /** Twice as long after each failure, with a random share so that many readers do not come back at one moment. */

@@ -21,7 +21,6 @@ export class Reading {
   #ready = false; // the case is on the screen and may be answered
   #saving = false;
   #changed = false;
-  #drafts = Promise.resolve(); // drafts are written one after another
 
   /** @param page {say, shown(n), finished(), refused(status)}: what the page does when something happens here */
   constructor({ study, progress, storage, outbox, cases, viewer, form, clock, page, waiting }) {
@@ -58,10 +57,10 @@ export class Reading {
   }
 
   async #leave() {
-    this.keepDraft();
+    const kept = this.keepDraft();
     this.#ready = false;
     this.#clock.stop();
-    await this.#drafts;
+    await kept;
   }
 
   /** The draft on this computer, else what was answered here, else what the server has. */
@@ -99,13 +98,17 @@ export class Reading {
     this.keepDraft();
   }
 
-  /** Keep answers and time on this computer. A case already answered gets a draft only when something was changed. */
-  keepDraft() {
+  /**
+   * Keep answers and time on this computer. A case already answered gets a draft only when something was changed.
+   * The browser writes drafts in the order asked for, even those asked for as the page goes away.
+   */
+  async keepDraft() {
     if (!this.#ready || this.#saving || (this.#progress.isAnswered(this.#n) && !this.#changed)) return;
-    const [n, answers, milliseconds] = [this.#n, this.#form.answers, this.#clock.elapsed()];
-    this.#drafts = this.#drafts.then(() => this.#storage.keepDraft(n, answers, milliseconds)).catch(() => {
+    try {
+      await this.#storage.keepDraft(this.#n, this.#form.answers, this.#clock.elapsed());
+    } catch {
       this.#page.say("This browser could not keep your answers: save the case before you leave the page.");
-    });
+    }
   }
 
   /** Save the case and go on: to the next one without an answer, or one further when going over the cases again. */
@@ -129,7 +132,6 @@ export class Reading {
     this.#saving = true;
     const given = { answers: this.#form.answers, milliseconds: this.#clock.elapsed() };
     try {
-      await this.#drafts;
       await this.#outbox.put({ n: this.#n, read_id: newReadId(), ...given });
     } catch {
       this.#page.say("This browser could not keep the answers: its disk may be full. Nothing was saved; try again.");
@@ -171,9 +173,8 @@ export class Reading {
 
   /** Hide the case; the clock stands. */
   async pause() {
-    this.keepDraft();
+    await this.keepDraft();
     this.#clock.stop();
-    await this.#drafts;
   }
 
   resume() {

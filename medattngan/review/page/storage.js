@@ -37,10 +37,10 @@ class Lasting {
     this.#reader = reader;
   }
 
-  /** Run `work` in one transaction; resolve once it is on the disk. */
-  #write(stores, work) {
+  /** Run `work` in one transaction. A strict one resolves once it is on the disk, a relaxed one outlives the browser. */
+  #write(stores, durability, work) {
     return new Promise((resolve, reject) => {
-      const transaction = this.#database.transaction(stores, "readwrite", { durability: "strict" });
+      const transaction = this.#database.transaction(stores, "readwrite", { durability });
       transaction.oncomplete = () => resolve();
       transaction.onabort = () => reject(transaction.error);
       work(transaction);
@@ -54,14 +54,14 @@ class Lasting {
 
   /** Keep a read, and drop the draft it was made from, together. */
   keepRead(read) {
-    return this.#write(["reads", "drafts"], (transaction) => {
+    return this.#write(["reads", "drafts"], "strict", (transaction) => {
       transaction.objectStore("reads").add({ ...read, reader: this.#reader });
       transaction.objectStore("drafts").delete([this.#reader, read.n]);
     });
   }
 
   dropRead(order) {
-    return this.#write("reads", (transaction) => transaction.objectStore("reads").delete(order));
+    return this.#write("reads", "strict", (transaction) => transaction.objectStore("reads").delete(order));
   }
 
   draft(n) {
@@ -69,13 +69,9 @@ class Lasting {
   }
 
   keepDraft(n, answers, milliseconds) {
-    return this.#write("drafts", (transaction) =>
+    return this.#write("drafts", "relaxed", (transaction) =>
       transaction.objectStore("drafts").put({ reader: this.#reader, n, answers, milliseconds }),
     );
-  }
-
-  dropDraft(n) {
-    return this.#write("drafts", (transaction) => transaction.objectStore("drafts").delete([this.#reader, n]));
   }
 }
 
@@ -105,9 +101,5 @@ class Fleeting {
 
   async keepDraft(n, answers, milliseconds) {
     this.#drafts.set(n, { n, answers, milliseconds });
-  }
-
-  async dropDraft(n) {
-    this.#drafts.delete(n);
   }
 }
