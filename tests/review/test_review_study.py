@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from review_cases import INTENSITY, SIZE, blobs, make_study, write_samples, write_store
+from typer.testing import CliRunner
 
+from medattngan.cli import app
 from medattngan.data.samples import Samples
 from medattngan.files import UserError, digest
 from medattngan.review.choose import APART_MM, choose_real, choose_synthetic
@@ -21,6 +23,7 @@ from medattngan.review.create import create_study
 from medattngan.review.database import Database, Read
 from medattngan.review.grid import place
 from medattngan.review.protocol import DEFAULT_QUESTIONS, Protocol
+from medattngan.review.statistics import load_statistics
 from medattngan.review.study import Study
 
 
@@ -282,3 +285,23 @@ def test_a_damaged_study_is_one_sentence(tmp_path: Path, name: str) -> None:
     (made.path / name).write_bytes(content[: len(content) // 3])
     with pytest.raises(UserError, match=name):
         close_study(made.path, incomplete=True)
+
+
+@pytest.mark.slow
+def test_statistics_follow_from_a_closed_study(tmp_path: Path) -> None:
+    made = make_study(tmp_path / "s", count=10, readers=2)
+    truth = pd.read_parquet(made.path / "truth.parquet").set_index("case")["synthetic"]
+    database = Database(made.path / "study.sqlite")
+    right = 0
+    for reader in (1, 2):
+        for n in range(1, 21):
+            score = 5 if n % 4 else 1
+            right += (score == 5) == bool(truth[database.case(reader, n)])
+            answers = {"authenticity": score, "plausibility": 1 + n % 5, "quality": 1 + n % 3}
+            database.save(reader, n, f"{reader}-{n}", answers, 4000, back_allowed=True)
+    database.close()
+    close_study(made.path)
+    result = CliRunner().invoke(app, ["review", "stats", str(made.path), "--out", str(tmp_path / "stats")])
+    assert result.exit_code == 0, result.output
+    statistics = load_statistics(tmp_path / "stats")
+    assert statistics["pooled"]["accuracy"]["value"] == pytest.approx(right / 40)
