@@ -73,11 +73,10 @@ def test_slices_are_stored_found_equal_and_visible(over: str, orthanc: Orthanc, 
         back = client.retrieve_instance(*uids)
         np.testing.assert_array_equal(back.pixel_array, sent.pixel_array)
         assert (back.SyntheticData, back.RescaleSlope) == ("YES", sent.RescaleSlope)
-        (name,) = (
-            one["ID"] for one in orthanc.rest("instances?expand") if one["MainDicomTags"]["SOPInstanceUID"] == uids[2]
-        )
+        study, series, instance = uids
+        address = f"{orthanc.url}/studies/{study}/series/{series}/instances/{instance}/rendered"
         with session() as http:
-            png = http.get(f"http://127.0.0.1:{orthanc.http_port}/instances/{name}/preview", timeout=30).content
+            png = http.get(address, headers={"Accept": "image/png"}, timeout=30).content
         picture = np.asarray(Image.open(io.BytesIO(png)).convert("L"), float)
         assert picture.shape == sent.pixel_array.shape
         assert picture.std() > 20

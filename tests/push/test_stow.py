@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import stat
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,36 @@ def test_a_busy_server_is_left_alone_for_as_long_as_it_asks(
     assert send(exported, pacs, tmp_path / "push.csv", patience).ok
     assert waits == [7.0, 1.0]  # what it asked for, then the second backoff of 2 s, half of it fixed
     assert len(pacs.held) == 5
+
+
+def test_a_request_that_was_not_even_looked_at_is_sent_again_though_nobody_can_be_asked(
+    exported: Path, pacs: FakePacs, tmp_path: Path
+) -> None:
+    pacs.search_status = 501
+    pacs.acts += [Act(429, keep=False)]
+    assert send(exported, pacs, tmp_path / "push.csv").ok
+
+
+def test_what_goes_out_is_on_the_disk_before(
+    exported: Path, pacs: FakePacs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal, synced, at_post = tmp_path / "push.csv", [0], []
+    store, fsync = pacs.store, os.fsync
+
+    def sync(descriptor: int) -> None:
+        fsync(descriptor)
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            synced.append(os.fstat(descriptor).st_size)
+
+    def look_and_store(parts: list[bytes]) -> tuple[int, dict[str, str], bytes, bool]:
+        at_post.append((journal.stat().st_size, synced[-1]))
+        return store(parts)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    monkeypatch.setattr(pacs, "store", look_and_store)
+    assert send(exported, pacs, journal).ok
+    assert len(at_post) == 3
+    assert all(size == on_disk for size, on_disk in at_post)
 
 
 @pytest.mark.parametrize(
@@ -216,6 +248,8 @@ def test_a_push_killed_at_any_byte_of_its_journal_goes_on_without_sending_twice(
     assert send(exported, pacs, journal).ok
     assert pacs.held == held
     assert sorted(uid for post in pacs.posts[posts:] for uid in post) == sorted(missing)
+    assert all(row["detail"] is not None and None not in row for row in rows_of(journal))
+    assert send(exported, pacs, journal).ok
 
 
 @pytest.mark.parametrize(
