@@ -37,8 +37,12 @@ MAX_PX = 2000
 """The finder wants letters of some 10 to 60 px. The shorter side is enlarged towards WORKING_PX, by MAX_ENLARGEMENT
 at most; the longer is shrunk to MAX_PX."""
 
-MARGIN = 0.35
-"""How far beyond a found line its box reaches, in heights of the line: tails, blur and a letter that was not found."""
+MARGIN = (0.35, 1.0)
+"""How far beyond a found line its box reaches, in heights of the line: above and below for tails and blur, at the
+sides for letters that were not found."""
+
+NEAR = 3.0
+"""What the finder finds beside a line, so many heights away at most, is part of it, whatever was read there."""
 
 
 class Box(NamedTuple):
@@ -76,7 +80,7 @@ def _reader() -> Any:
         intra_op_num_threads=1,
         inter_op_num_threads=1,
         det_limit_side_len=32,  # `_resized` has chosen the size
-        text_score=MIN_SCORE,
+        text_score=0.0,  # `find_text` looks at the score
     )
     for name in ("RapidOCR", "OrtInferSession"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
@@ -88,8 +92,15 @@ def find_text(picture: npt.NDArray[np.uint8]) -> list[Box]:
     resized = _resized(picture)
     scale = (picture.shape[0] / resized.shape[0], picture.shape[1] / resized.shape[1])
     lines, _ = _reader()(resized)
-    boxes = [_box(np.asarray(corners), scale, picture.shape) for corners, text, _ in lines or () if may_identify(text)]
-    return merged(boxes)
+    sure: list[Box] = []
+    unsure: list[Box] = []
+    for corners, text, score in lines or ():
+        found = sure if score >= MIN_SCORE and may_identify(text) else unsure
+        found.append(_box(np.asarray(corners), scale, picture.shape))
+    while beside := [box for box in unsure if any(_in_line(box, other) for other in sure)]:
+        sure += beside
+        unsure = [box for box in unsure if box not in beside]
+    return merged(sure)
 
 
 def may_identify(text: str) -> bool:
@@ -98,7 +109,7 @@ def may_identify(text: str) -> bool:
     >>> [may_identify(text) for text in ("L", "R PORTABLE", "AP 40", "DOE^JANE", "R 1961", "王伟")]
     [False, False, False, True, True, True]
     """
-    words = [word for word in re.findall(r"[^\W_]+", text) if word.upper() not in VIEW_WORDS]
+    words: list[str] = [word for word in re.findall(r"[^\W_]+", text) if word.upper() not in VIEW_WORDS]
     # An ideograph weighs as two letters: a name has two or three.
     return sum(1 + (character >= "\u2e80") for word in words for character in word) >= MIN_CHARACTERS
 
@@ -116,12 +127,14 @@ def _box(corners: npt.NDArray[np.float64], scale: tuple[float, float], shape: tu
     """Around four corners (x, y) in the resized picture."""
     left, top = corners.min(0) * scale[::-1]
     right, bottom = corners.max(0) * scale[::-1]
-    margin = 1 + MARGIN * min(bottom - top, right - left)
+    height = min(bottom - top, right - left)  # a line may run upwards
+    across, along = 1 + MARGIN[0] * height, 1 + MARGIN[1] * height
+    down, sideways = (across, along) if right - left >= bottom - top else (along, across)
     return Box(
-        max(0, int(np.floor(top - margin))),
-        max(0, int(np.floor(left - margin))),
-        min(shape[0], int(np.ceil(bottom + margin))),
-        min(shape[1], int(np.ceil(right + margin))),
+        max(0, int(np.floor(top - down))),
+        max(0, int(np.floor(left - sideways))),
+        min(shape[0], int(np.ceil(bottom + down))),
+        min(shape[1], int(np.ceil(right + sideways))),
     )
 
 
@@ -142,6 +155,14 @@ def merged(boxes: list[Box]) -> list[Box]:
             )  # fmt: skip
         apart.append(box)
     return sorted(apart)
+
+
+def _in_line(one: Box, other: Box) -> bool:
+    """Whether two boxes stand beside each other, are about as high, and are not far apart."""
+    heights = sorted((one.bottom - one.top, other.bottom - other.top))
+    level = min(one.bottom, other.bottom) - max(one.top, other.top)
+    gap = max(one.left, other.left) - min(one.right, other.right)
+    return level >= heights[0] / 2 and heights[1] <= 2 * heights[0] and gap <= NEAR * heights[0]
 
 
 def _overlap(one: Box, other: Box) -> bool:

@@ -88,10 +88,9 @@ def upright(item: Item, series: Series) -> Physical:
     if series.reader == "volume":
         affine = image.affine.numpy()
         plane = native_plane(affine, image.meta["slice_axis"]) or "axial"
-        turn = nib.orientations.ornt_transform(
-            nib.orientations.io_orientation(affine), nib.orientations.axcodes2ornt(PLANES[plane])
-        )
-        stored = nib.orientations.apply_orientation(stored, turn)
+        turns: Any = nib.orientations  # untyped
+        turn = turns.ornt_transform(turns.io_orientation(affine), turns.axcodes2ornt(PLANES[plane]))
+        stored = turns.apply_orientation(stored, turn)
     view: Physical = np.moveaxis(stored, -1, 0)
     return view
 
@@ -115,8 +114,8 @@ def pictures(stack: Physical, intensity: IntensityMap) -> Iterator[npt.NDArray[n
 
 
 def _display(picture: Physical, intensity: IntensityMap) -> npt.NDArray[np.uint8]:
-    shown = np.rint(intensity.encode(picture) * (255 / CODE_MAX))
-    return shown.astype(np.uint8)
+    shown: npt.NDArray[np.uint8] = np.rint(intensity.encode(picture) * (255 / CODE_MAX)).astype(np.uint8)
+    return shown
 
 
 def cover(stack: Physical, boxes: list[Box], value: float) -> None:
@@ -125,6 +124,6 @@ def cover(stack: Physical, boxes: list[Box], value: float) -> None:
         stack[:, box.top : box.bottom, box.left : box.right] = value
 
 
-def covered_share(boxes: list[Box], shape: tuple[Any, ...]) -> float:
-    """Of the area of a slice. `boxes` do not overlap."""
+def covered_share(boxes: list[Box], shape: tuple[int, ...]) -> float:
+    """Of the area of a slice (rows, columns). `boxes` do not overlap."""
     return sum((box.bottom - box.top) * (box.right - box.left) for box in boxes) / (shape[0] * shape[1])

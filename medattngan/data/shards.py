@@ -18,7 +18,8 @@ from medattngan.data.intensity import CODE_MAX
 from medattngan.data.jobs import Job
 from medattngan.data.options import BLANK_SHARE, BLANK_STEP
 from medattngan.data.pieces import SetAside
-from medattngan.data.transforms import Prepared, prepare
+from medattngan.data.prepared import Prepared
+from medattngan.data.transforms import prepare
 from medattngan.files import atomic_path, write_json
 from medattngan.types import Codes
 

@@ -59,7 +59,9 @@ def save_png(path: Path, pixels: npt.NDArray[np.float64]) -> None:
     Image.fromarray((pixels * 255).clip(0, 255).astype(np.uint8)).save(path)
 
 
-def save_dicom(path: Path, pixels: npt.NDArray[np.float64], at: int = 0, series: str = "1", **attributes: object) -> None:
+def save_dicom(
+    path: Path, pixels: npt.NDArray[np.float64], at: int = 0, series: str = "1", **attributes: object
+) -> None:
     write_dicom(
         path, np.rint(pixels * 4095).astype(np.uint16), PatientID=f"p{series}", SeriesInstanceUID=f"1.2.{series}",
         InstanceNumber=at + 1, ImagePositionPatient=[0.0, 0.0, 3.0 * at], BitsStored=12, HighBit=11,
