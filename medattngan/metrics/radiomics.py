@@ -18,14 +18,14 @@ from __future__ import annotations
 
 import hashlib
 import math
+from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from medattngan.files import UserError
 from medattngan.metrics.frechet import Pair
-from medattngan.metrics.texture import EPS, LEVELS, cooccurrence_features, run_features, tone_features
+from medattngan.metrics.texture import EPS, LEVELS, cooccurrence_features, run_features, shares, tone_features
 from medattngan.types import Images
 
 NAME = "radiomics-2d"
@@ -53,34 +53,62 @@ class Radiomics(nn.Module):
     torch.Size([2, 531])
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        low = torch.tensor(COIFLET, dtype=torch.float64)
-        high = low.flip(0) * torch.tensor([-1.0, 1.0]).repeat(3)
-        self.register_buffer(
-            "bands", torch.stack([torch.outer(a, b) for a in (low, high) for b in (low, high)])[:, None]
-        )
-        self.laplacians = [_laplacian(sigma) for sigma in SIGMAS_PX]
-
     def forward(self, images: Images) -> Tensor:
         if min(images.shape[-2:]) < LEAST_PX:
             raise UserError(
                 f"radiomic features need slices of {LEAST_PX} px or more; got {tuple(images.shape[-2:])}: "
                 "use larger slices."
             )
-        slices = _standardise(images.double().cpu())
-        pictures = torch.cat([slices, *(_filter(slices, kernel) for kernel in self.laplacians), self._bands(slices)], 1)
-        flat = pictures.flatten(0, 1)
-        levels = (_standardise(flat[:, None])[:, 0] / BIN_DEVIATIONS).floor().long() + LEVELS // 2
+        flat = pictures(_standardise(images[:, 0].float().cpu())).flatten(0, 1)
+        levels = (_standardise(flat) / BIN_DEVIATIONS).floor().long() + LEVELS // 2
         levels = levels.clamp(0, LEVELS - 1)
-        parts = [first_order(flat.flatten(1), levels.flatten(1))]
+        parts = [first_order(flat.flatten(1).double(), levels.flatten(1))]
         parts += [measure(levels) for measure in (cooccurrence_features, run_features, tone_features)]
         return torch.cat(parts, 1).view(len(images), DIM).float()
 
-    def _bands(self, slices: Tensor) -> Tensor:
-        padded = F.pad(slices, (2, 3, 2, 3), mode="reflect")
-        bands: Tensor = F.conv2d(padded, self.get_buffer("bands"))
-        return bands
+
+def pictures(slices: Tensor) -> Tensor:
+    """The slices (B, H, W), their Laplacians of Gaussians, and their four wavelet bands: (B, PICTURES, H, W).
+
+    All filters are separable, and on a CPU a product with a banded matrix is much faster than a convolution of one
+    channel.
+    """
+    down, across = _operators(slices.shape[-2]), _operators(slices.shape[-1])
+    found = [slices]
+    for sigma in SIGMAS_PX:
+        mean, curve = f"mean {sigma}", f"curve {sigma}"
+        found.append(down[curve] @ slices @ across[mean].T + down[mean] @ slices @ across[curve].T)
+    found += [down[a] @ slices @ across[b].T for a in ("low", "high") for b in ("low", "high")]
+    return torch.stack(found, 1)
+
+
+@lru_cache(maxsize=8)
+def _operators(size: int) -> dict[str, Tensor]:
+    """The filters along one axis as matrices (size, size) that reflect at the edges."""
+    low = torch.tensor(COIFLET, dtype=torch.float64)
+    found = {
+        "low": _operator(low, 2, size),
+        "high": _operator(low.flip(0) * torch.tensor([-1.0, 1.0]).repeat(3), 2, size),
+    }
+    for sigma in SIGMAS_PX:
+        reach = math.ceil(4 * sigma)
+        squares = (torch.arange(-reach, reach + 1, dtype=torch.float64) / sigma).square()
+        mean = torch.softmax(-squares / 2, 0)
+        curve = (squares - 1) * mean  # the second derivative, times sigma squared so that all scales weigh alike
+        found[f"mean {sigma}"] = _operator(mean, reach, size)
+        found[f"curve {sigma}"] = _operator(curve - curve.mean(), reach, size)
+    return found
+
+
+def _operator(weights: Tensor, before: int, size: int) -> Tensor:
+    """Row i weighs the places from i − `before` on."""
+    matrix = torch.zeros(size, size, dtype=torch.float64)
+    rows = torch.arange(size)
+    for offset, weight in enumerate(weights, -before):
+        places = (rows + offset).abs()
+        places = torch.where(places < size, places, 2 * (size - 1) - places)
+        matrix.index_put_((rows, places), weight.expand(size), accumulate=True)
+    return matrix.float()
 
 
 def first_order(values: Tensor, levels: Tensor) -> Tensor:
@@ -93,13 +121,13 @@ def first_order(values: Tensor, levels: Tensor) -> Tensor:
     inside = ((values >= p10[:, None]) & (values <= p90[:, None])).double()
     count = inside.sum(1).clamp_min(1)
     robust = ((values - ((values * inside).sum(1) / count)[:, None]).abs() * inside).sum(1) / count
-    shares = F.one_hot(levels, LEVELS).double().mean(1)
+    p = shares(levels)
     deviation = variance.sqrt().clamp_min(EPS)
     features = [
         low, p10, p90, high, mean, median, p75 - p25, high - low,
         centred.abs().mean(1), robust, values.square().mean(1).sqrt(),
         centred.pow(3).mean(1) / deviation.pow(3), centred.pow(4).mean(1) / deviation.pow(4), variance,
-        -(shares * (shares + EPS).log2()).sum(1), shares.square().sum(1),
+        -(p * (p + EPS).log2()).sum(1), p.square().sum(1),
     ]  # fmt: skip
     return torch.stack(features, 1)
 
@@ -122,18 +150,3 @@ def _standardise(images: Tensor) -> Tensor:
     """To mean 0 and deviation 1 each, flat ones to 0."""
     deviation, mean = torch.std_mean(images, dim=(-2, -1), keepdim=True, correction=0)
     return torch.where(deviation > 1e-6, (images - mean) / deviation.clamp_min(1e-6), 0.0)
-
-
-def _filter(slices: Tensor, kernel: Tensor) -> Tensor:
-    reach = kernel.shape[-1] // 2
-    return F.conv2d(F.pad(slices, (reach,) * 4, mode="reflect"), kernel)
-
-
-def _laplacian(sigma: float) -> Tensor:
-    """Laplacian of a Gaussian, times σ² so that all scales weigh alike; its sum is 0: (1, 1, size, size)."""
-    reach = math.ceil(4 * sigma)
-    squares = torch.arange(-reach, reach + 1, dtype=torch.float64).square()
-    square = (squares[:, None] + squares) / (2 * sigma**2)
-    gauss = torch.exp(-square) / (2 * math.pi * sigma**2)
-    kernel = 2 * (square - 1) * gauss
-    return (kernel - kernel.mean())[None, None]

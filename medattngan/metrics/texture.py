@@ -86,7 +86,7 @@ def cooccurrence_features(levels: Tensor) -> Tensor:
 def runs(levels: Tensor) -> Tensor:
     """How many runs of each level and length there are: (B, 4, LEVELS, longest), float64."""
     longest = max(levels.shape[-2:])
-    lines = (levels, _diagonals(levels), levels.mT, _diagonals(levels.flip(-1)))
+    lines = (levels, _diagonals(levels.flip(-1)), levels.mT, _diagonals(levels))
     return torch.stack([_runs(line, longest) for line in lines], 1)
 
 
@@ -120,14 +120,10 @@ def run_features(levels: Tensor) -> Tensor:
 
 def tone_features(levels: Tensor) -> Tensor:
     """Of the neighbouring grey tone difference matrix: (B, 5) coarseness, contrast, busyness, complexity, strength."""
-    values = levels.double() + 1
-    kernel = torch.ones(1, 1, 3, 3, dtype=values.dtype)
-    kernel[..., 1, 1] = 0
-    around = F.conv2d(values[:, None], kernel, padding=1)[:, 0]
-    neighbours = F.conv2d(torch.ones_like(values)[:1, None], kernel, padding=1)[:, 0]
-    one_hot = F.one_hot(levels.flatten(1), LEVELS).double()
-    s = torch.einsum("bpl,bp->bl", one_hot, (values - around / neighbours).abs().flatten(1))
-    p = one_hot.mean(1)
+    values = levels.float() + 1
+    neighbours = _around(torch.ones_like(values[:1]))
+    apart_by = (values - _around(values) / neighbours).abs().double()
+    p, s = shares(levels), _by_level(levels, apart_by)
     i = torch.arange(1, LEVELS + 1, dtype=p.dtype)
     there = p > 0
     pairs = (there[:, :, None] & there[:, None, :]).double()
@@ -148,6 +144,25 @@ def tone_features(levels: Tensor) -> Tensor:
     return torch.stack(features, -1)
 
 
+def shares(levels: Tensor) -> Tensor:
+    """The share of each level among the pixels: (B, LEVELS) float64."""
+    return _by_level(levels, torch.ones(levels.shape, dtype=torch.float64)) / levels[0].numel()
+
+
+def _by_level(levels: Tensor, values: Tensor) -> Tensor:
+    """The sum of `values` (B, H, W) over the pixels of each level: (B, LEVELS)."""
+    cell = (torch.arange(len(levels)) * LEVELS)[:, None] + levels.flatten(1)
+    return torch.bincount(cell.flatten(), values.flatten(), len(levels) * LEVELS).view(-1, LEVELS)
+
+
+def _around(values: Tensor) -> Tensor:
+    """The sum of the up to eight neighbours of each pixel."""
+    rows = F.pad(values, (0, 0, 1, 1))
+    three = rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
+    columns = F.pad(three, (1, 1))
+    return columns[..., :-2] + columns[..., 1:-1] + columns[..., 2:] - values
+
+
 def _by_sum(p: Tensor) -> Tensor:
     """Σ p over i + j = 2 … 2 LEVELS: (…, 2 LEVELS − 1)."""
     at = (torch.arange(LEVELS)[:, None] + torch.arange(LEVELS)).flatten()
@@ -165,7 +180,7 @@ def _entropy(p: Tensor) -> Tensor:
 
 
 def _diagonals(levels: Tensor) -> Tensor:
-    """The diagonals as lines, filled up with −1: each row moved one step to the right of the row above."""
+    """Diagonals down to the left as lines, filled up with −1: each row moved one step to the right of the row above."""
     batch, height, width = levels.shape
     moved = F.pad(levels, (0, height), value=-1).flatten(1)[:, : height * (width + height - 1)]
     return moved.view(batch, height, width + height - 1).mT.contiguous()
