@@ -97,7 +97,7 @@ def their_subsets(n_real: int, n_fake: int) -> Plan:
 def timed(
     measure: Callable[[Tensor, Tensor], dict[str, float]], real: Tensor, fake: Tensor, repeat: int
 ) -> tuple[dict[str, float], list[float]]:
-    """The values, and the least wall and processor seconds of `repeat` runs; a busy machine distorts the second less."""
+    """The values, and the least wall and processor seconds of `repeat` runs: load distorts the second less."""
     wall, cpu = [], []
     for _ in range(repeat):
         start, start_cpu = time.perf_counter(), time.process_time()
