@@ -29,13 +29,13 @@ def save_maps(
     kinds = list(next(iter(found.values())))
     top = max(LEAST_TOP, max(float(np.quantile(one, 0.995)) for maps in found.values() for one in maps.values()))
     columns = 1 + len(kinds)
-    figure = Figure(figsize=(1.2 + 1.9 * columns, 1.0 + 2.0 * len(points)), layout="constrained")
+    figure = Figure(figsize=(1.4 + 1.9 * columns, 1.2 + 1.9 * len(points)), layout="constrained")
     axes = figure.subplots(len(points), columns, squeeze=False)
     shares = attended.shares()
     for row, (name, point) in enumerate(points.items()):
         _slice(axes[row, 0], image)
         _mark(axes[row, 0], point, row)
-        axes[row, 0].set_ylabel(name)
+        axes[row, 0].set_title(name, fontsize=9)
         for column, kind in enumerate(kinds, 1):
             shown = axes[row, column]
             _slice(shown, image)
@@ -45,10 +45,10 @@ def save_maps(
                 extent=(-0.5, size - 0.5, size - 0.5, -0.5),
             )  # fmt: skip
             _mark(shown, point, row)
-            if row == 0:
+            if row == 0:  # below, they are the same
                 shown.set_title(f"{kind} ({shares[kind]:.0%})" if kind in shares else kind, fontsize=9)
     figure.colorbar(drawn, ax=axes, shrink=0.6, label="times the even share")
-    figure.suptitle(f"{BANNER} — {describe(attended)}", fontsize=9)
+    figure.suptitle(f"{BANNER}\n{describe(attended)}", fontsize=9)
     _save(figure, path)
 
 
@@ -56,15 +56,15 @@ def describe(attended: Attended) -> str:
     """An attention in words."""
     height, width = attended.before.shape[-2:]
     return (
-        f"{attended.network} {attended.number}: {attended.kind} at {height} × {width}, "
-        f"γ = {attended.gamma:.3f}, adds {attended.added:.1%}"
+        f"{attended.network} {attended.number}: {attended.kind} at {height} × {width}\n"
+        f"γ = {attended.gamma:.3f}, adds {attended.added:.1%} to its input"
     )
 
 
 def save_strips(path: Path, strips: Mapping[str, tuple[Images, Sequence[str]]]) -> None:
     """One row a way: its slices (steps, 1, H, W) side by side, each with its words beneath."""
     columns = max(len(images) for images, _ in strips.values())
-    figure = Figure(figsize=(0.4 + 1.15 * columns, 0.6 + 1.55 * len(strips)), layout="constrained")
+    figure = Figure(figsize=(0.2 + 1.15 * columns, 0.5 + 1.7 * len(strips)), layout="constrained")
     axes = figure.subplots(len(strips), 1, squeeze=False)[:, 0]
     for shown, (name, (images, words)) in zip(axes, strips.items(), strict=True):
         size = images.shape[-1]
@@ -83,29 +83,32 @@ def save_strips(path: Path, strips: Mapping[str, tuple[Images, Sequence[str]]]) 
 def save_gates(path: Path, attended: Sequence[Attended]) -> None:
     """One row an attention: its gate γ, how much it adds, and the shares of its experts where it has any."""
     figure = Figure(figsize=(9, 1.0 + 0.6 * len(attended)), layout="constrained")
-    gammas, added, shares = figure.subplots(1, 3, sharey=True)
+    experts = list(dict.fromkeys(name for one in attended for name in one.shares()))
+    gammas, added, *more = figure.subplots(1, 3 if experts else 2, sharey=True)
     names = [f"{one.network} {one.number}\n{one.kind}, {one.height} px" for one in attended]
     places = range(len(attended))
     gammas.barh(places, [one.gamma for one in attended], color="0.4")
     gammas.axvline(0, color="k", linewidth=0.8)
     gammas.set_xlabel("gate γ")
+    gammas.locator_params(axis="x", nbins=4)
     added.barh(places, [100 * one.added for one in attended], color="0.4")
     added.set_xlabel("added to the input, %")
-    experts = list(dict.fromkeys(name for one in attended for name in one.shares()))
-    left = np.zeros(len(attended))
-    for number, expert in enumerate(experts):
-        part = np.array([one.shares().get(expert, 0.0) for one in attended])
-        shares.barh(places, part, left=left, label=expert, color=f"C{number}")
-        left += part
     if experts:
-        shares.set_xlabel("shares of a dynamic attention")
-        shares.legend(fontsize=7)
-    else:
-        shares.set_axis_off()
+        _shares(more[0], attended, experts)
     gammas.set_yticks(list(places), names, fontsize=8)
     gammas.invert_yaxis()
     figure.suptitle(f"Gates at one {BANNER}", fontsize=9)
     _save(figure, path)
+
+
+def _shares(axes: Axes, attended: Sequence[Attended], experts: Sequence[str]) -> None:
+    left = np.zeros(len(attended))
+    for expert in experts:
+        part = np.array([one.shares().get(expert, 0.0) for one in attended])
+        axes.barh(range(len(attended)), part, left=left, label=expert)
+        left += part
+    axes.set_xlabel("shares of a dynamic attention")
+    axes.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(experts), frameon=False)
 
 
 def _slice(axes: Axes, image: Images) -> None:
