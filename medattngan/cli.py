@@ -389,6 +389,7 @@ def audit(
         float, typer.Option(help="Share of real slices of other patients that may be flagged.")
     ] = 0.01,
     planted: Annotated[int, typer.Option(help="Copies of each kind, planted to see whether they are found.")] = 400,
+    limit: Annotated[int, typer.Option(help="Use at most so many slices of each held-out split.")] = 4000,
     seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
 ) -> None:
     """Look for copies of training patients among synthetic slices."""
@@ -397,7 +398,7 @@ def audit(
 
     report = run_audit(
         samples, data, out, run=run, encoder=encoder, split=calibrate, false_positives=false_positives,
-        planted=planted, seed=seed,
+        planted=planted, limit=limit, seed=seed,
     )  # fmt: skip
     for sentence in summary(report):
         typer.echo(sentence)

@@ -89,15 +89,18 @@ class Shifts:
         """Side to which slices are padded with zeros, so that no shift wraps around."""
         return self.size + self.reach
 
-    def spectrum(self, images: Tensor) -> Tensor:
-        """(..., S, S) → (..., P, P // 2 + 1) complex."""
-        return torch.fft.rfft2(images, s=(self.padded, self.padded))
+    def spectrum(self, images: Tensor, *, second: bool) -> Tensor:
+        """(..., S, S) → (..., P, P // 2 + 1) complex. Second slices stand `reach` further on: no shift is negative."""
+        if second:
+            images = F.pad(images, (self.reach, 0, self.reach, 0))
+        found: Tensor = torch.fft.rfft2(images, s=(self.padded, self.padded))
+        return found
 
     def correlate(self, first: Tensor, second: Tensor) -> Tensor:
         """Spectra (..., P, P // 2 + 1) → sums of products at every shift, (..., 2 reach + 1, 2 reach + 1)."""
-        sums = torch.fft.irfft2(first.conj() * second, s=(self.padded, self.padded))
-        near = torch.arange(-self.reach, self.reach + 1) % self.padded
-        return sums.index_select(-2, near).index_select(-1, near)
+        count = 2 * self.reach + 1
+        sums: Tensor = torch.fft.irfft2(first.conj() * second, s=(self.padded, self.padded))
+        return sums[..., :count, :count]
 
     def overlap_sums(self, images: Tensor, *, second: bool) -> Tensor:
         """Sum of each (..., S, S) over its part of the overlap at every shift: (..., 2 reach + 1, 2 reach + 1)."""
@@ -133,7 +136,9 @@ def prepare(images: Tensor, shifts: Shifts, *, second: bool) -> Prepared:
     total = shifts.overlap_sums(images, second=second)
     squares = shifts.overlap_sums(images.square(), second=second)
     return Prepared(
-        shifts.spectrum(images), total, (squares - total.square() / shifts.overlap_pixels()).clamp(min=0).sqrt()
+        shifts.spectrum(images, second=second),
+        total,
+        (squares - total.square() / shifts.overlap_pixels()).clamp(min=0).sqrt(),
     )
 
 

@@ -35,8 +35,8 @@ from medattngan.metrics.encoder import Encoder, EncoderNetwork, load_encoder
 from medattngan.run import Run
 from medattngan.types import Images
 
-MOST_HELD_OUT = 4000
-"""Slices of a split, at most: more would not narrow the intervals, whose width the patients set."""
+LIMIT = 4000
+"""More slices of a held-out split would not narrow the intervals, whose width the patients set."""
 NOTE = """gallery.png shows slices of training patients beside synthetic ones, and audit.parquet says which training
 slices are near: guard this folder as you guard the scans. audit.json holds numbers only.
 """
@@ -49,6 +49,7 @@ class Options:
     split: str
     false_positives: float
     planted: int
+    limit: int
     seed: int
 
 
@@ -62,6 +63,7 @@ def audit(
     split: str = "val",
     false_positives: float = 0.01,
     planted: int = 400,
+    limit: int = LIMIT,
     seed: int = 0,
 ) -> dict[str, Any]:
     """Look for copies of training patients among `samples`, and write the folder `out`.
@@ -77,6 +79,7 @@ def audit(
         split: the held-out patients that set the thresholds: `val` or `test`.
         false_positives: the share of real slices of other patients that may be flagged, in both spaces together.
         planted: copies of each kind for the positive control.
+        limit: take at most so many slices of each held-out split, at random.
         seed: of every draw, 0 or more.
 
     Returns:
@@ -89,14 +92,14 @@ def audit(
     samples, out = Path(samples), Path(out)
     store = store if isinstance(store, SliceStore) else SliceStore.open(store)
     run = run if run is None or isinstance(run, Run) else Run.open(run)
-    options = Options(split, false_positives, planted, seed)
+    options = Options(split, false_positives, planted, limit, seed)
     require_absent(out)
     _require(options)
     if is_samples_folder(samples):
         require_same_store(samples, store)
     if run is not None:
         require_trained_on(run, store)
-    require_enough(len(store.split(split)), false_positives)
+    require_enough(min(limit, len(store.split(split))), false_positives)
     found, notes = read_images(samples)
     with atomic_folder(out) as folder:
         loaded = _encoder(encoder, store, folder, seed)
@@ -165,10 +168,10 @@ def _search_all(
     bank: Bank, store: SliceStore, images: Images, network: EncoderNetwork, options: Options
 ) -> dict[str, Side]:
     """Every set of slices that the audit looks at, searched: held-out, the other held-out split, copies, samples."""
-    sides = {"held_out": _real(bank, store, options.split, network, options.seed)}
+    sides = {"held_out": _real(bank, store, options.split, network, options)}
     other = "test" if options.split == "val" else "val"
     if (store.index["split"] == other).any():
-        sides["checked"] = _real(bank, store, other, network, options.seed)
+        sides["checked"] = _real(bank, store, other, network, options)
     chosen = np.random.default_rng([options.seed, 21]).permutation(len(bank.rows))[: options.planted]
     originals = bank.images[torch.from_numpy(chosen)]
     names = [str(number) for number in bank.patients[chosen]]
@@ -179,9 +182,9 @@ def _search_all(
     return sides
 
 
-def _real(bank: Bank, store: SliceStore, split: str, network: EncoderNetwork, seed: int) -> Side:
+def _real(bank: Bank, store: SliceStore, split: str, network: EncoderNetwork, options: Options) -> Side:
     part = store.split(split)
-    chosen = np.random.default_rng([seed, 22]).permutation(len(part))[:MOST_HELD_OUT]
+    chosen = np.random.default_rng([options.seed, 22]).permutation(len(part))[: options.limit]
     part = part.select(np.isin(np.arange(len(part)), chosen))
     return _side(bank, read_slices(part, bank.size), [str(name) for name in part.index["patient"]], network)
 
@@ -192,19 +195,19 @@ def _side(bank: Bank, images: Images, patients: list[str], network: EncoderNetwo
 
 
 def _closest(table: pd.DataFrame, images: Images, store: SliceStore, size: int) -> list[Pair]:
-    rows = table.sort_values("score", kind="stable").head(MOST_PAIRS)
     pairs = []
-    for row in rows.itertuples():
-        training = read_slices(store.select(np.arange(len(store)) == row.nearest_row), size)
-        shown: npt.NDArray[np.float32] = training[0, 0].float().numpy()
-        pairs.append(Pair(int(row.sample), images[row.sample, 0].numpy(), shown, float(row.score), bool(row.flagged)))
+    for number in np.argsort(table["score"].to_numpy(), kind="stable")[:MOST_PAIRS].tolist():
+        row = int(table["nearest_row"].iloc[number])
+        training = read_slices(store.select(np.arange(len(store)) == row), size)[0, 0].float()
+        score, flagged = float(table["score"].iloc[number]), bool(table["flagged"].iloc[number])
+        pairs.append(Pair(number, images[number, 0].numpy(), training.numpy(), score, flagged))
     return pairs
 
 
 def _digests(samples: Path, store: SliceStore, encoder: Encoder, images: Images) -> dict[str, str]:
     """What was compared. `samples` is the digest of the file where there is one, else of the images as read."""
     file = samples / "pixels.npy" if is_samples_folder(samples) else samples
-    found = digest(file) if file.is_file() else hashlib.sha256(np.ascontiguousarray(images.numpy())).hexdigest()
+    found = digest(file) if file.is_file() else hashlib.sha256(images.numpy().tobytes()).hexdigest()
     return {"store": store.digest, "samples": found, "encoder_weights": encoder.digest}
 
 

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from medattngan.audit.align import MIRRORINGS, Prepared, Shifts, normalise_locally, prepare, similarity, variants
+from medattngan.audit.align import MIRRORINGS, Shifts, normalise_locally, prepare, similarity, variants
 from medattngan.data.store import SliceStore
 from medattngan.encoder import embed, read_slices
 from medattngan.files import UserError
@@ -60,7 +60,7 @@ class Near:
     @property
     def relative(self) -> Floats:
         """`distance / reference`: (N,), about 1 for a slice of somebody else, 0 for an exact copy."""
-        return self.distance / np.maximum(self.reference, np.float32(1e-6))
+        return (self.distance / np.maximum(self.reference, 1e-6)).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ class Bank:
         rows: (M,) their rows in the store's index.
         patients: (M,) the number of the patient of each, from 0, rising.
         starts: (P,) where each patient's slices begin.
-        images: (M, 1, S, S) in [-1, 1].
+        images: (M, 1, S, S) in [-1, 1], float16 to spare memory, as are the normalised ones.
+        normalised: (M, S, S), see `normalise_locally`.
         coarse: (M, D) float32 of length 1.
         embedded: (M, E) float32 of length 1.
     """
@@ -80,6 +81,7 @@ class Bank:
     patients: Rows
     starts: Rows
     images: Images
+    normalised: Tensor
     coarse: Tensor
     embedded: Tensor
 
@@ -102,11 +104,18 @@ def read_bank(store: SliceStore, network: EncoderNetwork) -> Bank:
         raise UserError(f"an audit needs 2 training patients at the least; {store.path} has {len(known)}.")
     order = np.argsort(numbers, kind="stable")
     images = read_slices(store.split("train"), network.size_px)[torch.from_numpy(order)]
-    patients = numbers[order]
-    starts = np.searchsorted(patients, np.arange(len(known)))
-    parts = [_coarse(normalise_locally(images[i : i + 256])) for i in range(0, len(images), 256)]
-    coarse = _unit(torch.cat(parts).flatten(1))
-    return Bank(rows[order], patients, starts, images, coarse, embed(network, images))
+    return make_bank(rows[order], numbers[order], images, network)
+
+
+def make_bank(rows: Rows, patients: Rows, images: Images, network: EncoderNetwork) -> Bank:
+    """A bank of `images` (M, 1, S, S), whose `patients` (M,) are numbered from 0 and rise."""
+    normalised, coarse = torch.empty(len(images), *images.shape[2:], dtype=torch.float16), []
+    for start in range(0, len(images), 256):
+        part = normalise_locally(images[start : start + 256])
+        normalised[start : start + 256] = part
+        coarse.append(_coarse(part))
+    starts = np.searchsorted(patients, np.arange(patients[-1] + 1))
+    return Bank(rows, patients, starts, images, normalised, _unit(torch.cat(coarse).flatten(1)), embed(network, images))
 
 
 def search(bank: Bank, images: Images, network: EncoderNetwork) -> tuple[Near, Near, Tensor]:
@@ -143,7 +152,8 @@ def choose_candidates(bank: Bank, coarse: Floats, embedded: Floats) -> Rows:
 
 def _refine(bank: Bank, image: Images, candidates: Rows, shifts: Shifts) -> Near:
     query = prepare(variants(image)[0], shifts, second=False)
-    found = similarity(query, _prepare_bank(bank, candidates, shifts), shifts).numpy()
+    others = prepare(bank.normalised[torch.from_numpy(candidates)].float(), shifts, second=True)
+    found = similarity(query, others, shifts).numpy()
     distance = 1 - found
     order = np.argsort(distance, kind="stable")
     _, first = np.unique(bank.patients[candidates[order]], return_index=True)
@@ -155,10 +165,6 @@ def _refine(bank: Bank, image: Images, candidates: Rows, shifts: Shifts) -> Near
         by_patient[:1],
         np.median(by_patient[1 : REFERENCE_PATIENTS + 1], keepdims=True).astype(np.float32),
     )
-
-
-def _prepare_bank(bank: Bank, candidates: Rows, shifts: Shifts) -> Prepared:
-    return prepare(normalise_locally(bank.images[torch.from_numpy(candidates)]), shifts, second=True)
 
 
 def _nearest(bank: Bank, distances: Floats) -> Near:

@@ -107,7 +107,7 @@ def fit(network: EncoderNetwork, images: Images, kimg: float, seed: int) -> list
         first, second = network.project(network(views)).chunk(2)
         loss = nt_xent(first, second)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # missing from torch's stubs
         optimizer.step()
         losses.append(float(loss.detach()))
     return losses
