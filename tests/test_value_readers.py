@@ -27,12 +27,13 @@ def scripts(monkeypatch: pytest.MonkeyPatch) -> None:
         sys.modules.pop(name, None)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("scripts")
 def test_the_network_reads_the_height_of_a_band() -> None:
     from measure_conditions import agreement
     from value_readers import train_network
 
-    reader = train_network(*bands(1500, 0))
+    reader = train_network(*bands(640, 0))
     images, levels = bands(100, 1)
     found = agreement(levels, reader(images), np.arange(100))
     assert found["spearman"] > 0.95

@@ -98,7 +98,7 @@ def test_the_gate_says_what_is_added() -> None:
 
 
 def test_an_explanation_holds_maps_gates_and_ways_and_is_marked(run: Run, tmp_path: Path) -> None:
-    made = explain(run, tmp_path / "e", seed=3)
+    made = explain(run, tmp_path / "e", seed=3, points=[(4, 20)])
     names = {path.name for path in made.path.iterdir()}
     assert names == {
         "attention-generator-0.png", "attention-discriminator-0.png", "gates.csv", "gates.png", "interpolation.png",
@@ -112,7 +112,7 @@ def test_an_explanation_holds_maps_gates_and_ways_and_is_marked(run: Run, tmp_pa
         assert (len(shares), sum(shares)) == (3, pytest.approx(1, abs=1e-4))
     record = read_json(made.path / "explanation.json")
     assert record["synthetic"] is True
-    assert set(record["points"]) == {"middle", "brightest", "edge", "background"}
+    assert record["points"] == {"4,20": [4, 20]}
     for path in made.path.glob("*.png"):
         assert examine((path, path.name)).pieces == ()
         with Image.open(path) as picture:
@@ -126,6 +126,7 @@ def test_it_explains_the_slice_that_sample_draws(run: Run, tmp_path: Path, monke
     monkeypatch.setattr(module, "save_maps", lambda path, image, *rest: shown.append(image))
     record = read_json(explain(run, tmp_path / "e", seed=3, number=2).path / "explanation.json")
     torch.testing.assert_close(shown[0][0], drawn.unit()[2], atol=1e-3, rtol=0)
+    assert set(record["points"]) == {"middle", "brightest", "edge", "background"}
     assert record["label"] == drawn.table["label"][2]
     assert record["conditions"]["position_mm"] == drawn.table["position_mm"][2]
 
