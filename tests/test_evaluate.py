@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from medattngan.data.store import SliceStore
-from medattngan.evaluate import choose_real, evaluate
+from medattngan.evaluate import THIRD_OF_VOLUME, choose_real, evaluate, with_third_of_volume
 from medattngan.files import UserError
 from medattngan.metrics import METRICS, load_extractor
 
@@ -135,3 +135,28 @@ def test_scores_are_not_written_over_others(tiny_store: SliceStore, tmp_path: Pa
     (tmp_path / "scores" / "notes.txt").write_text("mine")
     with pytest.raises(UserError, match="exists already"):
         evaluate(tmp_path / "unread.npy", tiny_store, tmp_path / "scores", extractor=EXTRACTOR)
+
+
+def test_every_score_names_the_stratum_that_falls_shortest(
+    tiny_store: SliceStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("medattngan.metrics.strata.LEAST_IN_STRATUM", 7)
+    samples = write_samples(tiny_store, tmp_path / "noisy.npy", 24, noise=0.1)
+    scores = evaluate(samples, tiny_store, tmp_path / "scores", extractor=EXTRACTOR, split="train")
+    left_out = json.loads((tmp_path / "scores" / "provenance.json").read_text())["left_out"]
+    for name, entry in scores.items():
+        assert set(entry["strata"]["label"]) == {"small", "large"}, name
+        found = entry["worst_stratum"]
+        assert found.items() >= entry["strata"][found["by"]][found["stratum"]].items()
+        assert found["ci95"][0] <= found["value"] <= found["ci95"][1]
+    measured = {(by, name) for by, strata in scores[f"fd[{EXTRACTOR}]"]["strata"].items() for name in strata}
+    # Each of 2 labels, 3 thirds of the volume and 3 of brightness is either measured or has its sentence.
+    assert len(measured) + sum(key.startswith("by ") for key in left_out) == 8
+    assert all("needs 7 slices a side" in words for key, words in left_out.items() if key.startswith("by "))
+
+
+def test_slices_without_positions_are_not_divided_by_them(tiny_store: SliceStore) -> None:
+    index = tiny_store.index.assign(position_mm=float("nan"))
+    assert set(with_third_of_volume(index)[THIRD_OF_VOLUME]) == {""}
+    thirds = with_third_of_volume(tiny_store.index).groupby("position_mm")[THIRD_OF_VOLUME].unique()
+    assert [list(names) for names in thirds] == [["low"], ["low"], ["middle"], ["middle"], ["high"], ["high"]]

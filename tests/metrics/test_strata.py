@@ -69,7 +69,7 @@ def test_a_stratum_scores_as_its_slices_alone_do(monkeypatch: pytest.MonkeyPatch
     patients = [f"p{i % 7}" for i in range(50)]
     found, _ = score_strata({"features": sides}, patients, {"label": Strata(names, names, names)}, seed=0)
     rows = range(25)
-    alone = score_sides({"features": sides.take(rows, rows, rows)}, patients[:25], seed=0, replicates=100)
+    alone = score_sides({"features": sides.take(rows, rows, rows)}, patients[:25], seed=0, replicates=60)
     for metric, divided in found.items():
         assert divided["label"]["a"] == alone.entries[metric], metric
 
