@@ -246,5 +246,7 @@ def _summary(store: SliceStore, rejected: Path | None) -> Iterator[str]:
         yield f"  which files: {rejected}" if rejected else "  which files: give --rejected FILE.csv"
     if (masked := record["screen"].get("masked", {"series": 0}))["series"]:
         yield f"  masked: text at {masked['places']} places of {masked['series']} series"
+    elif record["screen"] and "burned-in-text" not in record["set_aside"]["files"]:
+        yield "  screened: no text was found in the pixels; faint or small text may be there all the same"
     for note in record["notes"]:
         yield f"  {note}"

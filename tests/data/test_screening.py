@@ -157,6 +157,17 @@ def test_what_was_covered_is_listed_by_file_and_box_but_not_by_word(
 
 
 @needs_reader
+def test_a_screening_that_found_nothing_says_so_and_no_screening_says_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    save_png(tmp_path / "scans" / "one.png", anatomy())
+    ingest([tmp_path / "scans"], tmp_path / "plain")
+    assert "screened" not in "".join(capfd.readouterr()) + caplog.text
+    ingest([tmp_path / "scans"], tmp_path / "screened", screen="set-aside")
+    assert "screened: no text was found" in "".join(capfd.readouterr()) + caplog.text
+
+
+@needs_reader
 def test_markers_of_side_and_view_stay(tmp_path: Path) -> None:
     for number, marker in enumerate(("R", "L", "AP PORTABLE")):
         save_png(tmp_path / "scans" / f"{number}.png", burn(anatomy(seed=number), marker, px=18))
