@@ -94,7 +94,7 @@ def time_kind(run: Run, images: Tensor, repeat: int) -> dict[str, Any]:
         run(images[:BATCH])
         for _ in range(repeat):
             start, start_cpu = time.perf_counter(), time.process_time()
-            features = torch.cat([run(batch) for batch in images.split(BATCH)])
+            features = torch.cat([run(batch) for batch in torch.split(images, BATCH)])
             wall.append(time.perf_counter() - start)
             cpu.append(time.process_time() - start_cpu)
     return {"features": features, "wall": len(images) / min(wall), "cpu": len(images) / min(cpu)}
