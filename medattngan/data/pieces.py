@@ -11,6 +11,8 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydicom.errors import BytesLengthException, InvalidDicomError
+
 REASONS: dict[str, str] = {
     "not-a-scan": "no reader knows this kind of file",
     "unreadable": "damaged, truncated, or in a compressed syntax that no installed codec decodes",
@@ -45,6 +47,8 @@ READ_ERRORS = (
     OverflowError,
     struct.error,
     zlib.error,
+    BytesLengthException,
+    InvalidDicomError,
 )
 """What pydicom, nibabel, Pillow and the codecs raise on a damaged file. Each becomes the reason `unreadable`."""
 

@@ -111,24 +111,25 @@ class VolumeReader(ImageReader):
         """Names say nothing; `scan` looked inside."""
         return True
 
-    def read(self, data: Any, **kwargs: Any) -> Any:
-        """Open without reading the voxels."""
-        try:
-            return open_volume(self.pieces[0].path)
-        except (*READ_ERRORS, nib.spatialimages.HeaderDataError, nib.filebasedimages.ImageFileError):
-            raise SetAside("unreadable") from None
+    def read(self, data: Any, **kwargs: Any) -> Path:
+        """Where the volume is. It is opened by `get_data`: LoadImaged hides what goes wrong here."""
+        return self.pieces[0].path
 
-    def get_data(self, img: Any) -> tuple[Physical, dict[str, Any]]:
+    def get_data(self, img: Path) -> tuple[Physical, dict[str, Any]]:
         """(i, j, k) float32 and the affine. Voxels that are not numbers become the least that is.
 
         Raises:
-            SetAside: it is truncated, holds no number, is a mask, or its header places it nowhere.
+            SetAside: it is damaged, holds no number, is a mask, or its header places it nowhere.
         """
-        if not is_sound(img.affine):
+        try:
+            opened = open_volume(img)
+        except (*READ_ERRORS, nib.spatialimages.HeaderDataError, nib.filebasedimages.ImageFileError):
+            raise SetAside("unreadable") from None
+        if not is_sound(opened.affine):
             raise SetAside("unreadable")
         try:
-            index = (slice(None),) * min(3, len(img.shape)) + (0,) * (len(img.shape) - 3)
-            volume = np.asarray(img.dataobj[index], dtype=np.float32)
+            index = (slice(None),) * min(3, len(opened.shape)) + (0,) * (len(opened.shape) - 3)
+            volume = np.asarray(opened.dataobj[index], dtype=np.float32)
         except READ_ERRORS:
             raise SetAside("unreadable") from None
         volume = volume.reshape((*volume.shape, 1, 1)[:3])
@@ -140,9 +141,9 @@ class VolumeReader(ImageReader):
         if is_label_mask(volume):
             raise SetAside("label-mask")
         return volume, {
-            "affine": img.affine,
+            "affine": opened.affine,
             "spatial_shape": np.asarray(volume.shape),
-            "slice_axis": slice_axis(img),
+            "slice_axis": slice_axis(opened),
         }
 
 
@@ -159,25 +160,21 @@ class PictureReader(ImageReader):
         """Names say nothing; `scan` looked inside."""
         return True
 
-    def read(self, data: Any, **kwargs: Any) -> npt.NDArray[Any]:
-        """(page, row, column) or (page, row, column, channel), as stored.
+    def read(self, data: Any, **kwargs: Any) -> Path:
+        """Where the picture is. It is opened by `get_data`: LoadImaged hides what goes wrong here."""
+        return self.pieces[0].path
 
-        Raises:
-            SetAside: it is damaged.
-        """
-        path = self.pieces[0].path
-        try:
-            return read_pages(path)
-        except (*READ_ERRORS, SyntaxError, Image.DecompressionBombError, tifffile.TiffFileError):
-            raise SetAside("unreadable") from None
-
-    def get_data(self, img: npt.NDArray[Any]) -> tuple[Physical, dict[str, Any]]:
+    def get_data(self, img: Path) -> tuple[Physical, dict[str, Any]]:
         """To one grey channel.
 
         Raises:
-            SetAside: it is in colour, has two levels only, or is no stack of pictures.
+            SetAside: it is damaged, in colour, has two levels only, or is no stack of pictures.
         """
-        pages = to_grey(img)
+        try:
+            stored = read_pages(img)
+        except (*READ_ERRORS, SyntaxError, Image.DecompressionBombError, tifffile.TiffFileError):
+            raise SetAside("unreadable") from None
+        pages = to_grey(stored)
         if pages.ndim != 3 or min(pages.shape) < 1:
             raise SetAside("not-2d-or-3d")
         if pages.dtype == np.bool_ or len(np.unique(pages[0].ravel()[:: max(1, pages[0].size // 65536)])) == 2:

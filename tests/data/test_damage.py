@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from pydicom.data import get_testdata_file
 
+from medattngan.data.ingest import ingest
 from medattngan.data.samples import Samples
 from medattngan.data.store import COLUMNS, SliceStore, StoreWriter
 from medattngan.files import UserError
@@ -64,3 +66,13 @@ def test_a_store_with_a_part_of_other_numbers_is_damaged(tmp_path: Path) -> None
     np.save(store / "part-00000.npy", np.zeros((1, 16, 16), np.float32))
     with pytest.raises(UserError, match="damaged: part-00000"):
         SliceStore.open(store)
+
+
+def test_a_scan_cut_off_anywhere_in_its_header_is_set_aside(tmp_path: Path) -> None:
+    whole = Path(str(get_testdata_file("CT_small.dcm"))).read_bytes()
+    (tmp_path / "scans").mkdir()
+    for length in [*range(128, 380, 9), 1000, 4000, len(whole) - 1]:
+        (tmp_path / "scans" / str(length)).write_bytes(whole[:length])
+    (tmp_path / "scans" / "whole").write_bytes(whole)
+    store = ingest([tmp_path / "scans"], tmp_path / "store", size=32, split=(1.0, 0.0, 0.0), progress=False)
+    assert len(store) == 1
