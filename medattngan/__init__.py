@@ -27,12 +27,14 @@ if TYPE_CHECKING:
     from medattngan.export import export as export
     from medattngan.files import UserError as UserError
     from medattngan.push import push as push
+    from medattngan.report import report as report
     from medattngan.review.close import close_study as close_study
     from medattngan.review.close import load_reads as load_reads
     from medattngan.review.create import create_study as create_study
     from medattngan.run import Run as Run
     from medattngan.sample import sample as sample
     from medattngan.train import train as train
+    from medattngan.utility import utility as utility
 
 __version__ = "0.1.0"
 
@@ -72,8 +74,10 @@ class _Package(ModuleType):
     inspect = _Export("medattngan.data.inspect")
     push = _Export("medattngan.push")
     load_reads = _Export("medattngan.review.close")
+    report = _Export("medattngan.report")
     sample = _Export("medattngan.sample")
     train = _Export("medattngan.train")
+    utility = _Export("medattngan.utility")
 
 
 sys.modules[__name__].__class__ = _Package

@@ -60,7 +60,7 @@ def _root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Verbs read one folder and write the next: ingest, train, sample, evaluate, export."""
+    """Verbs read one folder and write the next: ingest, train, sample, audit, evaluate, export, push, review."""
 
 
 @app.command()

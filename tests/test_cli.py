@@ -12,7 +12,10 @@ import medattngan as mg
 from medattngan.cli import app, main
 from medattngan.data.store import SliceStore
 
-VERBS = ("ingest", "inspect", "train", "sample", "evaluate", "export", "demo")
+VERBS = (
+    "ingest", "inspect", "train", "sample", "explain", "evaluate", "export", "utility", "encoder", "audit", "push",
+    "report", "demo",
+)  # fmt: skip
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:

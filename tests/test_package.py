@@ -13,7 +13,13 @@ import medattngan.train.loop
 from medattngan.train.loop import train
 
 
-@pytest.mark.parametrize("verb", ["ingest", "inspect", "train", "sample", "evaluate", "export"])
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "ingest", "inspect", "train", "sample", "explain", "evaluate", "export", "utility", "encoder", "audit", "push",
+        "report",
+    ],
+)  # fmt: skip
 def test_every_verb_is_a_function(verb: str) -> None:
     assert isinstance(getattr(mg, verb), FunctionType)
 
