@@ -5,9 +5,9 @@ the median over the five patients that come next. Their quotient is the *relativ
 arXiv:2301.13188, divide by the mean distance to neighbours). An almost empty slice is close to everybody,
 and its relative distance is about 1 all the same; a copy is much closer to one patient than to the next ones.
 
-Pixels are searched in two stages. First every slice meets every training slice as 16 x 16 maps, in 36 mirrorings and
-shifts, by matrix products. Then `medattngan.audit.align` compares the best few at full size, over all shifts,
-mirrorings and rotations. The encoder's space needs one product a pair.
+Pixels are searched in two stages. First every slice meets the inner part of every training slice as 14 x 14 maps, in 36
+mirrorings and shifts, by matrix products. Then `medattngan.audit.align` compares the best few at full size, over all
+shifts, mirrorings and rotations. The encoder's space needs one product a pair.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ REFERENCE_PATIENTS = 5
 """Patients after the nearest whose slices say what is far."""
 COARSE = 4
 """Pixels to one of the first stage, each way."""
-BEST_SLICES = 10
+BEST_SLICES = 20
 """Slices of the first stage that the second looks at, besides the best of each of the nearest patients."""
 BEST_EMBEDDED = 6
 """Slices nearest to the encoder that it looks at too."""
@@ -115,7 +115,8 @@ def make_bank(rows: Rows, patients: Rows, images: Images, network: EncoderNetwor
         normalised[start : start + 256] = part
         coarse.append(_coarse(part))
     starts = np.searchsorted(patients, np.arange(patients[-1] + 1))
-    return Bank(rows, patients, starts, images, normalised, _unit(torch.cat(coarse).flatten(1)), embed(network, images))
+    inner = torch.cat(coarse)[:, 1:-1, 1:-1]
+    return Bank(rows, patients, starts, images, normalised, _unit(inner.flatten(1)), embed(network, images))
 
 
 def search(bank: Bank, images: Images, network: EncoderNetwork) -> tuple[Near, Near, Tensor]:
@@ -197,12 +198,14 @@ def _unit(vectors: Tensor) -> Tensor:
 
 
 def _coarse_similarity(bank: Bank, images: Images) -> Floats:
-    """Correlation of the coarse maps of `images` (B, 1, S, S) with the bank's, the largest of 36: (B, M)."""
+    """Correlation of the coarse maps of `images` (B, 1, S, S) with the bank's, the largest of 36: (B, M).
+
+    The bank's maps lack their outermost pixels. What is shifted leaves its blank edge outside of the part that fits.
+    """
     maps = _coarse(normalise_locally(images))
     mirrored = torch.stack([maps.flip(axes) if axes else maps for axes in MIRRORINGS], 1)
-    padded = F.pad(mirrored, (1, 1, 1, 1))
-    side = maps.shape[-1]
-    moved = [padded[..., y : y + side, x : x + side] for y in range(3) for x in range(3)]
+    side = maps.shape[-1] - 2
+    moved = [mirrored[..., y : y + side, x : x + side] for y in range(3) for x in range(3)]
     queries = _unit(torch.stack(moved, 2).flatten(0, 2).flatten(1))
     best = torch.empty(len(images), len(bank.coarse))
     for start in range(0, len(bank.coarse), _BANK):
