@@ -16,7 +16,7 @@ from medattngan.types import Images
 def choose_points(image: Images) -> dict[str, Point]:
     """Four telling positions of a slice (1, 1, H, W): its middle, its brightest place, its sharpest edge, the dark.
 
-    >>> image = -torch.ones(1, 1, 32, 32); image[..., 8:24, 8:24] = 1.0
+    >>> image = -torch.ones(1, 1, 32, 32); image[..., 8:25, 8:25] = 1.0
     >>> points = choose_points(image); points["middle"], points["background"]
     ((16, 16), (2, 2))
     """
