@@ -137,6 +137,7 @@ def test_scores_are_not_written_over_others(tiny_store: SliceStore, tmp_path: Pa
         evaluate(tmp_path / "unread.npy", tiny_store, tmp_path / "scores", extractor=EXTRACTOR)
 
 
+@pytest.mark.slow
 def test_every_score_names_the_stratum_that_falls_shortest(
     tiny_store: SliceStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
