@@ -199,7 +199,7 @@ def test_the_value_asked_for_is_read_back_from_the_slice(tmp_path: Path) -> None
         "model": {"generator_width": 16, "discriminator_width": 16},
         "attention": {"resolutions": [8]},
         "augment": {"probability": 0.0},
-        "train": {"kimg": 10, "minutes": None, "batch_size": 16, "validate_minutes": None, "ema_kimg": 0.5},
+        "train": {"kimg": 6, "minutes": None, "batch_size": 16, "validate_minutes": None, "ema_kimg": 0.5},
     }
     run = train(Config.from_tree(tree, "test"), store, tmp_path / "run", progress=False)
     asked = np.linspace(5, 27, 64)
