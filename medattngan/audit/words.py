@@ -42,9 +42,7 @@ def _statistics(report: dict[str, Any]) -> list[str]:
     membership = report["membership_inference"]
     sentences = []
     if "c_t" in copying:
-        sentences.append(
-            f"C_T {_with_floor(copying, 'c_t')}; below its floor, samples lie nearer than other patients do."
-        )
+        sentences.append(f"C_T {_with_floor(copying, 'c_t')}; far below that, samples lie nearer.")
     sentences.append(f"AuthPct {_with_floor(authenticity, 'auth_pct')}.")
     if "auc" in membership:
         low, high = membership["ci95"]
