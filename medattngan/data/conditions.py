@@ -1,7 +1,8 @@
 """Continuous conditions: what a run keeps of a column of numbers, and what the networks are told of a value.
 
 A run keeps the distribution of its training slices as rounded quantiles. The outermost are values that at least
-FEWEST_PATIENTS patients reach, so that the oldest patient's age is in no run; values beyond them count as them.
+FEWEST_PATIENTS patients reach, so that the oldest patient's age is in no run; values beyond them count as them. In
+between, where patients are few, a quantile can be the rounded value of one of them.
 """
 
 from __future__ import annotations
