@@ -33,18 +33,19 @@ def audit_block(folder: Path) -> str:
             f"<p>The control: copies of training slices were planted and looked for in the same way. {met}.</p>",
             _controls(audit["controls"]),
             f'<figure class="wide"><img src="{gallery}" alt="The closest pairs of a synthetic and a training slice">',
-            "<figcaption>The closest pairs. Those below 1 are flagged; export leaves them out.</figcaption></figure>",
+            "<figcaption>The closest pairs: synthetic on the left, the nearest training slice on the right. Those below 1 "
+            "are flagged; export leaves them out.</figcaption></figure>",
         ]
     )
 
 
 def percent(share: float) -> str:
-    """With two digits.
+    """With two digits, and with three where two would hide that it is not all.
 
-    >>> percent(0.01234), percent(0.5), percent(0)
-    ('1.2 %', '50 %', '0 %')
+    >>> percent(0.01234), percent(0.5), percent(0), percent(1), percent(0.996)
+    ('1.2 %', '50 %', '0 %', '100 %', '99.6 %')
     """
-    return f"{100 * share:.2g} %"
+    return f"{100 * share:.{3 if share > 0.99 else 2}g} %"
 
 
 def _share(entry: Mapping[str, Any]) -> str:

@@ -27,4 +27,4 @@ def readers_block(folder: Path) -> str:
         if (folder / name).is_file()
     )
     beside = f"<h3>To know about these results</h3><ul>{notes}</ul>" if notes else ""
-    return f'<ul>{findings}</ul><div class="curves">{figures}</div>{beside}'
+    return f'<ul>{findings}</ul><div class="curves broad">{figures}</div>{beside}'
