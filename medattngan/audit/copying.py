@@ -53,7 +53,7 @@ def data_copying(held_out: Placed, samples: Placed) -> float | None:
 
     >>> far, near = Placed(np.arange(20.0) + 30, np.zeros(20, int)), Placed(np.arange(20.0), np.zeros(20, int))
     >>> round(data_copying(far, near), 4)
-    -5.4105
+    -5.41
     """
     value = _weighted(held_out, samples, np.ones((1, len(held_out.cell))), np.ones((1, len(samples.cell))))
     return None if value is None else float(value[0])
