@@ -7,6 +7,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from medattngan.files import UserError
+from medattngan.models.condition import ValueEmbedding
 from medattngan.run import Run
 
 
@@ -15,7 +16,7 @@ def begin_from(run: Run, generator: nn.Module, discriminator: nn.Module) -> None
     """Give both networks the weights of `run`'s last checkpoint, the generator the averaged ones.
 
     What `run` has no weights for, such as the embedding of labels in a run without, starts at zero: with every label
-    alike, both networks then do what they did there.
+    and value alike, both networks then do what they did there.
 
     Raises:
         UserError: the networks of `run` are of another shape.
@@ -29,5 +30,10 @@ def begin_from(run: Run, generator: nn.Module, discriminator: nn.Module) -> None
                 f"{run.path} has other networks than this configuration makes ({unlike[0]}); "
                 "begin from a run with the same preset, size, widths and attention."
             )
+        # Of the two layers that embed values the last alone: with both at zero neither would ever learn.
+        drawn = [f"{at}.hidden." for at, module in network.named_modules() if isinstance(module, ValueEmbedding)]
         for key, tensor in own.items():
-            tensor.copy_(weights[key]) if key in weights else tensor.zero_()
+            if key in weights:
+                tensor.copy_(weights[key])
+            elif not key.startswith(tuple(drawn)):
+                tensor.zero_()

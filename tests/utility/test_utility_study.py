@@ -53,6 +53,18 @@ def test_a_training_begun_from_another_run_starts_with_what_that_one_draws(plain
             assert torch.equal(gan.discriminator(expected, labels), plain.discriminator(expected, None))
 
 
+def test_values_begin_without_a_say_and_can_learn_one(plain_run: Run) -> None:
+    asked = TOY.model_copy(update={"data": TOY.data.model_copy(update={"conditions": ("position_mm",)})})
+    gan, plain = build(asked, classes=0), build(TOY, classes=0)
+    begin_from(plain_run, gan.generator, gan.discriminator)
+    begin_from(plain_run, plain.generator, plain.discriminator)
+    z, values = torch.randn(4, gan.z_dim, generator=torch.Generator().manual_seed(0)), torch.linspace(-1, 1, 4)[:, None]
+    drawn = gan.generator(z, None, values)
+    assert torch.equal(drawn, plain.generator(z, None))
+    drawn.sum().backward()
+    assert float(gan.generator.get_submodule("values.output").weight.grad.abs().sum()) > 0
+
+
 def test_a_run_of_another_width_is_refused(plain_run: Run) -> None:
     gan = build(conditional(width=16), classes=2)
     with pytest.raises(UserError, match="other networks"):
