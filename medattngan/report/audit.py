@@ -33,8 +33,8 @@ def audit_block(folder: Path) -> str:
             f"<p>The control: copies of training slices were planted and looked for in the same way. {met}.</p>",
             _controls(audit["controls"]),
             f'<figure class="wide"><img src="{gallery}" alt="The closest pairs of a synthetic and a training slice">',
-            "<figcaption>The closest pairs: synthetic on the left, the nearest training slice on the right. Those below 1 "
-            "are flagged; export leaves them out.</figcaption></figure>",
+            "<figcaption>The closest pairs: synthetic on the left, the nearest training slice on the right. Those "
+            "below 1 are flagged; export leaves them out.</figcaption></figure>",
         ]
     )
 
