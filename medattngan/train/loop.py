@@ -148,6 +148,8 @@ class Training:
 
     def _finish(self, log: Log) -> None:
         """The last score, grid and checkpoint."""
+        # The last row may be long ago: a bar that stays at 71 % looks like a training that broke off.
+        self.line.update(1.0, f"{self.numbers.kimg:.1f} kimg; the last score and checkpoint")
         if self.validation is not None and self.numbers.validated_step != self.numbers.step:
             self._validate(log)
         self._grid()

@@ -51,6 +51,15 @@ def test_minutes_stop_a_training_before_its_kimg(tiny_store: SliceStore, tmp_pat
     assert 0.5 <= float(rows(run.path)[-1]["seconds"]) < 30
 
 
+def test_the_bar_is_full_at_the_end_though_the_last_row_was_long_before(
+    tiny_store: SliceStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(tiny(kimg=0.012), tiny_store, tmp_path / "run", progress=True)
+    last = capsys.readouterr().err.rstrip().splitlines()[-1]
+    assert "100 %" in last
+    assert "0.0 kimg" in last
+
+
 def test_each_epoch_shows_every_slice_once(tiny_store: SliceStore) -> None:
     part = tiny_store.split("train")
     batches = Batches(part, [], 32, 1, seed=3)
