@@ -16,7 +16,7 @@ from medattngan.data.store import SliceStore
 from medattngan.files import UserError, digest, read_json, write_json
 from medattngan.metrics import METRICS
 from medattngan.report import Card, report
-from medattngan.report.scores import MEANINGS, drawing, verdict
+from medattngan.report.scores import MEANINGS, drawing, score_block, verdict
 from medattngan.review.statistics import report_statistics
 from medattngan.run import Run
 from medattngan.train.data import describe
@@ -193,6 +193,12 @@ def test_a_verdict_keeps_to_its_interval() -> None:
     assert "interval holds" in verdict("ssim", {**SCORE, "better": "floor", "floor": 8.5})
     assert verdict("ssim", {**SCORE, "better": "floor"}).startswith("4.50 above")
     assert verdict("recall", {**SCORE, "better": "higher", "floor": 12.0}).startswith("3.00 below")
+
+
+def test_the_worst_stratum_stands_below_its_score() -> None:
+    worst = {**SCORE, "by": "position", "stratum": "high", "value": 20.0, "ci95": [18.0, 22.0]}
+    text = Page(score_block("fd[some]", {**SCORE, "worst_stratum": worst})).text
+    assert "Worst by position: high, 20.0 (18.0 to 22.0; real slices: 4.50)." in text
 
 
 def test_a_drawing_without_spread_stays_inside_its_box() -> None:

@@ -93,10 +93,21 @@ def score_block(name: str, score: Score) -> str:
             f'<section class="score"><h3>{escape(heading)} <code>{escape(name)}</code></h3>',
             f'<p class="value"><strong>{number(score["value"])}</strong> {escape(beside)}</p>',
             f"{drawing(score)}<p><strong>{escape(verdict(name, score))}</strong> {escape(meaning)}</p>",
-            f'<p class="small">{escape(counts)}</p>',
+            f'<p class="small">{escape(counts + _worst(score))}</p>',
             *(f'<p class="warning">Take care: {escape(str(words))}.</p>' for words in score.get("warnings", [])),
             "</section>",
         ]
+    )
+
+
+def _worst(score: Score) -> str:
+    """The stratum that falls shortest, where there are any."""
+    if (worst := score.get("worst_stratum")) is None:
+        return ""
+    low, high = worst["ci95"]
+    return (
+        f" Worst by {worst['by']}: {worst['stratum']}, {number(worst['value'])} ({number(low)} to {number(high)}; "
+        f"real slices: {number(worst['floor'])})."
     )
 
 
