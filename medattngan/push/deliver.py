@@ -73,11 +73,14 @@ class Delivery:
             try:
                 lost = self._persist(partial(self._send, batch))
             except WholeRefused as whole:
-                if len(batch) > 1:  # by halves, until the one to blame is alone
-                    self.journal.write("failed", batch, f"{whole}; tried again in a smaller request")
-                    queue.extendleft([batch[len(batch) // 2 :], batch[: len(batch) // 2]])
+                # Only what was in that request: an earlier attempt may have brought the others there.
+                blamed = [one for one in batch if self.journal.state(one) == "sending"]
+                if len(blamed) > 1:  # by halves, until the one that spoils it is alone
+                    self.journal.write("failed", blamed, f"{whole}; tried again in a smaller request")
+                    self.settled(len(batch) - len(blamed))
+                    queue.extendleft([blamed[len(blamed) // 2 :], blamed[: len(blamed) // 2]])
                     continue
-                self.journal.write("refused", batch, str(whole))
+                self.journal.write("refused", blamed, str(whole))
             self.settled(len(batch))
             lost_in_a_row = 0 if lost is None else lost_in_a_row + 1
             if lost is not None:

@@ -187,6 +187,27 @@ def test_one_instance_that_spoils_a_request_is_found_and_the_others_are_stored(
     assert "HTTP 400" in next(row["detail"] for row in rows_of(report.journal) if row["state"] == "refused")
 
 
+def test_what_an_earlier_attempt_stored_is_not_sent_again_when_the_rest_is_refused_as_a_whole(
+    exported: Path, pacs: FakePacs, tmp_path: Path
+) -> None:
+    pacs.acts += [Act(mention=False), Act(400, keep=False)]
+    store = pacs.store
+
+    def store_two_of_five(parts: list[bytes]) -> tuple[int, dict[str, str], bytes, bool]:
+        """Keep the first two of the first request only, as a server does that falls over in the middle."""
+        answer = store(parts)
+        if len(pacs.posts) == 1:
+            for uid in pacs.posts[0][2:]:
+                del pacs.held[uid]
+        return answer
+
+    pacs.store = store_two_of_five  # type: ignore[method-assign]
+    assert send(exported, pacs, tmp_path / "push.csv", batch_instances=5).count("stored") == 5
+    first = pacs.posts[0][:2]
+    assert [pacs.sent().count(uid) for uid in first] == [1, 1]
+    assert [len(post) for post in pacs.posts] == [5, 3, 1, 2]
+
+
 def test_batches_are_bounded_by_bytes_and_a_larger_file_goes_alone(
     exported: Path, pacs: FakePacs, tmp_path: Path
 ) -> None:
