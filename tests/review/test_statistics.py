@@ -16,7 +16,10 @@ from scipy.stats import linregress, theilslopes
 from medattngan.files import UserError
 from medattngan.review.statistics import load_statistics, report_statistics
 from medattngan.review.statistics.cases import case_scores, case_table, extremes
+from medattngan.review.statistics.guessing import permutation_p
+from medattngan.review.statistics.intervals import wilson
 from medattngan.review.statistics.reads import arrange
+from medattngan.review.statistics.summary import pooled_entries
 from medattngan.review.statistics.timing import order_effect, time_trend
 
 READS = simulated_reads(np.random.default_rng(1))
@@ -39,6 +42,23 @@ def test_the_folder_holds_what_it_should_and_is_read_back(folder: Path) -> None:
     for name in ("roc.png", "times.png", "confidence.png"):
         with Image.open(folder / name) as picture:
             assert picture.size > (400, 300)
+
+
+@pytest.mark.parametrize("cases", [20, 42, 52, 98])
+@pytest.mark.parametrize("readers", [1, 2])
+def test_readers_who_are_always_right_get_wilsons_interval_whatever_the_rounding(readers: int, cases: int) -> None:
+    synthetic = np.arange(cases) % 2 == 0
+    scores = np.tile(np.where(synthetic, 5.0, 1.0), (readers, 1))
+    pooled = pooled_entries(grids_of(scores, synthetic), np.random.default_rng(0))
+    assert pooled["accuracy"]["value"] == 1
+    assert pooled["accuracy"]["ci95"] == pytest.approx(wilson(cases, cases))
+    assert pooled["d_prime"]["ci95"] is None
+
+
+def test_a_few_scattered_reads_are_tested_without_a_warning() -> None:
+    scores = np.full((2, 6), np.nan)
+    scores[0, [0, 3]], scores[1, 1] = (5, 1), 2
+    assert permutation_p(grids_of(scores, np.arange(6) < 3), scores, np.random.default_rng(0)) is not None
 
 
 def test_the_tables_say_what_the_json_says(folder: Path) -> None:

@@ -45,8 +45,8 @@ def fleiss_kappa(counts: Counts) -> float:
     return float("nan") if np.isclose(expected, 1) else (agreeing - expected) / (1 - expected)
 
 
-def kappa_interval(counts: Counts, rng: np.random.Generator, level: float = 0.95) -> Interval | None:
-    """Percentile bootstrap over cases. Readers are not drawn: a reader drawn twice would agree with themselves."""
+def kappa_interval(counts: Counts, rng: np.random.Generator) -> Interval | None:
+    """95 % percentile bootstrap over cases. Readers are not drawn: a reader drawn twice would agree with themselves."""
     totals = counts.sum(axis=1, keepdims=True)
     counts, totals = counts[totals[:, 0] >= 2], totals[totals[:, 0] >= 2]
     count = len(counts)
@@ -56,7 +56,7 @@ def kappa_interval(counts: Counts, rng: np.random.Generator, level: float = 0.95
     known = ((agreeing - expected) / np.where(expected < 1 - 1e-9, 1 - expected, np.nan))[expected < 1 - 1e-9]
     if len(known) < 0.9 * REPLICATES:
         return None
-    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(known, [0.025, 0.975])
     return float(low), float(high)
 
 

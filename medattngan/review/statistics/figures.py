@@ -112,8 +112,8 @@ def save_times(path: Path, reads: Reads, order: dict[str, Any]) -> None:
     _save(figure, path)
 
 
-def _running_median(values: npt.NDArray[np.float64], width: int = 9) -> npt.NDArray[np.float64]:
-    half = max(width, len(values) // 6) // 2
+def _running_median(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    half = max(9, len(values) // 6) // 2
     return np.array([np.median(values[max(0, place - half) : place + half + 1]) for place in range(len(values))])
 
 

@@ -104,7 +104,11 @@ def permutation_p(reads: Reads, grid: Grid, rng: np.random.Generator) -> float |
     areas = np.stack([_areas(row, deals) for row in grid])
     if not np.isfinite(areas[:, 0]).any():
         return None
-    distance = np.abs(np.nanmean(areas[np.isfinite(areas[:, 0])], axis=0) - CHANCE)
+    able = areas[np.isfinite(areas[:, 0])]
+    known = np.isfinite(able).sum(axis=0)
+    # A deal that leaves every reader without a class has no mean; it counts as reaching, as below.
+    means = np.where(known > 0, np.nansum(able, axis=0) / np.where(known > 0, known, 1), np.nan)
+    distance = np.abs(means - CHANCE)
     # Areas are fractions worked out in floating point: equal ones must count as equal.
     reached = np.nan_to_num(distance[1:], nan=np.inf) >= distance[0] - 1e-9
     return float((reached.sum() + 1) / (PERMUTATIONS + 1))

@@ -42,14 +42,12 @@ class Merit:
 def accuracy(reads: Reads) -> Merit:
     """Share of reads that were right, "cannot tell" counting half. With unequal counts, chance is not ½."""
     counts = np.isfinite(reads.right).sum(axis=1, keepdims=True)
-    weights = np.isfinite(reads.right) / np.where(counts, counts, 1)
-    values = np.where(counts[:, 0] > 0, np.nansum(reads.right * weights, axis=1), np.nan)
     # A mean over all cases is the mean of each class times its share.
     parts = [reads.right[:, chosen] for chosen in (reads.synthetic, ~reads.synthetic)]
     shares = [np.isfinite(part).sum(axis=1, keepdims=True) / np.where(counts, counts, 1) for part in parts]
     synthetic, real = (part * share if part.size else None for part, share in zip(parts, shares, strict=True))
     balanced = reads.synthetic.sum() * 2 == len(reads.synthetic)
-    return Merit(values, synthetic, real, (0.0, 1.0), 0.5 if balanced else np.nan)
+    return Merit(_mean(reads.right), synthetic, real, (0.0, 1.0), 0.5 if balanced else np.nan)
 
 
 def balanced_accuracy(reads: Reads) -> Merit:

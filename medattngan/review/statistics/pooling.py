@@ -22,6 +22,8 @@ from medattngan.review.statistics.merits import Merit
 from medattngan.review.statistics.reads import Grid
 
 Matrix = npt.NDArray[np.float64]
+ROUNDING = 1e-12
+"""Figures that differ by less are equal: their means were only worked out in another order."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def pool(merit: Merit) -> Pooled | None:
         return Pooled(float(values[0]), 1, error_cases, np.inf, error_cases, np.nan, np.nan, merit.bounds)
     variance = float(np.diag(covariance).mean())
     shared = float((covariance.sum() - np.trace(covariance)) / (count * (count - 1)))
-    between = float(values.var(ddof=1))
+    between = float(values.var(ddof=1)) if np.ptp(values) > ROUNDING else 0.0
     total = between + max(count * shared, 0.0)
     return Pooled(
         value=float(values.mean()),
@@ -107,6 +109,7 @@ def _covariance(added: Grid) -> Matrix:
     counts = seen.sum(axis=1)
     means = np.nansum(added, axis=1) / np.where(counts, counts, 1)
     deviations = np.where(seen, added - means[:, None], 0.0)
+    deviations[np.abs(deviations) <= ROUNDING * np.abs(means)[:, None]] = 0.0
     common = (seen.astype(float) @ seen.T.astype(float)).astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         covariance = deviations @ deviations.T / (common - 1) * common / np.outer(counts, counts)

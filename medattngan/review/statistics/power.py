@@ -59,15 +59,14 @@ def detection_power(known: Precision, accuracy: float, alpha: float = 0.05) -> f
     return float(np.mean(norm.sf(edge - shift) + norm.cdf(-edge - shift)))
 
 
-def exclusion_power(known: Precision, excluded: float, alpha: float = 0.05, accuracy: float = CHANCE) -> float:
+def exclusion_power(known: Precision, excluded: float, alpha: float = 0.05) -> float:
     """Chance that two one-sided t tests rule out accuracies of `excluded` and above, and its mirror image and below.
 
-    That is, that the 1 - 2 alpha interval lies inside. Schuirmann 1987, J Pharmacokinet Biopharm 15:657-680.
+    Of readers who guess. That is, that the 1 - 2 alpha interval lies inside. Schuirmann 1987, J Pharmacokinet Biopharm 15:657-680.
     """
     margin = abs(excluded - CHANCE) / known.error
     room = margin - float(t.ppf(1 - alpha, known.freedom)) * _spread(known.freedom)
-    shift = (accuracy - CHANCE) / known.error
-    return float(np.mean(np.where(room > 0, norm.cdf(room - shift) - norm.cdf(-room - shift), 0.0)))
+    return float(np.mean(np.where(room > 0, norm.cdf(room) - norm.cdf(-room), 0.0)))
 
 
 def _spread(freedom: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

@@ -7,7 +7,6 @@ Hautus 1995, Behav Res Methods Instrum Comput 27:46-51, so that no hit and no mi
 
 from __future__ import annotations
 
-import numpy as np
 from scipy.stats import norm
 
 
@@ -41,9 +40,3 @@ def criterion(hit_rate: float, false_alarm_rate: float) -> float:
 def slope(rate: float) -> float:
     """dz/dp at a rate: 1 / φ(z(p)). Gourevitch and Galanter 1967, Psychometrika 32:25-33."""
     return float(1 / norm.pdf(norm.ppf(rate)))
-
-
-def d_prime_variance(hit_rate: float, false_alarm_rate: float, synthetic: int, real: int) -> float:
-    """Variance of d′ over cases, by Gourevitch and Galanter 1967. A quarter of it is that of the criterion."""
-    terms = ((hit_rate, synthetic), (false_alarm_rate, real))
-    return float(np.sum([rate * (1 - rate) / count * slope(rate) ** 2 for rate, count in terms]))
