@@ -28,6 +28,7 @@ LEAST_IN_CELL = 20
 MOST_CELLS = 10
 SLICES_A_CELL = 100
 """Held-out slices on average, so that most cells hold enough."""
+LLOYD_STEPS = 25
 
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.intp]
@@ -92,7 +93,7 @@ def cell_count(held_out: int) -> int:
     return max(1, min(MOST_CELLS, held_out // SLICES_A_CELL))
 
 
-def k_means(points: Tensor, k: int, *, seed: int, steps: int = 25) -> Tensor:
+def k_means(points: Tensor, k: int, *, seed: int) -> Tensor:
     """Centres (k, dim) of `points` (N, dim): Lloyd's algorithm from k-means++ (Arthur & Vassilvitskii 2007)."""
     rng = np.random.default_rng([seed, 11])
     centres = points[[int(rng.integers(len(points)))]]
@@ -102,7 +103,7 @@ def k_means(points: Tensor, k: int, *, seed: int, steps: int = 25) -> Tensor:
         if total <= 0:
             break  # fewer distinct points than centres
         centres = torch.cat([centres, points[[int(rng.choice(len(points), p=squared / total))]]])
-    for _ in range(steps):
+    for _ in range(LLOYD_STEPS):
         nearest = nearest_centre(points, centres)
         sums = torch.zeros_like(centres).index_add_(0, nearest, points)
         counts = torch.bincount(nearest, minlength=len(centres))[:, None]

@@ -40,11 +40,6 @@ class Labels:
     numbers: tuple[str, ...] = ()
     ignored: tuple[tuple[int, str], ...] = ()
 
-    @property
-    def ignored_columns(self) -> int:
-        """How many columns are not used."""
-        return len(self.ignored)
-
     def find(self, relative: str, patient: str) -> Row | None:
         """The row of a file: by its path, by the end of its path, by its name, then by its patient."""
         parts = PurePosixPath(relative).parts

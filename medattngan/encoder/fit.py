@@ -29,6 +29,7 @@ WARM_UP = 0.1
 """Share of the steps in which the learning rate rises; it falls as a cosine after."""
 RETRIEVED = 1000
 """Held-out slices that the record's retrieval is measured on, at most."""
+EMBEDDED_AT_ONCE = 128
 
 
 def encoder(store: SliceStore | str | Path, out: str | Path, *, kimg: float = 40.0, seed: int = 0) -> Encoder:
@@ -125,9 +126,9 @@ def schedule(done: float) -> float:
 
 
 @torch.inference_mode()
-def embed(network: EncoderNetwork, images: Images, batch: int = 128) -> Tensor:
+def embed(network: EncoderNetwork, images: Images) -> Tensor:
     """The projections of `images` (N, 1, H, W), (N, PROJECTED) float32 of length 1."""
-    parts = [network.project(network(images[i : i + batch].float())) for i in range(0, len(images), batch)]
+    parts = [network.project(network(part.float())) for part in torch.split(images, EMBEDDED_AT_ONCE)]
     return torch.cat(parts)
 
 

@@ -71,11 +71,11 @@ class Nearest:
     similarity: Tensor
 
 
-def nearest(real: Images, fake: Images, k: int = SHORTLIST) -> Nearest:
-    """The `k` real images most correlated with each synthetic one at low resolution, and their SSIM."""
+def nearest(real: Images, fake: Images) -> Nearest:
+    """The SHORTLIST real images most correlated with each synthetic one at low resolution, and their SSIM."""
     small = _directions(real)
     index = torch.cat(
-        [(_directions(part) @ small.T).topk(min(k, len(real))).indices for part in torch.split(fake, _CHUNK)]
+        [(_directions(part) @ small.T).topk(min(SHORTLIST, len(real))).indices for part in torch.split(fake, _CHUNK)]
     )
     columns = []
     for column in index.T:

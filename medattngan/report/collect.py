@@ -64,8 +64,8 @@ def collect(folders: Sequence[Path], store: SliceStore) -> Collected:
     made = []
     for run in runs:
         path, drawn = _samples_of(run, samples)
-        scores = _pick(sorted_out["scores"], path, _scored, "scores", "evaluate")
-        audit = _pick(sorted_out["audit"], path, _audited, "audits", "audit")
+        scores = _pick(sorted_out["scores"], path, _scored, "scores")
+        audit = _pick(sorted_out["audit"], path, _audited, "audits")
         found = None if scores is None else (read_json(scores / "scores.json"), read_json(scores / "provenance.json"))
         if found is not None and scores is not None:
             _require_same_store(store, {scores: str(found[1]["store"])})
@@ -99,9 +99,7 @@ def _samples_of(run: Run, samples: dict[Path, Samples]) -> tuple[Path, Samples]:
     return own[0], samples[own[0]]
 
 
-def _pick(
-    candidates: Sequence[Path], samples: Path, made_from: Callable[[Path], object], what: str, verb: str
-) -> Path | None:
+def _pick(candidates: Sequence[Path], samples: Path, made_from: Callable[[Path], object], what: str) -> Path | None:
     """Of the candidates, the one that was made from `samples`; None where none was."""
     pixels = digest(samples / "pixels.npy")
     own = [path for path in candidates if made_from(path) == pixels]

@@ -15,7 +15,6 @@ the dither a level is right on average, and wrong by less than one step.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from medattngan.data.intensity import CODE_MAX
 from medattngan.types import Codes
@@ -65,8 +64,3 @@ def grid_ends(lower: float, upper: float) -> tuple[float, float]:
     """The physical values of codes 0 and 65535 of the grid, from those of the map that the slices came with."""
     cut = TRIM * (upper - lower)
     return lower + cut, upper - cut
-
-
-def levels_of(codes: npt.ArrayLike, levels: int) -> npt.NDArray[np.int64]:
-    """Codes of the grid → their levels, 0 … `levels`."""
-    return np.rint(np.asarray(codes, np.float64) * (levels / CODE_MAX)).astype(np.int64)

@@ -20,7 +20,7 @@ def table(tmp_path: Path, text: str) -> Path:
 def test_the_column_of_patients_goes_by_several_names(tmp_path: Path, column: str) -> None:
     labels = read_labels(table(tmp_path, f"{column},label,age,scanner\nP1,ill,n/a,X\n"))
     assert labels.find("somewhere/x.dcm", "P1") == Row("P1", "ill", None, None)
-    assert labels.ignored_columns == 1
+    assert len(labels.ignored) == 1
 
 
 def test_a_file_is_found_by_its_path_and_then_by_its_name(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def test_numbers_are_read_and_empty_cells_are_none(tmp_path: Path) -> None:
     assert labels.numbers == ("bmi", "weight_kg")
     found = [labels.find("x", name) for name in ("a", "b")]
     assert [row and dict(row.numbers) for row in found] == [{"bmi": 21.5, "weight_kg": 70.0}, {"weight_kg": 82.5}]
-    assert labels.ignored_columns == 0
+    assert len(labels.ignored) == 0
 
 
 @pytest.mark.parametrize(

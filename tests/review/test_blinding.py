@@ -20,10 +20,15 @@ from sklearn.preprocessing import StandardScaler
 
 from medattngan.data.intensity import CODE_MAX, IntensityMap
 from medattngan.review.database import Database
-from medattngan.review.grid import TRIM, common_levels, grid_ends, levels_of, place
+from medattngan.review.grid import TRIM, common_levels, grid_ends, place
 from medattngan.types import Codes
 
 Features = npt.NDArray[np.float64]
+
+
+def levels_of(codes: npt.ArrayLike, levels: int) -> npt.NDArray[np.int64]:
+    """Codes of the grid → their levels, 0 … `levels`."""
+    return np.rint(np.asarray(codes, np.float64) * (levels / CODE_MAX)).astype(np.int64)
 
 
 def share_told_apart(features: Features, truth: npt.NDArray[np.bool_]) -> float:

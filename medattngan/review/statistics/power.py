@@ -62,7 +62,8 @@ def detection_power(known: Precision, accuracy: float, alpha: float = 0.05) -> f
 def exclusion_power(known: Precision, excluded: float, alpha: float = 0.05) -> float:
     """Chance that two one-sided t tests rule out accuracies of `excluded` and above, and its mirror image and below.
 
-    Of readers who guess. That is, that the 1 - 2 alpha interval lies inside. Schuirmann 1987, J Pharmacokinet Biopharm 15:657-680.
+    Of readers who guess; that is, that the 1 - 2 alpha interval lies inside.
+    Schuirmann 1987, J Pharmacokinet Biopharm 15:657-680.
     """
     margin = abs(excluded - CHANCE) / known.error
     room = margin - float(t.ppf(1 - alpha, known.freedom)) * _spread(known.freedom)
