@@ -478,7 +478,7 @@ def demo(
     minutes: Annotated[float, typer.Option(help="Of training.")] = 4.0,
     seed: Annotated[int, typer.Option(help="Of the pseudo-patients, the training and the samples.")] = 0,
 ) -> None:
-    """Run every verb on pseudo-patients made from one template brain; no download, under 6 minutes."""
+    """Go from scans to DICOM and a report, on pseudo-patients made from one template brain; under 6 minutes."""
     from medattngan.demo import demo as run_demo
 
     typer.echo(run_demo(out, minutes=minutes, seed=seed))

@@ -61,6 +61,7 @@ The same with your own scans:
     medattngan ingest SCANS --out store
     medattngan train configs/compact.yaml --data store --out run
     medattngan sample run --count 500 --out samples
+    medattngan audit samples --data store --run run --out audit
     medattngan evaluate samples --data store --out scores
     medattngan export samples --out dicom
 

@@ -58,7 +58,7 @@ MEANINGS: dict[str, tuple[str, str]] = {
     ),
     "ms_ssim_pairwise": (
         "Likeness among themselves, at five scales",
-        "The same at five scales, which slices of more than 160 pixels allow.",
+        "The same at five scales, which slices of 176 pixels and more allow.",
     ),
 }
 """The name before any bracket → heading, what it means; in the order of the page. Names as in `METRICS`."""

@@ -57,6 +57,7 @@ def around_the_pixels(reader: Reader, n: int) -> list[float]:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_nothing_but_the_pixels_tells_real_from_synthetic(tmp_path: Path) -> None:
     count = 60
     made = make_study(tmp_path / "blind", count=count, readers=1)
