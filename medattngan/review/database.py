@@ -87,6 +87,12 @@ class Database:
             raise UserError(f"{path} does not exist; make a study with: medattngan review create")
         self._lock = threading.Lock()
         self._connection = _connect(path)
+        self._path, self._identity = path.resolve(), _identity(path)
+        try:
+            _require_tables(self._connection, path)
+        except UserError:
+            self._connection.close()
+            raise
 
     @classmethod
     def create(cls, path: Path, orders: Sequence[Sequence[int]]) -> list[str]:
@@ -205,10 +211,14 @@ class Database:
         Sent again with the same `read_id`, a read is acknowledged again and kept once, also after closing.
 
         Raises:
-            RefusedError: the study is closed, the protocol forbids it, or `read_id` stood for another read.
+            RefusedError: the study is closed, the protocol forbids it, `read_id` stood for another read, or the file is
+                no longer where it was opened.
         """
         text = json.dumps(answers, sort_keys=True, ensure_ascii=False)
         with self._transaction() as connection:
+            if _identity(self._path) != self._identity:
+                # SQLite would go on writing into a file that was deleted, and the read would be gone with it.
+                raise RefusedError(503, "The study is not where it was; what you entered is kept and sent again.")
             known = connection.execute("SELECT * FROM reads WHERE read_id = ?", (read_id,)).fetchone()
             if known is not None:
                 if (known["reader"], known["n"], known["answers"]) != (reader, n, text):
@@ -269,6 +279,25 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     return connection
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file stands at `path`: its device and number; None where none does."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _require_tables(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a file that is empty, cut off, or another program's."""
+    try:
+        rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    except sqlite3.DatabaseError:
+        rows = []
+    if not {"readers", "orders", "sessions", "reads", "state"} <= {str(row[0]) for row in rows}:
+        raise UserError(f"{path} is damaged: it has no tables of a study; put back a copy of the study.")
 
 
 def _progress(connection: sqlite3.Connection, reader: int) -> tuple[list[int], int | None]:

@@ -11,6 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 BODY_LIMIT = 256 * 1024
 """Bytes of a request's body: the longest free text for each of the most questions fits."""
+LENGTH_DIGITS = 20
+"""Digits of a Content-Length: Python refuses to read thousands of them."""
 PATH_LIMIT = 200
 """Characters of a path; a personal link has 35."""
 
@@ -68,12 +70,12 @@ class Guard:
         if len(headers.getlist("host")) != 1 or _name(host) not in self.hosts:
             return 400, "This server does not answer under that name."
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        if origin is not None and _host_of(origin) != host.lower():
             return 403, "Requests from other sites are not taken."
         if len(scope["path"]) > PATH_LIMIT:
             return 414, "The address is too long."
         length = headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > BODY_LIMIT:
+        if not length.isdecimal() or len(length) > LENGTH_DIGITS or int(length) > BODY_LIMIT:
             return 413, f"The body is longer than {BODY_LIMIT} bytes."
         return None
 
@@ -86,6 +88,18 @@ def _name(host: str) -> str:
     """
     name, colon, port = host.rpartition(":")
     return (name if colon and port.isdecimal() else host).lower()
+
+
+def _host_of(origin: str) -> str:
+    """The host and port of an Origin header in lower case; empty for one that has none, or is no address.
+
+    >>> _host_of("https://A.b:1"), _host_of("null"), _host_of("http://[")
+    ('a.b:1', '', '')
+    """
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
 
 
 async def _read(receive: Receive) -> bytes | None:

@@ -176,7 +176,8 @@ class Protocol(Part):
             tree = yaml.safe_load(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise UserError(f"{path} does not exist; leave --protocol out for the default questions.") from None
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+        # PyYAML lets through what Python says of 2024-13-45, and of brackets nested without end.
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
         if not isinstance(tree, dict):
             raise UserError(f"{path} must hold keys such as `title:`; it holds a {type(tree).__name__}.")

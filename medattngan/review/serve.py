@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
+import ssl
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,8 +44,14 @@ def serve_study(
     study = Study.open(path)
     _check_exposure(host, expose, tls_cert, tls_key)
     secure = tls_cert is not None
+    _require_free(host, port)
     app = build_app(study, Database(study.database), [*LOOPBACK_NAMES, _in_url(host), *names], secure=secure)
-    server = uvicorn.Server(configure(app, host=host, port=port, tls_cert=tls_cert, tls_key=tls_key))
+    config = configure(app, host=host, port=port, tls_cert=tls_cert, tls_key=tls_key)
+    try:
+        config.load()
+    except ssl.SSLError as error:
+        raise UserError(f"--tls-cert {tls_cert} and --tls-key {tls_key} cannot be used ({error.reason}).") from None
+    server = uvicorn.Server(config)
     print(f"{path} is served at {'https' if secure else 'http'}://{_in_url(host)}:{port}; Ctrl+C ends it", flush=True)
     try:
         server.run()
@@ -90,6 +98,21 @@ def _check_exposure(host: str, expose: bool, tls_cert: Path | None, tls_key: Pat
             f"--host {host} needs --tls-cert and --tls-key: links and answers must not travel in the clear."
         )
     print(f"warning: other machines can reach this server at {host}; whoever has a link can read", file=sys.stderr)
+
+
+def _require_free(host: str, port: int) -> None:
+    """Refuse before anything is said of a server that then would not start."""
+    try:
+        # Not on Windows, where this option lets two servers have one port (as in asyncio's own servers).
+        reuse = sys.platform != "win32"
+        for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            with socket.socket(family, kind, protocol) as probe:
+                if reuse:
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(address)
+    except OSError as error:
+        cure = "end what listens there, or give another --host or --port"
+        raise UserError(f"{_in_url(host)}:{port} cannot be listened at ({error.strerror}); {cure}.") from None
 
 
 def _is_loopback(host: str) -> bool:

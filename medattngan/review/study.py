@@ -24,6 +24,25 @@ if TYPE_CHECKING:  # at run time this would import torch, which the server does 
     from medattngan.types import Codes
 
 
+FACTS = frozenset(
+    {
+        "study",
+        "count",
+        "reference_count",
+        "readers",
+        "width",
+        "height",
+        "spacing_mm",
+        "unit",
+        "lower",
+        "upper",
+        "window",
+    }
+    | {"presets", "truth_digest"}
+)
+"""Keys of study.json that the server, `close` and the page cannot do without."""
+
+
 @dataclass(frozen=True)
 class Study:
     """A study folder, opened without its truth.
@@ -54,6 +73,10 @@ class Study:
             made = f"medattngan review create SAMPLES --data STORE --count N --out {path}"
             raise UserError(f"{path} is not a reader study; make one with: {made}")
         facts = read_json(path / "study.json")
+        if not isinstance(facts, dict) or FACTS - facts.keys():
+            raise UserError(f"{path} is damaged: study.json is not that of a study; put back a copy of the study.")
+        if not (path / "protocol.yaml").is_file():
+            raise UserError(f"{path} is damaged: protocol.yaml is missing; put back a copy of the study.")
         cases = _open_array(path / "cases.npy")
         references = _open_array(path / "references.npy") if facts["reference_count"] else None
         shape = (facts["count"], facts["height"], facts["width"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +42,8 @@ def test_a_protocol_of_ones_own_needs_no_code(tmp_path: Path) -> None:
     [
         ("- 1", "must hold keys"),
         ("title: [", "not valid YAML"),
+        ("title: 2024-13-45", "month"),
+        ("[" * 5000, "not valid YAML"),
         ("titel: x", "titel"),
         ("questions: []", "questions"),
         (f"questions:\n{AUTHENTIC}\n{AUTHENTIC}", "same id"),
@@ -111,6 +114,24 @@ def test_other_machines_are_let_in_only_by_wish_and_over_tls(
         options = {**options, key: study / str(options[key])}
     with pytest.raises(UserError, match=word):
         serve_study(study, **options)  # type: ignore[arg-type]
+
+
+def test_a_port_in_use_and_a_certificate_that_is_none_are_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = make_study(tmp_path / "s").path
+    with (
+        socket.create_server(("127.0.0.1", 0)) as other,
+        pytest.raises(UserError, match="give another --host or --port"),
+    ):
+        serve_study(study, port=other.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        free = other.getsockname()[1]
+    for file in ("a.pem", "b.pem"):
+        (tmp_path / file).write_text("nothing")
+    with pytest.raises(UserError, match=r"--tls-cert .* cannot be used"):
+        serve_study(study, port=free, tls_cert=tmp_path / "a.pem", tls_key=tmp_path / "b.pem")
+    assert "is served" not in capsys.readouterr().out
 
 
 def test_serving_what_is_no_study_is_one_sentence(tmp_path: Path) -> None:

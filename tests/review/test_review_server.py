@@ -246,6 +246,11 @@ def test_another_site_can_neither_write_nor_ask(reader: Reader, address: str, ma
     assert reader.http.put("/api/reads/6", json=body, headers=own).status_code == 200
 
 
+def test_an_origin_that_is_no_address_is_refused_like_another_site(address: str) -> None:
+    for origin in ("http://[", "null", ""):
+        assert_refused(httpx.get(address + "/", headers={"origin": origin}), 403, "other sites")
+
+
 @pytest.mark.parametrize("host", ["elsewhere.example", "127.0.0.1.elsewhere.example:80", "", "localhost@elsewhere"])
 def test_requests_under_another_name_are_refused(address: str, host: str) -> None:
     assert_refused(httpx.get(address + "/", headers={"host": host}), 400, "name")

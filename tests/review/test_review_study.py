@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import stat
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from medattngan.files import UserError, digest
 from medattngan.review.choose import APART_MM, choose_real, choose_synthetic
 from medattngan.review.close import close_study, load_reads, parse_reads, write_reads
 from medattngan.review.create import create_study
-from medattngan.review.database import Database, Read
+from medattngan.review.database import Database, Read, RefusedError
 from medattngan.review.grid import place
 from medattngan.review.protocol import DEFAULT_QUESTIONS, Protocol
 from medattngan.review.statistics import load_statistics
@@ -285,6 +286,41 @@ def test_a_damaged_study_is_one_sentence(tmp_path: Path, name: str) -> None:
     (made.path / name).write_bytes(content[: len(content) // 3])
     with pytest.raises(UserError, match=name):
         close_study(made.path, incomplete=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("study.json", "[]"),
+        ("study.json", "{}"),
+        ("study.json", '{"count": 8}'),
+        ("study.sqlite", ""),
+        ("protocol.yaml", None),
+    ],
+)
+def test_a_study_that_lacks_a_part_is_said_to_be_damaged(tmp_path: Path, name: str, content: str | None) -> None:
+    made = make_study(tmp_path / "s")
+    if content is None:
+        (made.path / name).unlink()
+    else:
+        (made.path / name).write_text(content)
+    with pytest.raises(UserError, match=rf"is damaged.*{name}|{name} is damaged"):
+        close_study(made.path, incomplete=True)
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["deleted", "put back from a copy"])
+def test_a_read_is_not_acknowledged_once_the_served_study_is_gone(tmp_path: Path, back: bool) -> None:
+    made = make_study(tmp_path / "s")
+    copied = shutil.copytree(made.path, tmp_path / "copy")
+    database = Database(made.path / "study.sqlite")
+    database.save(1, 1, "1", {"authenticity": 1}, 1, back_allowed=True)
+    shutil.rmtree(made.path)
+    if back:
+        copied.rename(made.path)
+    with pytest.raises(RefusedError, match="not where it was") as caught:
+        database.save(1, 2, "2", {"authenticity": 1}, 1, back_allowed=True)
+    assert caught.value.status == 503
+    database.close()
 
 
 @pytest.mark.slow
