@@ -70,6 +70,7 @@ def test_figures_and_provenance_lie_beside_the_scores(scored: tuple[Path, dict[s
     assert all(len((folder / name).read_bytes()) > 5000 for name in ("contact_sheet.png", "scores.png"))
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(
     scored: tuple[Path, dict[str, Any]], tiny_store: SliceStore, tmp_path: Path
 ) -> None:

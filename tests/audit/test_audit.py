@@ -93,6 +93,7 @@ def test_nothing_in_the_audit_names_a_patient(folder: Path) -> None:
     assert "training patients" in (folder / "audit" / "README.txt").read_text()
 
 
+@pytest.mark.slow
 def test_the_command_gives_slices_from_elsewhere_the_same_verdict_and_the_same_bytes(
     folder: Path, tmp_path: Path
 ) -> None:

@@ -131,6 +131,7 @@ def test_it_explains_the_slice_that_sample_draws(run: Run, tmp_path: Path, monke
     assert record["conditions"]["position_mm"] == drawn.table["position_mm"][2]
 
 
+@pytest.mark.slow
 def test_the_same_slice_has_the_same_explanation(run: Run, tmp_path: Path) -> None:
     for name in ("a", "b"):
         explain(run, tmp_path / name, points=[(4, 4)], values={"position_mm": 5.0}, label="small")
