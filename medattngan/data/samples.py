@@ -85,3 +85,15 @@ class Samples:
         if codes.ndim != 3 or codes.dtype != np.uint16 or len(codes) != len(table):
             raise UserError(f"{path} is damaged: pixels.npy and samples.parquet do not agree; sample it again.")
         return cls(codes, table, read_json(path / "intensity.json"), read_json(path / "provenance.json"))
+
+
+def require_verdict_heeded(source: Path) -> None:
+    """Refuse the bare pixels of a samples folder: the table beside them says which slices an audit flagged.
+
+    Raises:
+        UserError: `source` is the `pixels.npy` of a samples folder.
+    """
+    if source.name == "pixels.npy" and (source.parent / "samples.parquet").is_file():
+        raise UserError(
+            f"{source} leaves behind which slices an audit flagged; give its folder, {source.parent}, in its place."
+        )

@@ -12,7 +12,7 @@ import pandas as pd
 
 from medattngan.data.intensity import CODE_MAX, IntensityMap
 from medattngan.data.pictures import read_stack
-from medattngan.data.samples import Samples
+from medattngan.data.samples import Samples, require_verdict_heeded
 from medattngan.files import UserError
 from medattngan.types import Codes
 
@@ -42,13 +42,15 @@ def read_foreign(
         spacing_mm: size of a pixel, both ways; NaN where unknown.
 
     Raises:
-        UserError: nothing is there, sizes differ, or the values do not fit the range.
+        UserError: nothing is there, sizes differ, or the values do not fit the range; or it is the `pixels.npy` of a
+            samples folder, whose table holds the audit's verdict.
     """
     source = Path(source)
     if plane not in PLANES:
         raise UserError(f"there is no plane {plane!r}; choose one of {', '.join(PLANES)}.")
     if not math.isnan(spacing_mm) and not (math.isfinite(spacing_mm) and spacing_mm > 0):
         raise UserError(f"a pixel spacing of {spacing_mm} mm is not possible; give a size above 0.")
+    require_verdict_heeded(source)
     stack = read_stack(source)
     codes, intensity = encode_pixels(stack.pixels, value_range, unit, source)
     table = pd.DataFrame({"seed": pd.array(range(len(codes)), "Int64"), "label": pd.array(stack.labels, "string")})

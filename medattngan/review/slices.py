@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from medattngan.data.intensity import unit_to_codes
-from medattngan.data.samples import Samples
+from medattngan.data.samples import Samples, require_verdict_heeded
 from medattngan.data.store import SliceStore
 from medattngan.data.synthetic import read_images
 from medattngan.files import UserError
@@ -80,6 +80,7 @@ def _synthetic(source: Path, store: SliceStore) -> tuple[Codes, pd.DataFrame, di
         names = ("run", "preset", "weights_digest", "store_digest", "seed", "truncation", "versions")
         origin = {name: samples.provenance[name] for name in names if name in samples.provenance}
         return samples.codes, samples.table, samples.intensity, origin
+    require_verdict_heeded(source)
     images, notes = read_images(source)
     codes = unit_to_codes(images[:, 0].numpy())
     return codes, pd.DataFrame(index=range(len(codes))), store.intensity, {"foreign": True, "notes": notes}

@@ -74,6 +74,13 @@ def test_export_takes_a_samples_folder_a_folder_of_images_or_an_array(tmp_path: 
         export(tmp_path / "samples", tmp_path / "out")
 
 
+def test_the_pixels_of_a_samples_folder_are_not_taken_without_its_table(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.arange(30, dtype=np.uint8).reshape(1, 5, 6))
+    read_foreign(tmp_path / "x.npy").save(tmp_path / "samples")
+    with pytest.raises(UserError, match="give its folder"):
+        export(tmp_path / "samples" / "pixels.npy", tmp_path / "out")
+
+
 def test_what_is_not_a_stack_of_slices_is_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "flat.npy", np.zeros(3))
     np.save(tmp_path / "object.npy", np.array([{}]), allow_pickle=True)

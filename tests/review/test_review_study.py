@@ -101,6 +101,14 @@ def test_flagged_samples_are_left_out(tmp_path: Path) -> None:
         choose_synthetic(table, 5, rng)
 
 
+def test_the_pixels_of_a_samples_folder_are_not_taken_without_its_table(tmp_path: Path) -> None:
+    codes = blobs(8, 0)
+    store = write_store(tmp_path / "store", codes[:4])
+    samples = write_samples(tmp_path / "samples", codes[4:], flagged=[True, False, False, False])
+    with pytest.raises(UserError, match="give its folder"):
+        create_study(samples / "pixels.npy", store, tmp_path / "study", count=4)
+
+
 @settings(max_examples=40)
 @given(st.integers(1, 6), st.integers(1, 8), st.integers(0, 1000), st.data())
 def test_no_patient_is_shown_twice_before_all_are_shown_once(
