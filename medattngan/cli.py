@@ -437,6 +437,8 @@ def push(
     from medattngan.push import Patience
     from medattngan.push import push as run_push
 
+    if not 0 < batch_mb < math.inf:
+        raise UserError(f"--batch-mb is {batch_mb:g}; give megabytes above 0, such as 32.")
     report = run_push(
         folder, url=url, dimse=dimse, called_aet=aet, calling_aet=calling_aet, out=out, credentials=credentials, ca=ca,
         tls=tls, plain_http=plain_http, allow_unmarked=allow_unmarked, resend_unknown=resend_unknown,

@@ -59,6 +59,14 @@ def test_a_token_comes_from_the_environment_and_shows_nowhere(
     assert "xyzzy" not in printed.out + printed.err + folder.with_name("dicom.push.csv").read_text()
 
 
+@pytest.mark.parametrize("size", ["nan", "inf", "0", "-1"])
+def test_a_batch_that_is_no_size_is_a_sentence(
+    size: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, folder, "--url", "http://127.0.0.1:1", "--batch-mb", size) == 2
+    assert "--batch-mb is" in capsys.readouterr().err
+
+
 def test_the_verb_is_a_function_too() -> None:
     from medattngan.push import push
 

@@ -61,6 +61,11 @@ def test_a_few_scattered_reads_are_tested_without_a_warning() -> None:
     assert permutation_p(grids_of(scores, np.arange(6) < 3), scores, np.random.default_rng(0)) is not None
 
 
+def test_a_seed_below_nought_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--seed is -1"):
+        report_statistics(READS, tmp_path / "out", seed=-1)
+
+
 def test_the_tables_say_what_the_json_says(folder: Path) -> None:
     stats, readers = load_statistics(folder), pd.read_csv(folder / "readers.csv")
     assert list(readers["reader"]) == ["reader-1", "reader-2", "reader-3", "pooled"]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from medattngan.files import UserError, atomic_folder, read_json, write_json, write_text
+from medattngan.files import UserError, atomic_folder, read_json, require_absent, write_json, write_text
 from medattngan.review.statistics.agreement import agreement
 from medattngan.review.statistics.cases import CaseScores, case_scores, case_table, extremes
 from medattngan.review.statistics.figures import save_confidence, save_roc, save_times
@@ -53,8 +53,11 @@ def report_statistics(
         What stats.json holds; its keys are in docs/reference/review-statistics.md.
 
     Raises:
-        UserError: the reads are not as above, or `out` exists.
+        UserError: the reads are not as above, `seed` is below 0, or `out` exists.
     """
+    if seed < 0:
+        raise UserError(f"--seed is {seed}; it must be 0 or more.")
+    require_absent(Path(out))
     grids = arrange(reads, authenticity, ratings, middle)
     stats, scores = _statistics(grids, seed)
     with atomic_folder(Path(out)) as folder:
