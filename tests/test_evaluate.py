@@ -79,12 +79,14 @@ def test_the_same_seed_gives_the_same_bytes(
         assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes()
 
 
+@pytest.mark.slow
 def test_real_slices_of_other_patients_score_about_the_floor(tiny_store: SliceStore, tmp_path: Path) -> None:
     samples = write_samples(tiny_store, tmp_path / "real.npy", 48)
     scores = evaluate(samples, tiny_store, tmp_path / "scores", extractor=EXTRACTOR)
     assert scores[f"fd[{EXTRACTOR}]"]["ratio"] < 1.5
 
 
+@pytest.mark.slow
 def test_every_score_says_that_colour_was_made_grey_and_another_size_resized(
     tiny_store: SliceStore, tmp_path: Path
 ) -> None:
