@@ -24,7 +24,7 @@ from medattngan.audit.gallery import MOST_PAIRS, Pair, save_gallery
 from medattngan.audit.membership import require_trained_on
 from medattngan.audit.planted import PLANTED, plant
 from medattngan.audit.search import Bank, read_bank, search
-from medattngan.audit.verdict import is_samples_folder, require_same_store, write_verdict
+from medattngan.audit.verdict import is_samples_folder, require_same_store, require_writable, write_verdict
 from medattngan.data.store import SliceStore
 from medattngan.data.synthetic import read_images, resize
 from medattngan.encoder import encoder as train_encoder
@@ -96,6 +96,7 @@ def audit(
     _require(options)
     if is_samples_folder(samples):
         require_same_store(samples, store)
+        require_writable(samples)
     if run is not None:
         require_trained_on(run, store)
     require_enough(min(limit, len(store.split(split))), false_positives)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,18 @@ def require_same_store(path: Path, store: SliceStore) -> None:
     if theirs is not None and theirs != store.digest:
         raise UserError(
             f"{path} comes from a run on another store than {store.path}; audit it with the one it was trained on."
+        )
+
+
+def require_writable(path: Path) -> None:
+    """Refuse, before the long search, samples whose table could not be given the verdict at its end.
+
+    Raises:
+        UserError: the folder or its table cannot be written.
+    """
+    if not (os.access(path, os.W_OK) and os.access(path / "samples.parquet", os.W_OK)):
+        raise UserError(
+            f"{path} cannot be written, and the verdict goes into its samples.parquet; allow that, or audit a copy."
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def report_of(folder: Path) -> dict[str, Any]:
     report: dict[str, Any] = json.loads((folder / "audit" / "audit.json").read_text())
     return report
+
+
+def test_samples_that_cannot_be_given_the_verdict_are_refused_before_the_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = write_texture_store(tmp_path / "store")
+    write_samples(tmp_path / "samples", store, np.stack([store.codes(0)]))
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write anywhere
+    with pytest.raises(UserError, match="cannot be written"):
+        audit(tmp_path / "samples", store, tmp_path / "audit", planted=6, false_positives=RATE)
+    assert not (tmp_path / "audit").exists()
 
 
 def test_copies_are_flagged_and_new_slices_are_not(folder: Path) -> None:
