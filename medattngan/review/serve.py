@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 import ssl
 import sys
@@ -18,6 +19,7 @@ from medattngan.review.server import build_app
 from medattngan.review.study import Study
 
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
+_NAME = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 SHUTDOWN_SECONDS = 10
 """How long requests in progress may take to end; a write that has begun is never cut off."""
 
@@ -43,6 +45,7 @@ def serve_study(
     """
     study = Study.open(path)
     _check_exposure(host, expose, tls_cert, tls_key)
+    _check_names(host, names)
     secure = tls_cert is not None
     _require_free(host, port)
     app = build_app(study, Database(study.database), [*LOOPBACK_NAMES, _in_url(host), *names], secure=secure)
@@ -98,6 +101,15 @@ def _check_exposure(host: str, expose: bool, tls_cert: Path | None, tls_key: Pat
             f"--host {host} needs --tls-cert and --tls-key: links and answers must not travel in the clear."
         )
     print(f"warning: other machines can reach this server at {host}; whoever has a link can read", file=sys.stderr)
+
+
+def _check_names(host: str, names: Sequence[str]) -> None:
+    """Refuse names that no Host header can match: every reader would be turned away."""
+    for name in names:
+        if not _NAME.fullmatch(name):
+            raise UserError(f"--name {name!r} is not a host's name; write it without scheme and port: ct.example.org.")
+    if host in ("0.0.0.0", "::") and not names:
+        raise UserError(f"--host {host} is no address to ask for; give the one in the readers' links with --name.")
 
 
 def _require_free(host: str, port: int) -> None:
