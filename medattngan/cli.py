@@ -87,6 +87,9 @@ def ingest(
         Screen | None, typer.Option(help="Find text burned into the scans; leave those out, or cover the text.")
     ] = None,
     workers: Annotated[int, typer.Option(help="Processes that read.")] = 1,
+    cluster: Annotated[
+        str | None, typer.Option(help="A Dask scheduler, tcp://HOST:8786, in place of --workers; files must be shared.")
+    ] = None,
     rejected: Annotated[
         Path | None,
         typer.Option(help="Also list the files set aside, by name, in this CSV: keep it with the scans."),
@@ -98,7 +101,8 @@ def ingest(
     shares = _shares(split)
     store = run_ingest(
         source, out, size=size, plane=plane.value, window=window, labels=labels, split=shares, seed=seed,
-        screen=None if screen is None else screen.value, workers=workers, rejected=rejected,
+        screen=None if screen is None else screen.value, workers=workers, cluster=cluster,
+        rejected=rejected,
     )  # fmt: skip
     typer.echo(store.path)
 

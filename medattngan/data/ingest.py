@@ -58,6 +58,7 @@ def ingest(
     seed: int = 0,
     screen: str | None = None,
     workers: int = 1,
+    cluster: str | None = None,
     progress: bool = True,
     rejected: str | Path | None = None,
 ) -> SliceStore:
@@ -79,6 +80,8 @@ def ingest(
         screen: look for text burned into the scans: `set-aside` leaves out series with text, `mask` covers it.
             Needs the extra `screen`. Headers that speak of text or of faces are heeded too (see `screen.refuse`).
         workers: processes; one does for little input.
+        cluster: the address of a Dask scheduler whose workers are used in place of processes here. They must see the
+            same files at the same paths. Needs the extra `cluster`.
         progress: draw a progress bar and a summary on the terminal (stderr).
         rejected: write a CSV of every file of which nothing was kept, with its reason, and of every file in which
             text was masked. It holds names of files,
@@ -96,7 +99,7 @@ def ingest(
     salt, console = load_salt(), Console(stderr=True, quiet=not progress)
     files = walk(places.sources, skip=places.not_scans)
     small = sum(state(path)[0] for path, _ in files) < SMALL_BYTES
-    with quiet(), _pool(1 if small else workers) as pool, _bars(console) as bars:
+    with quiet(), _pool(1 if small else workers, cluster) as pool, _bars(console) as bars:
         found = _examine(pool, files, bars)
         jobs = _plan(request, places, table, found, salt)
         _run(pool, jobs, bars)
@@ -108,8 +111,12 @@ def ingest(
 
 
 @contextmanager
-def _pool(workers: int) -> Iterator[Executor | None]:
+def _pool(workers: int, cluster: str | None) -> Iterator[Executor | None]:
     """Worker processes, started afresh rather than forked, so that no thread or lock is inherited; None for one."""
+    if cluster is not None:
+        with _cluster(cluster) as workers_elsewhere:
+            yield workers_elsewhere
+        return
     if workers == 1:
         yield None
         return
@@ -121,6 +128,22 @@ def _pool(workers: int) -> Iterator[Executor | None]:
         raise UserError(f"A worker process died, most likely for want of memory; {cure}.") from None
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _cluster(address: str) -> Iterator[Executor]:
+    """The workers of a Dask cluster as an executor."""
+    try:
+        from distributed import Client
+    except ImportError:
+        raise UserError("--cluster needs Dask; install it with: pip install 'medattngan[cluster]'") from None
+    try:
+        client = Client(address, timeout=10)
+    except (OSError, ValueError):
+        raise UserError(f"--cluster {address}: no Dask scheduler answers there; give one as tcp://HOST:8786.") from None
+    with client:
+        client.run(start_worker)
+        yield client.get_executor()
 
 
 Bars = Callable[[str, int], Callable[[int], None]]
