@@ -14,7 +14,10 @@ from medattngan.files import UserError, digest
 from medattngan.metrics.external import External
 from medattngan.metrics.extractors import extract, load_extractor
 
-pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+# PyTorch names torch.export in its place; what users have are TorchScript files.
+pytestmark = [
+    pytest.mark.filterwarnings(f"ignore:`torch.jit:{kind}") for kind in ("DeprecationWarning", "FutureWarning")
+]
 has_onnx = pytest.mark.skipif(importlib.util.find_spec("onnxruntime") is None, reason="the extra onnx is not installed")
 IMAGES = torch.rand(5, 1, 20, 20, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
