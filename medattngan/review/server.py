@@ -180,7 +180,7 @@ class ReviewServer:
         session = await run_in_threadpool(self._session, request)
         given = request.headers.get("x-csrf-token", "")
         if not hmac.compare_digest(given.encode(), session.csrf.encode()):
-            raise HTTPException(403, "The CSRF token is missing or not this session's; load the page again.")
+            raise HTTPException(403, "The CSRF token is missing or another's; load the page again.")
         if not self.writes.hit(str(session.reader)):
             raise HTTPException(429, "Too many answers at once; wait a minute.", {"Retry-After": "10"})
         n = request.path_params["n"]
