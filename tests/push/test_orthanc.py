@@ -252,7 +252,9 @@ def test_a_server_killed_in_the_middle_of_c_store_loses_nothing_and_gets_nothing
 
     monkeypatch.setattr(Association, "send_c_store", kill_at_the_third)
     report = send(folder, own, "dimse", tmp_path / "push.csv")
-    assert [report.count(state) for state in ("stored", "unknown", "")] == [2, 1, 3]
+    # Whether the link is found broken before or after the request went out is a matter of moments.
+    counts = [report.count("stored"), report.count("unknown") + report.count("failed"), report.count("")]
+    assert counts == [2, 1, 3]
     again = start_orthanc(own.folder)
     try:
         assert send(folder, again, "dimse", tmp_path / "push.csv").ok
