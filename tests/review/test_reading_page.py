@@ -278,6 +278,10 @@ def test_reads_that_waited_are_sent_after_the_window_was_closed(opened: Open, ma
     window.page = window.context.new_page()
     window.open(made.tokens[reader - 1])
     window.wait_for_text("#curtain button", "Go on with case 3")
+    for _ in range(100):
+        if len(stored_reads(made.path, reader)) == 2:
+            break
+        window.page.wait_for_timeout(100)
     window.saved()
     assert [n for n, _, _ in stored_reads(made.path, reader)] == [1, 2]
 
