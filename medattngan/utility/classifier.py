@@ -80,6 +80,7 @@ def standardise(features: Array, scale: Images) -> Array:
 
 
 def _log_likelihood(model: LogisticRegression, real: Images, rows: npt.NDArray[np.intp], scale: Images) -> float:
-    chances = model.predict_log_proba(standardise(real.features[rows], scale))
+    # Rounded off, a chance may be 0: it is as wrong as 1e-12, and no more.
+    chances = np.log(np.clip(model.predict_proba(standardise(real.features[rows], scale)), 1e-12, 1.0))
     columns = np.searchsorted(model.classes_, real.labels[rows])
     return float(chances[np.arange(len(rows)), columns].sum())
