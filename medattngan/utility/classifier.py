@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 
 Array = npt.NDArray[np.float64]
-STRENGTHS = 10.0 ** np.arange(-5, 2)
+STRENGTHS = 10.0 ** np.arange(-5, 1)
 """Inverse strengths of the L2 penalty that are tried."""
 
 

@@ -72,6 +72,7 @@ def test_a_run_of_another_width_is_refused(plain_run: Run) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning", "ignore::RuntimeWarning")  # four images
 def test_every_arm_is_scored_for_every_start_and_what_stands_is_kept(tiny_store: SliceStore, tmp_path: Path) -> None:
     out = tmp_path / "utility"
     options = {"per_class": [2], "seeds": 2, "amounts": [1, 2], "pretrain_minutes": 0.005}
