@@ -6,11 +6,12 @@ First the critic moves, then the generator: Goodfellow et al. 2014, arXiv:1406.2
 from __future__ import annotations
 
 import copy
+from functools import partial
 from typing import cast
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from medattngan.augment import augment
@@ -96,15 +97,17 @@ class Game:
         def seen(images: Images) -> Images:
             return augment(images, self.policy, numbers.augment_probability, source)
 
-        def critic(images: Images) -> Tensor:
-            # Past Fabric's wrapper, which under mixed precision refuses the gradient penalties' autograd.grad.
+        def critic(images: Images, penalised: bool = False) -> Tensor:
+            # Past Fabric's wrapper, which under mixed precision refuses the gradient penalties' autograd.grad; and past
+            # what train.compile made of the network, which cannot be differentiated twice: `forward` itself can.
+            network = cast(nn.Module, state.discriminator.module)
             with self.fabric.autocast():
-                return cast(Tensor, state.discriminator.module(images, label, values)).float()  # type: ignore[operator]
+                return cast(Tensor, (network.forward if penalised else network)(images, label, values)).float()
 
         due = penalties_due(self.objective, numbers.step)
         mix = torch.rand(len(real), 1, 1, 1, generator=source).to(real) if due else None
         critic_terms, real_logits, fake_logits = discriminator_terms(
-            critic, self.objective, seen(real), seen(fake.detach()), mix
+            partial(critic, penalised=due), self.objective, seen(real), seen(fake.detach()), mix
         )
         self._descend(state.discriminator_optimizer, critic_terms)
         state.discriminator.requires_grad_(False)
