@@ -38,10 +38,30 @@ def _initialise(layer: nn.Conv2d | nn.Linear) -> None:
         nn.init.zeros_(layer.bias)
 
 
-class StyledConv(nn.Module):
-    """Convolution whose input channels are scaled by the latent and whose outputs are scaled back to unit variance.
+def upsampled_convolution(x: Features, kernel: Tensor) -> Features:
+    """The 3×3 convolution of `x` after nearest-neighbour upsampling: (B, I, H, W), (O, I, 3, 3) → (B, O, 2H, 2W).
 
-    (B, inputs, H, W) and (B, z_dim) → (B, outputs, H, W). Karras et al. 2020 (StyleGAN2), Eq. 1 and 3, with the
+    Each of the four new pixels sees 2×2 old ones, so 4 products do for 9: upsampling is itself a transposed convolution
+    with a 2×2 kernel of ones, and the two in a row are one with a 4×4 kernel. From maps of 8 × 8 on that is up to three times
+    as fast on a CPU, forward and backward.
+
+    >>> x, kernel = torch.randn(2, 3, 8, 8), torch.randn(5, 3, 3, 3)
+    >>> plain = F.conv2d(F.interpolate(x, scale_factor=2, mode="nearest"), kernel, padding=1)
+    >>> torch.allclose(upsampled_convolution(x, kernel), plain, atol=1e-4)
+    True
+    """
+    if x.shape[-1] < 8:
+        return F.conv2d(F.interpolate(x, scale_factor=2, mode="nearest"), kernel, padding=1)
+    padded = F.pad(kernel, (1, 1, 1, 1))
+    columns = padded[..., 1:] + padded[..., :-1]
+    joint = columns[..., 1:, :] + columns[..., :-1, :]
+    return F.conv_transpose2d(x, joint.flip(2, 3).transpose(0, 1), stride=2, padding=1)
+
+
+class StyledConv(nn.Module):
+    """Upsampling and a convolution whose inputs are scaled by the latent and whose outputs back to unit variance.
+
+    (B, inputs, H, W) and (B, z_dim) → (B, outputs, 2H, 2W). Karras et al. 2020 (StyleGAN2), Eq. 1 and 3, with the
     scales taken out of the kernel: one convolution serves the whole batch.
     """
 
@@ -57,7 +77,7 @@ class StyledConv(nn.Module):
         scale = 1 + self.style(w)
         kernel = self.convolution.weight
         demodulation = RECTIFIER_GAIN * torch.rsqrt(scale.square() @ kernel.square().sum((2, 3)).T + 1e-8)
-        x = F.conv2d(x * scale[:, :, None, None], kernel, padding=1) * demodulation[:, :, None, None]
+        x = upsampled_convolution(x * scale[:, :, None, None], kernel) * demodulation[:, :, None, None]
         return F.leaky_relu(x + self.convolution.bias[:, None, None], 0.2)  # type: ignore[index]
 
 
@@ -114,7 +134,7 @@ class Generator(nn.Module):
         for stage, attention, part in zip(self.stages, self.attentions, self.images, strict=True):
             # Nearest: the convolution after it has a kernel of its own for each of the four new pixels, and so can
             # write detail finer than the maps it reads. The image itself is interpolated.
-            x = attention(stage(F.interpolate(x, scale_factor=2, mode="nearest"), w))
+            x = attention(stage(x, w))
             image = _upsample(image) + part(x)
         # tanh: the background of a scan is exactly -1, and a critic sees at once where it is not.
         return torch.tanh(image)
