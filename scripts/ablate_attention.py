@@ -3,8 +3,8 @@
     python scripts/ablate_attention.py --data STORE --minutes 20 --seed 0 --seed 1 --seed 2 --work DIR --out FILE.json
 
 `none` is the same network with a block of as many weights that sees each position alone (medattngan/attention/none.py).
-All kinds are run with the first seed, then all with the second. What is whole is not run again and what was cut short
-goes on, so that several sittings can fill the table.
+All kinds are run with the first seed, then all with the second. What stands in FILE.json is not run again and what was
+cut short goes on, so that several sittings can fill the table.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from cells import Cell, print_summary, run_cell, summarise
+from cells import Cell, fill_table, print_summary
 
 from medattngan.data.store import SliceStore
-from medattngan.files import UserError, write_json
+from medattngan.files import UserError
 
 KINDS = ["none", "scaled_dot", "additive", "multi_head", "multi_scale", "dynamic"]
 
@@ -43,19 +43,19 @@ def main(
     seed: Annotated[list[int] | None, typer.Option(help="Repeat for more; 0, 1 and 2 by default.")] = None,
     minutes: float = 20.0,
     settings: Annotated[list[str] | None, typer.Option("--set", help="Override a key in every cell.")] = None,
+    jobs: Annotated[int, typer.Option(help="Cells at a time; the cores are shared out among them.")] = 1,
 ) -> None:
     """Fill the table, print it and say what it shows."""
     store = SliceStore.open(data)
-    cells = []
-    for number in seed or [0, 1, 2]:
-        for name in kind or KINDS:
-            overrides = (f"attention.kind={name}", "train.validate_minutes=null", *(settings or ()))
-            cells.append(run_cell(Cell(name, config, overrides, number), minutes, data, store, work))
-            lines = summarise(cells)
-            record = {"store_digest": store.digest, "settings": settings or []}
-            write_json(out, {**record, "summary": lines, "verdict": verdict(lines), "cells": cells})
-    print_summary(summarise(cells))
-    typer.echo(verdict(summarise(cells)))
+    common = ("train.validate_minutes=null", *(settings or ()))
+    cells = [
+        Cell(name, config, (f"attention.kind={name}", *common), number, minutes)
+        for number in seed or [0, 1, 2]
+        for name in kind or KINDS
+    ]
+    lines = fill_table(cells, store, store, work, out, jobs=jobs, extra=lambda lines: {"verdict": verdict(lines)})
+    print_summary(lines)
+    typer.echo(verdict(lines))
 
 
 if __name__ == "__main__":

@@ -1,15 +1,20 @@
 """One cell of a table: a configuration trained with one seed for so many minutes, sampled, scored on the test patients.
 
-A cell that is whole is not run again and one that was cut short goes on where its last checkpoint stands, so that
-several sittings can fill a table.
+Tables are filled over several sittings: a cell that stands in the table's file is not run again, on whatever machine it
+was made, and one that was cut short goes on where its last checkpoint stands. With several jobs each has its own cores.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import queue
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,12 +23,12 @@ import numpy as np
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from safetensors import safe_open
 
+from medattngan.config import Config
 from medattngan.data.store import SliceStore
-from medattngan.evaluate import evaluate
 from medattngan.files import UserError, read_json, write_json
 from medattngan.run import Run
-from medattngan.sample import sample
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 SCORE = "fd[efficientnet-lite0]"
@@ -31,74 +36,140 @@ SCORE = "fd[efficientnet-lite0]"
 
 @dataclass(frozen=True)
 class Cell:
-    """What is trained: a row's name, a file of configs/, the keys it overrides, a seed."""
+    """What is trained: a row's name, a file of configs/, the keys it overrides, a seed, minutes of training."""
 
     row: str
     config: str
     settings: tuple[str, ...]
     seed: int
+    minutes: float
+
+    @property
+    def overrides(self) -> list[str]:
+        """Every key it overrides."""
+        return [f"train.minutes={self.minutes:g}", "train.kimg=1000000", f"train.seed={self.seed}", *self.settings]
+
+    def key(self, stores: Sequence[SliceStore], split: str) -> str:
+        """What says that two cells are the same: row, configuration as resolved, stores, split."""
+        config = Config.load(CONFIGS / f"{self.config}.yaml", self.overrides).model_dump(mode="json")
+        told = json.dumps([self.row, config, split, *(store.digest for store in stores)], sort_keys=True)
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
-def run_cell(cell: Cell, minutes: float, training: Path, test: SliceStore, work: Path) -> dict[str, Any]:
-    """Train, sample and score one cell, or read what stands already.
+def fill_table(
+    cells: Sequence[Cell],
+    training: SliceStore,
+    test: SliceStore,
+    work: Path,
+    out: Path,
+    *,
+    split: str = "test",
+    jobs: int = 1,
+    extra: Callable[[list[dict[str, Any]]], dict[str, Any]] = lambda lines: {},
+) -> list[dict[str, Any]]:
+    """Run the cells that do not stand in `out`, write it anew after each, and return its summary.
 
     Args:
         training: the store to train on.
-        test: real slices to score against, whose split `test` is taken; as many are drawn.
+        test: real slices to score against; as many are drawn.
+        split: the split of `test` that is taken: `val` to choose by, `test` to report.
+        jobs: cells at a time; the cores are shared out among them.
+        extra: what else the file says, by the summary.
+
+    Raises:
+        UserError: the training of a cell failed; it has said why.
     """
-    folder = work / f"{cell.row}-{minutes:g}min-seed{cell.seed}"
-    if not (folder / "scores" / "scores.json").is_file():
-        _train(cell, minutes, training, folder)
-        shutil.rmtree(folder / "samples", ignore_errors=True)
-        count = len(test.split("test"))
-        sample(folder / "run", folder / "samples", count=count, seed=cell.seed, checkpoint="last")
-        evaluate(folder / "samples", test, folder / "scores", split="test", seed=0)
-    run = Run.open(folder / "run")
-    numbers = read_json(run.checkpoint("last") / "checkpoint.json")
-    cost = read_json(folder / "cost.json") if (folder / "cost.json").is_file() else {}
+    keys = {cell.key((training, test), split): cell for cell in cells}
+    stands = read_json(out)["cells"] if out.is_file() else []
+    done = {own["key"]: own for own in stands if own.get("key") in keys}
+
+    def write() -> list[dict[str, Any]]:
+        whole = [done[key] for key in keys if key in done]
+        lines = summarise(whole)
+        write_json(
+            out, {"store_digest": training.digest, "split": split, "summary": lines, **extra(lines), "cells": whole}
+        )
+        return lines
+
+    shares: queue.Queue[list[int]] = queue.Queue()
+    for share in np.array_split(sorted(os.sched_getaffinity(0)), jobs):
+        shares.put(share.tolist())
+
+    def run(key: str) -> None:
+        cores = shares.get()
+        try:
+            done[key] = {"key": key, **run_cell(keys[key], training, test, split, work, cores)}
+        finally:
+            shares.put(cores)
+
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            for finished in as_completed([pool.submit(run, key) for key in keys if key not in done]):
+                finished.result()
+                write()
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return write()
+
+
+def run_cell(
+    cell: Cell, training: SliceStore, test: SliceStore, split: str, work: Path, cores: list[int]
+) -> dict[str, Any]:
+    """Train, sample and score one cell on these cores, or read what stands already in `work`."""
+    folder = work / f"{cell.row}-{cell.minutes:g}min-seed{cell.seed}"
+    folder.mkdir(parents=True, exist_ok=True)
+    run, samples, scores = folder / "run", folder / "samples", folder / "scores"
+    if not (scores / "scores.json").is_file():
+        settings = [word for override in cell.overrides for word in ("--set", override)]
+        config = CONFIGS / f"{cell.config}.yaml"
+        peak = _verb(cores, "train", config, "--data", training.path, "--out", run, "--resume", *settings)
+        before = read_json(folder / "cost.json")["peak_mb"] if (folder / "cost.json").is_file() else 0.0
+        write_json(folder / "cost.json", {"peak_mb": max(before, peak)})
+        shutil.rmtree(samples, ignore_errors=True)
+        count = len(test.split(split))
+        _verb(cores, "sample", run, "--out", samples, "--count", count, "--seed", cell.seed, "--checkpoint", "last")
+        _verb(cores, "evaluate", samples, "--data", test.path, "--out", scores, "--split", split, "--seed", 0)
+    trained = Run.open(run)
+    numbers = read_json(trained.checkpoint("last") / "checkpoint.json")
     return {
         "row": cell.row,
         "seed": cell.seed,
+        "settings": list(cell.settings),
+        "threads": len(cores),
         "minutes": numbers["seconds"] / 60,
         "kimg": numbers["images"] / 1000,
         "images_per_second": numbers["images"] / numbers["seconds"],
-        "peak_mb": cost.get("peak_mb"),
-        "generator_weights": _weights(run),
-        "provenance": read_json(run.path / "provenance.json"),
-        "scores": read_json(folder / "scores" / "scores.json"),
+        "peak_mb": read_json(folder / "cost.json")["peak_mb"],
+        "generator_weights": _weights(trained),
+        "provenance": read_json(trained.path / "provenance.json"),
+        "scores": _scores(scores),
     }
 
 
-def _train(cell: Cell, minutes: float, training: Path, folder: Path) -> None:
-    """Train in a process of its own, whose peak resident memory is the cell's cost.
+def _verb(cores: list[int], verb: str, *arguments: object) -> float:
+    """Run a verb of the command line in a process of its own on these cores; its peak resident memory in MB.
 
     Raises:
-        UserError: the training failed; it has said why.
+        UserError: it failed; it has said why.
     """
-    overrides = [f"train.minutes={minutes:g}", "train.kimg=1000000", f"train.seed={cell.seed}", *cell.settings]
-    arguments = [
-        str(CONFIGS / f"{cell.config}.yaml"),
-        "--data",
-        str(training),
-        "--out",
-        str(folder / "run"),
-        "--resume",
-    ]
-    for override in overrides:
-        arguments += ["--set", override]
-    folder.mkdir(parents=True, exist_ok=True)
-    child = subprocess.Popen([sys.executable, "-m", "medattngan", "train", *arguments])
+    command = [sys.executable, "-m", "medattngan", verb, *(str(argument) for argument in arguments)]
+    child = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": str(len(cores))})
+    os.sched_setaffinity(child.pid, cores)
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
-        raise UserError(f"the training of {folder.name} ended with status {child.returncode}.")
-    before = read_json(folder / "cost.json")["peak_mb"] if (folder / "cost.json").is_file() else 0.0
-    write_json(folder / "cost.json", {"peak_mb": max(before, usage.ru_maxrss / 1024)})
+        raise UserError(f"medattngan {verb} for {arguments[0]} ended with status {child.returncode}.")
+    return usage.ru_maxrss / 1024
+
+
+def _scores(folder: Path) -> dict[str, Any]:
+    """Every score over all slices; what evaluate says of strata stays with the cell."""
+    kept = ("value", "ci95", "floor", "ratio", "n_real", "n_fake", "patients_real")
+    stored = read_json(folder / "scores.json")
+    return {name: {key: score[key] for key in kept if key in score} for name, score in stored.items()}
 
 
 def _weights(run: Run) -> int:
-    from safetensors import safe_open
-
     with safe_open(run.checkpoint("last") / "ema.safetensors", "pt") as weights:
         return sum(int(np.prod(weights.get_slice(name).get_shape())) for name in weights.keys())  # noqa: SIM118
 

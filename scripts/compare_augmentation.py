@@ -13,10 +13,10 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from cells import Cell, print_summary, run_cell, summarise
+from cells import Cell, fill_table, print_summary
 
 from medattngan.data.store import SliceStore, StoreWriter
-from medattngan.files import UserError, write_json
+from medattngan.files import UserError
 
 ROWS = {
     "none": ("augment.probability=0",),
@@ -61,18 +61,18 @@ def main(
     seed: Annotated[list[int] | None, typer.Option(help="Repeat for more; 0 by default.")] = None,
     minutes: float = 20.0,
     settings: Annotated[list[str] | None, typer.Option("--set", help="Override a key in every cell.")] = None,
+    jobs: Annotated[int, typer.Option(help="Cells at a time; the cores are shared out among them.")] = 1,
 ) -> None:
     """Fill the table and print it."""
     store = SliceStore.open(data)
-    training = scarce_store(store, patients, slices, work / f"store-{patients}x{slices}")
-    cells = []
-    for number in seed or [0]:
-        for row, overrides in ROWS.items():
-            keys = (*overrides, "train.validate_minutes=null", *(settings or ()))
-            cells.append(run_cell(Cell(row, config, keys, number), minutes, training, store, work))
-            record = {"store_digest": store.digest, "settings": settings or []}
-            write_json(out, {**record, "summary": summarise(cells), "cells": cells})
-    print_summary(summarise(cells))
+    scarce = SliceStore.open(scarce_store(store, patients, slices, work / f"store-{patients}x{slices}"))
+    common = ("train.validate_minutes=null", *(settings or ()))
+    cells = [
+        Cell(row, config, (*overrides, *common), number, minutes)
+        for number in seed or [0]
+        for row, overrides in ROWS.items()
+    ]
+    print_summary(fill_table(cells, scarce, store, work, out, jobs=jobs))
 
 
 if __name__ == "__main__":

@@ -2,8 +2,13 @@
 
     python scripts/compare_presets.py --data STORE --preset compact --preset dcgan --work DIR --out FILE.json
 
-A cell is one preset with one seed. What is whole is not run again and what was cut short goes on, so that several
-sittings can fill the table.
+or variants of presets, to choose by the validation patients:
+
+    python scripts/compare_presets.py --data STORE --split val --work DIR --out FILE.json \
+        --variant "batch8 compact train.batch_size=8" --variant "batch16 compact train.batch_size=16"
+
+A cell is one row with one seed. What stands in FILE.json is not run again and what was cut short goes on, so that
+several sittings can fill the table.
 """
 
 from __future__ import annotations
@@ -12,30 +17,42 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from cells import Cell, print_summary, run_cell, summarise
+from cells import Cell, fill_table, print_summary
 
 from medattngan.data.store import SliceStore
-from medattngan.files import UserError, write_json
+from medattngan.files import UserError
 
 
 def main(
     data: Annotated[Path, typer.Option(help="A slice store.")],
     work: Annotated[Path, typer.Option(help="Where the cells stand.")],
     out: Annotated[Path, typer.Option(help="The table as JSON.")],
-    preset: Annotated[list[str], typer.Option(help="Names of files in configs/; repeat for more.")],
+    preset: Annotated[list[str] | None, typer.Option(help="Name of a file in configs/; repeat for more.")] = None,
+    variant: Annotated[
+        list[str] | None, typer.Option(help="A row of its own: NAME PRESET KEY=VALUE KEY=VALUE …; repeat for more.")
+    ] = None,
     seed: Annotated[list[int] | None, typer.Option(help="Repeat for more; 0 by default.")] = None,
     minutes: float = 30.0,
+    split: Annotated[str, typer.Option(help="Whose patients to score against; val to choose by.")] = "test",
     settings: Annotated[list[str] | None, typer.Option("--set", help="Override a key in every cell.")] = None,
+    jobs: Annotated[int, typer.Option(help="Cells at a time; the cores are shared out among them.")] = 1,
 ) -> None:
     """Fill the table and print it."""
     store = SliceStore.open(data)
-    cells = []
-    for number in seed or [0]:
-        for name in preset:
-            cells.append(run_cell(Cell(name, name, tuple(settings or ()), number), minutes, data, store, work))
-            record = {"store_digest": store.digest, "summary": summarise(cells)}
-            write_json(out, {**record, "cells": cells})
-    print_summary(summarise(cells))
+    rows = [(name, name, ()) for name in preset or []] + [_variant(text) for text in variant or []]
+    if not rows:
+        raise UserError("give --preset or --variant at least once.")
+    cells = [
+        Cell(row, config, (*own, *(settings or ())), number, minutes)
+        for number in seed or [0]
+        for row, config, own in rows
+    ]
+    print_summary(fill_table(cells, store, store, work, out, split=split, jobs=jobs))
+
+
+def _variant(text: str) -> tuple[str, str, tuple[str, ...]]:
+    row, config, *own = text.split()
+    return row, config, tuple(own)
 
 
 if __name__ == "__main__":

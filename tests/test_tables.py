@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -33,6 +34,11 @@ def test_a_table_is_filled_in_and_what_stands_is_not_trained_again(tiny_store: S
     both = fill("ablate_attention", tiny_store, tmp_path, "--kind", "none", "--kind", "scaled_dot", "--seed", "0")
     assert [cell["row"] for cell in both["cells"]] == ["none", "scaled_dot"]
     assert both["cells"][0] == first["cells"][0]
+    # The table is all that the next sitting needs: with the folders gone, what stands there is not trained again.
+    shutil.rmtree(tmp_path / "ablate_attention")
+    again = fill("ablate_attention", tiny_store, tmp_path, "--kind", "none", "--kind", "scaled_dot", "--seed", "0")
+    assert again == both
+    assert not (tmp_path / "ablate_attention").exists()
     assert "three seeds" in both["verdict"]
     assert all(cell["peak_mb"] > 100 for cell in both["cells"])
     # Equal in weights as nearly as two 1×1 convolutions can be.
@@ -42,7 +48,7 @@ def test_a_table_is_filled_in_and_what_stands_is_not_trained_again(tiny_store: S
 
 @pytest.mark.slow
 def test_augmentation_is_compared_on_a_few_slices_of_a_few_patients(tiny_store: SliceStore, tmp_path: Path) -> None:
-    table = fill("compare_augmentation", tiny_store, tmp_path, "--patients", "3", "--slices", "4")
+    table = fill("compare_augmentation", tiny_store, tmp_path, "--patients", "3", "--slices", "4", "--jobs", "2")
     assert [cell["row"] for cell in table["cells"]] == ["none", "fixed", "adaptive"]
     scarce = SliceStore.open(tmp_path / "compare_augmentation" / "store-3x4")
     assert scarce.index.groupby("patient").size().tolist() == [4, 4, 4]
