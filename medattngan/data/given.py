@@ -13,17 +13,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from medattngan.data.dicom import is_dicom, read_dataset
-from medattngan.data.dicom_pixels import physical_frame
 from medattngan.data.intensity import IntensityMap, codes_to_unit
 from medattngan.data.pictures import read_stack
-from medattngan.data.pieces import REASONS, SetAside
 from medattngan.data.samples import Samples
 from medattngan.data.synthetic import place, resize
 from medattngan.files import UserError
-from medattngan.types import Images, Physical
-
-_HEAD_BYTES = 132
+from medattngan.types import Images
 
 
 @dataclass(frozen=True)
@@ -63,26 +58,21 @@ def read_synthetic(path: Path, intensity: IntensityMap) -> Synthetic:
     if (path / "samples.parquet").is_file():
         samples = Samples.open(path)
         return Synthetic(samples.unit(), _all_or_none(samples.table["label"].tolist()), [])
-    if path.is_dir() and not (path / "pixels.npy").is_file() and (files := dicom_files(path)):
-        return _read_dicom(files, path, intensity)
+    if path.is_dir() and not (path / "pixels.npy").is_file():
+        # Imported here, as pydicom takes half a second, and arrays do not need it.
+        from medattngan.data.given_dicom import dicom_files
+
+        if files := dicom_files(path):
+            return _read_dicom(files, path, intensity)
     stack = read_stack(path / "pixels.npy" if (path / "pixels.npy").is_file() else path)
     images, notes = place(stack, path)
     return Synthetic(images, _all_or_none(stack.labels), notes)
 
 
-def dicom_files(folder: Path) -> list[Path]:
-    """The DICOM files under `folder`, told by their content, in the order of their names."""
-    found = []
-    for file in sorted(file for file in folder.rglob("*") if file.is_file()):
-        with file.open("rb") as handle:
-            head = handle.read(_HEAD_BYTES)
-        if file.name != "DICOMDIR" and is_dicom(file, head):
-            found.append(file)
-    return found
-
-
 def _read_dicom(files: Sequence[Path], folder: Path, intensity: IntensityMap) -> Synthetic:
-    slices = [values for file in files for values in _frames(file)]
+    from medattngan.data.given_dicom import frames
+
+    slices = [values for file in files for values in frames(file)]
     shapes = {values.shape for values in slices}
     if len(shapes) > 1 or any(height != width for height, width in shapes):
         found = ", ".join(f"{height} x {width}" for height, width in sorted(shapes))
@@ -90,14 +80,6 @@ def _read_dicom(files: Sequence[Path], folder: Path, intensity: IntensityMap) ->
     unit = codes_to_unit(intensity.encode(np.stack(slices)))
     note = f"DICOM samples were placed between {intensity.lower:.6g} and {intensity.upper:.6g} {intensity.unit}"
     return Synthetic(torch.from_numpy(unit).unsqueeze(1), None, [note])
-
-
-def _frames(file: Path) -> list[Physical]:
-    dataset = read_dataset(file)
-    try:
-        return [physical_frame(dataset, frame)[0] for frame in range(int(dataset.get("NumberOfFrames") or 1))]
-    except SetAside as error:
-        raise UserError(f"{file} cannot be judged: {REASONS[error.reason]}; take it out.") from None
 
 
 def _all_or_none(labels: Sequence[object]) -> list[str] | None:
