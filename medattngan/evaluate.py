@@ -8,7 +8,7 @@ score.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,8 @@ from medattngan.metrics import METRICS, Extractor, load_extractor
 from medattngan.metrics.cache import cached_features, content_digest
 from medattngan.metrics.figures import save_contact_sheet, save_scores
 from medattngan.metrics.resample import REPLICATES
-from medattngan.metrics.score import Scored, Sides, score_sides
+from medattngan.metrics.score import Scored
+from medattngan.metrics.sides import Sides
 from medattngan.metrics.strata import THIRDS, Strata, brightness_thirds, by_vote, score_strata, worst
 from medattngan.types import Images
 
@@ -103,14 +104,15 @@ def evaluate(
     rng = np.random.default_rng([seed, 0])
     real = choose_real(store, split, n_fake, rng)
     fake = found.take(rng.permutation(len(found))[: len(real.reference)].tolist(), store.size)
-    scored = score(real, fake, network, seed=seed)
+    contents = [content_digest(images) for images in (real.reference, fake.images, real.other)]
+    scored = score(real, fake, network, contents, seed=seed)
     scores = scored.entries
     for entry in scores.values():
         entry |= {"warnings": warnings} if warnings else {}
     with atomic_folder(out) as folder:
         save_contact_sheet(folder / "contact_sheet.png", real.reference, fake.images)
         save_scores(folder / "scores.png", scores)
-        provenance = _provenance(store, split, network, seed, limit, real, fake.images)
+        provenance = _provenance(store, split, network, seed, limit, contents)
         if (samples / "pixels.npy").is_file():
             provenance["samples_file"] = digest(samples / "pixels.npy")
         write_json(folder / "provenance.json", provenance | {"left_out": scored.left_out})
@@ -148,14 +150,17 @@ def choose_real(store: SliceStore, split: str, n_fake: int, rng: np.random.Gener
     )
 
 
-def score(real: RealSets, fake: Synthetic, extractor: Extractor, *, seed: int) -> Scored:
-    """Every metric of `METRICS` between the reference and `fake`, with interval, floor and strata."""
+def score(real: RealSets, fake: Synthetic, extractor: Extractor, contents: Sequence[str], *, seed: int) -> Scored:
+    """Every metric of `METRICS` between the reference and `fake`, with interval, floor and strata.
+
+    `contents` are the digests of the reference, of `fake`, and of the other patients' slices.
+    """
     images = Sides(real.reference, fake.images, real.other)
     radiomics = load_extractor("radiomics-2d")
-    sides = {"images": images, "features": _features(extractor, images), "radiomics": _features(radiomics, images)}
-    scored = score_sides(sides, real.patients, seed=seed)
+    features, of_radiomics = (_features(one, images, contents) for one in (extractor, radiomics))
+    sides = {"images": images, "features": features, "radiomics": of_radiomics}
     divisions, absent = _divide(real, fake, sides)
-    by_metric, too_few = score_strata(sides, real.patients, divisions, seed=seed)
+    scored, by_metric, too_few = score_strata(sides, real.patients, divisions, seed=seed)
     for metric, entry in scored.entries.items():
         entry["floor_sets"] = real.described
         if metric in by_metric:
@@ -165,8 +170,9 @@ def score(real: RealSets, fake: Synthetic, extractor: Extractor, *, seed: int) -
     return Scored({names[metric]: entry for metric, entry in scored.entries.items()}, left_out | absent | too_few)
 
 
-def _features(extractor: Extractor, images: Sides) -> Sides:
-    reference, fake, other = (cached_features(extractor, one) for one in (images.reference, images.fake, images.other))
+def _features(extractor: Extractor, images: Sides, contents: Sequence[str]) -> Sides:
+    sets = zip((images.reference, images.fake, images.other), contents, strict=True)
+    reference, fake, other = (cached_features(extractor, one, content) for one, content in sets)
     return Sides(reference, fake, other)
 
 
@@ -237,15 +243,15 @@ def _provenance(
     extractor: Extractor,
     seed: int,
     limit: int | None,
-    real: RealSets,
-    fake: Images,
+    contents: Sequence[str],
 ) -> dict[str, Any]:
+    reference, samples, other = contents
     return {
         "store": store.digest,
         "split": split,
-        "reference": content_digest(real.reference),
-        "other": content_digest(real.other),
-        "samples": content_digest(fake),
+        "reference": reference,
+        "other": other,
+        "samples": samples,
         "extractor": {"name": extractor.name, "weights_sha256": extractor.digest},
         "seed": seed,
         "limit": limit,

@@ -38,12 +38,20 @@ def cache_folder() -> Path:
 def content_digest(images: Images) -> str:
     """SHA-256 of shape and values, as 64 hex digits."""
     array = np.ascontiguousarray(images.cpu().numpy(), dtype="<f4")
-    return hashlib.sha256(repr(array.shape).encode() + array.tobytes()).hexdigest()
+    sha = hashlib.sha256(repr(array.shape).encode())
+    sha.update(array.reshape(-1).data)  # in place: a copy of the images takes as long as their digest
+    return sha.hexdigest()
 
 
-def cached_features(extractor: Extractor, images: Images) -> Tensor:
-    """`extract(extractor, images)`, from the cache if the same images met the same extractor before."""
-    made_by = f"{_VERSION} {extractor.name} {extractor.digest} {content_digest(images)}"
+def cached_features(extractor: Extractor, images: Images, content: str | None = None) -> Tensor:
+    """`extract(extractor, images)`, from the cache if the same images met the same extractor before.
+
+    Args:
+        extractor: what makes the features.
+        images: (count, 1, H, W).
+        content: `content_digest(images)`, where it is known.
+    """
+    made_by = f"{_VERSION} {extractor.name} {extractor.digest} {content or content_digest(images)}"
     path = cache_folder() / "features" / f"{hashlib.sha256(made_by.encode()).hexdigest()}.npy"
     shape = (len(images), extractor.dim)
     if (found := _read(path, shape)) is not None:

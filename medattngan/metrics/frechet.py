@@ -18,10 +18,6 @@ import torch
 from torch import Tensor
 
 from medattngan.files import UserError
-from medattngan.metrics.resample import Plan
-
-LEADING = 256
-"""Directions in which the bootstrap measures; see `frechet_replicates`."""
 
 Pair: TypeAlias = tuple[Tensor, Tensor]
 """Features of the real and of the synthetic side, (count, dim) each."""
@@ -106,47 +102,6 @@ def frechet_distance_of_moments(real: Moments, fake: Moments) -> Tensor:
     _check_counts(real.count, fake.count)
     _check_finite(real.mean, fake.mean)
     return _distance(real.mean - fake.mean, _root_of(real.covariance), _root_of(fake.covariance))
-
-
-def frechet_replicates(pair: Pair, plan: Plan) -> Tensor:
-    """The distance of every resampled pair of sets in `plan`: (replicates,) float64.
-
-    In more than LEADING dimensions it is measured in the LEADING principal directions of both sets together. What
-    is left out is the sum of many small terms: it moves every replicate by nearly the same, and only the spread of
-    the replicates is used.
-    """
-    real, fake = (side.double() - pair[0].double().mean(0) for side in pair)
-    if real.shape[1] > LEADING:
-        both = torch.cat([real, fake - fake.mean(0), fake.mean(0, True)])
-        directions = torch.linalg.eigh(both.T @ both).eigenvectors[:, -LEADING:]
-        real, fake = real @ directions, fake @ directions
-    out = []
-    for times_real, times_fake in zip(plan.real, plan.fake, strict=True):
-        mean_real, covariance_real = _weighted(real, times_real)
-        mean_fake, covariance_fake = _weighted(fake, times_fake)
-        out.append(_distance_of(mean_real - mean_fake, covariance_real, covariance_fake))
-    return torch.stack(out)
-
-
-def _weighted(features: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and covariance of the set in which row i stands `times[i]` times."""
-    rows = times.nonzero().squeeze(1)
-    drawn, weights = features[rows], times[rows].double()
-    mean = weights @ drawn / weights.sum()
-    centred = drawn - mean
-    return mean, centred.T @ (centred * (weights / (weights.sum() - 1))[:, None])
-
-
-def _distance_of(shift: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """The distance from two covariances, by the eigenvalues of rᵀ b r, r rᵀ = a: quicker, to 1e-5 of the traces."""
-    # A few units of rounding on the diagonal let the quick factor stand where a set has fewer images than dimensions.
-    root, failed = torch.linalg.cholesky_ex(a + 1e-11 * a.diagonal().mean() * torch.eye(len(a), dtype=a.dtype))
-    if failed:
-        values, vectors = torch.linalg.eigh(a)
-        root = vectors * values.clamp_min(0).sqrt()
-    between = torch.linalg.eigvalsh(root.T @ b @ root).clamp_min(0).sqrt().sum()
-    distance: Tensor = shift.square().sum() + a.trace() + b.trace() - 2 * between
-    return distance.clamp_min(0)
 
 
 def _distance(shift: Tensor, a: Tensor, b: Tensor) -> Tensor:

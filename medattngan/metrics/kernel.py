@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from medattngan.files import UserError
+from medattngan.metrics.products import Products, products
 from medattngan.metrics.resample import Plan
 
 SUBSETS, SUBSET_SIZE = 100, 1000
@@ -44,10 +45,16 @@ def kernels(real: Tensor, fake: Tensor) -> Kernels:
     Raises:
         UserError: fewer than 2 features on a side.
     """
-    if min(len(real), len(fake)) < 2:
-        raise UserError(f"a kernel distance needs 2 images a side at the least; got {len(real)} and {len(fake)}.")
-    real, fake = real.double(), fake.double()
-    return Kernels(_kernel(real, real), _kernel(fake, fake), _kernel(real, fake))
+    return kernels_of(products(real, fake))
+
+
+def kernels_of(found: Products) -> Kernels:
+    """`kernels` of the features that the inner products are of."""
+    n, m = found.between.shape
+    if min(n, m) < 2:
+        raise UserError(f"a kernel distance needs 2 images a side at the least; got {n} and {m}.")
+    real, fake, between = ((one / found.dim).add_(1).pow_(3) for one in (found.real, found.fake, found.between))
+    return Kernels(real, fake, between)
 
 
 def kernel_distance(real: Tensor, fake: Tensor) -> Tensor:
@@ -100,10 +107,6 @@ def discrepancy_of_subsets(found: Kernels, subsets: int = SUBSETS, size: int = S
 def mean_of_subsets(found: Kernels) -> Tensor:
     """The mean of `discrepancy_of_subsets` as published: a scalar."""
     return discrepancy_of_subsets(found).mean()
-
-
-def _kernel(x: Tensor, y: Tensor) -> Tensor:
-    return (x @ y.T).div_(x.shape[1]).add_(1).pow_(3)
 
 
 def _mean_off_diagonal(kernel: Tensor) -> Tensor:

@@ -17,10 +17,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from medattngan.files import UserError
+from medattngan.metrics.products import Products, products
 from medattngan.metrics.resample import Plan
 
 NEAREST_K = 5
@@ -47,16 +47,28 @@ def balls(real: Tensor, fake: Tensor, k: int = NEAREST_K) -> Balls:
     Raises:
         UserError: a side has no more than k features.
     """
-    if min(len(real), len(fake)) <= k:
-        raise UserError(f"k = {k} neighbours need {k + 1} images a side; got {len(real)} and {len(fake)}.")
-    real, fake = real.double(), fake.double()
-    between = torch.cdist(real, fake)
-    return Balls(between < _radii(real, k)[:, None], between < _radii(fake, k), k)
+    return balls_of(products(real, fake), k)
+
+
+def balls_of(found: Products, k: int = NEAREST_K) -> Balls:
+    """`balls` of the features that the inner products are of.
+
+    |x − y|² = |x|² + |y|² − 2 xᵀy. Squares are compared: roots would order them no otherwise.
+    """
+    n, m = found.between.shape
+    if min(n, m) <= k:
+        raise UserError(f"k = {k} neighbours need {k + 1} images a side; got {n} and {m}.")
+    real, fake = found.real.diagonal(), found.fake.diagonal()
+    between = _squared_distances(found.between, real, fake)
+    of_real = _squared_radii(_squared_distances(found.real, real, real), k)
+    of_fake = _squared_radii(_squared_distances(found.fake, fake, fake), k)
+    return Balls(between < of_real[:, None], between < of_fake, k)
 
 
 def precision(found: Balls) -> Tensor:
     """Share of synthetic images that look like some real one: a scalar in [0, 1].
 
+    >>> import torch
     >>> line = torch.arange(8.0)[:, None]
     >>> precision(balls(line, torch.cat([line[:4], line[4:] + 100]))).item()
     0.5
@@ -107,6 +119,11 @@ def _mean(values: Tensor, times: Tensor) -> Tensor:
     return (values.double() * weights).sum(1) / weights.sum(1)
 
 
-def _radii(features: Tensor, k: int) -> Tensor:
-    """Distance of each feature to its k-th nearest other."""
-    return torch.cdist(features, features).kthvalue(k + 1, dim=1).values
+def _squared_distances(between: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """From inner products (N, M) and squared lengths (N,) and (M,)."""
+    return (between * -2).add_(x[:, None]).add_(y)
+
+
+def _squared_radii(squares: Tensor, k: int) -> Tensor:
+    """The k-th nearest other's, of squared distances within one set (N, N)."""
+    return squares.fill_diagonal_(-1).kthvalue(k + 1, dim=1).values

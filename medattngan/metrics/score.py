@@ -4,38 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias, TypeVar
 
 from torch import Tensor
 
 from medattngan.files import UserError
 from medattngan.metrics.resample import REPLICATES, Plan, centred_interval, plan_bootstrap
+from medattngan.metrics.sides import Part, Sides
 from medattngan.metrics.table import METRICS, Metric
 
 Entry: TypeAlias = dict[str, Any]
 """What scores.json holds of one metric."""
 
 _DIGITS = 6
-
-
-@dataclass(frozen=True)
-class Sides:
-    """The same three sets of slices, as images or as features; equally long.
-
-    Args:
-        reference: (n, …), real, what the synthetic ones are compared with.
-        fake: (n, …), synthetic.
-        other: (n, …), real slices of other patients, put in the place of the synthetic ones for the floor.
-    """
-
-    reference: Tensor
-    fake: Tensor
-    other: Tensor
-
-    def take(self, reference: Sequence[int], fake: Sequence[int], other: Sequence[int]) -> Sides:
-        """Some rows of each set."""
-        return Sides(self.reference[list(reference)], self.fake[list(fake)], self.other[list(other)])
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -62,33 +45,70 @@ def score_sides(
         seed: of the bootstrap.
         replicates: how often the bootstrap draws.
     """
-    n_fake = len(next(iter(sides.values())).fake)
-    plan = plan_bootstrap(patients, n_fake, seed=seed, replicates=replicates)
-    compared: dict[tuple[str, Any], tuple[Any, Any]] = {}
-    scored = Scored({}, {})
-    for name, metric in METRICS.items():
-        if metric.on not in sides:
+    whole = replace(next(iter(sides.values())).whole, replicates=replicates)
+    return score_parts(sides, patients, [whole], seed=seed)[0]
+
+
+def score_parts(
+    sides: Mapping[str, Sides], patients: Sequence[str], parts: Sequence[Part], *, seed: int
+) -> list[Scored]:
+    """`score_sides` of each part, as if there were nothing else; what parts have in common is measured once."""
+    of_whom = [[patients[row] for row in part.reference.tolist()] for part in parts]
+    plans = [
+        plan_bootstrap(whom, len(part.fake), seed=seed, replicates=part.replicates)
+        for whom, part in zip(of_whom, parts, strict=True)
+    ]
+    found = [Scored({}, {}) for _ in parts]
+    for alike in _that_share():
+        first = METRICS[alike[0]]
+        if first.on not in sides:
             continue
-        key = (metric.on, metric.compare)
         try:
-            if key not in compared:
-                compared[key] = _compare(metric, sides[metric.on])
-            scored.entries[name] = _entry(metric, *compared[key], plan)
-            scored.entries[name]["patients_real"] = len(set(patients))
+            for scored, plan, given in zip(found, plans, first.share(sides[first.on], parts), strict=True):
+                _measure(alike, given, plan, scored)
+        except UserError as error:
+            for scored in found:
+                scored.left_out.update((name, str(error)) for name in alike if name not in scored.entries)
+    for scored, whom in zip(found, of_whom, strict=True):
+        for entry in scored.entries.values():
+            entry["patients_real"] = len(set(whom))
+    return [Scored(_in_order(scored.entries), _in_order(scored.left_out)) for scored in found]
+
+
+def _that_share() -> list[list[str]]:
+    """The names of `METRICS`, those together that share what their parts have in common."""
+    groups: dict[Any, list[str]] = {}
+    for name, metric in METRICS.items():
+        groups.setdefault((metric.on, metric.share), []).append(name)
+    return list(groups.values())
+
+
+def _measure(names: Sequence[str], given: tuple[tuple[Any, ...], tuple[Any, ...]], plan: Plan, scored: Scored) -> None:
+    """Measure these metrics of one part into `scored`; those that compare alike are read from one comparison."""
+    compared: dict[Any, tuple[Any, ...]] = {}
+    drawn: dict[Any, Tensor] = {}
+    for name in names:
+        metric = METRICS[name]
+        try:
+            if metric.compare not in compared:
+                compared = {metric.compare: tuple(metric.compare(*one) for one in given)}  # no longer than it is used
+            of_fake, of_other = compared[metric.compare]
+            value, floor = metric.value(of_fake).item(), metric.value(of_other).item()
+            key = (metric.compare, metric.replicates)
+            if key not in drawn:
+                drawn[key] = metric.replicates(of_fake, plan)
+            scored.entries[name] = _entry(metric, value, floor, drawn[key], plan)
         except UserError as error:
             scored.left_out[name] = str(error)
-    return scored
 
 
-def _compare(metric: Metric[Any], sides: Sides) -> tuple[Any, Any]:
-    """What the metric is read from, of the synthetic slices and of the other patients'."""
-    return metric.compare(sides.reference, sides.fake), metric.compare(sides.reference, sides.other)
+def _in_order(found: Mapping[str, Found]) -> dict[str, Found]:
+    """In the order of `METRICS`."""
+    return {name: found[name] for name in METRICS if name in found}
 
 
-def _entry(metric: Metric[Any], compared: Any, of_other: Any, plan: Plan) -> Entry:
-    value = metric.value(compared).item()
-    floor = metric.value(of_other).item()
-    low, high = centred_interval(value, metric.replicates(compared, plan))
+def _entry(metric: Metric[Any], value: float, floor: float, replicates: Tensor, plan: Plan) -> Entry:
+    low, high = centred_interval(value, replicates)
     entry: Entry = {
         "value": rounded(value),
         "ci95": [rounded(max(low, metric.least)), rounded(min(high, metric.most))],

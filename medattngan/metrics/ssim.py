@@ -13,15 +13,17 @@ mode collapse).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from medattngan.files import UserError
 from medattngan.metrics.resample import Plan
+from medattngan.metrics.sides import Part, Sides
 from medattngan.types import Images
 
 WINDOW_PX, SIGMA_PX = 11, 1.5
@@ -41,21 +43,55 @@ def ssim(x: Images, y: Images, data_range: float = UNIT_RANGE) -> Tensor:
     >>> ssim(image, image)
     tensor([1.])
     """
-    if min(x.shape[-2:]) < WINDOW_PX:
-        raise UserError(f"SSIM needs images of {WINDOW_PX} px or more; got {tuple(x.shape[-2:])}: use larger slices.")
     luminance, structure = compare_windows(x, y, data_range)
     return (luminance * structure).mean((1, 2, 3))
 
 
+@dataclass(frozen=True)
+class Windows:
+    """Images, and what SSIM reads of each one alone, whatever it is compared with.
+
+    Args:
+        images: (B, 1, H, W).
+        mean: (B, 1, H − 10, W − 10), in every window.
+        variance: the same.
+    """
+
+    images: Images
+    mean: Tensor
+    variance: Tensor
+
+    def take(self, rows: Tensor) -> Windows:
+        """Some of the images."""
+        return Windows(self.images[rows], self.mean[rows], self.variance[rows])
+
+
+def windows(images: Images) -> Windows:
+    """See `Windows`.
+
+    Raises:
+        UserError: the images are smaller than the window of 11 px.
+    """
+    if min(images.shape[-2:]) < WINDOW_PX:
+        size = tuple(images.shape[-2:])
+        raise UserError(f"SSIM needs images of {WINDOW_PX} px or more; got {size}: use larger slices.")
+    parts = torch.split(images, _CHUNK)
+    mean = torch.cat([_blur(part) for part in parts])
+    return Windows(images, mean, torch.cat([_blur(part.square()) for part in parts]) - mean.square())
+
+
 def compare_windows(x: Images, y: Images, data_range: float = UNIT_RANGE) -> tuple[Tensor, Tensor]:
     """The two factors of SSIM, luminance and contrast-structure, in every window: (B, 1, H − 10, W − 10) each."""
-    blurred = _blur(torch.cat([x, y, x * x, y * y, x * y])).chunk(5)
-    mean_x, mean_y = blurred[0], blurred[1]
-    var_x, var_y = blurred[2] - mean_x.square(), blurred[3] - mean_y.square()
-    covariance = blurred[4] - mean_x * mean_y
+    return compare_seen(windows(x), windows(y), data_range)
+
+
+def compare_seen(x: Windows, y: Windows, data_range: float = UNIT_RANGE) -> tuple[Tensor, Tensor]:
+    """`compare_windows` of images whose windows are known."""
+    means = x.mean * y.mean
+    covariance = _blur(x.images * y.images) - means
     c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
-    luminance = (2 * mean_x * mean_y + c1) / (mean_x.square() + mean_y.square() + c1)
-    return luminance, (2 * covariance + c2) / (var_x + var_y + c2)
+    luminance = (2 * means + c1) / (x.mean.square() + y.mean.square() + c1)
+    return luminance, (2 * covariance + c2) / (x.variance + y.variance + c2)
 
 
 @dataclass(frozen=True)
@@ -71,17 +107,48 @@ class Nearest:
     similarity: Tensor
 
 
+def likeness(sides: Sides, parts: Sequence[Part]) -> list[tuple[tuple[Nearest, Tensor], tuple[Nearest, Tensor]]]:
+    """Of each part, `nearest` and `ssim_pairs` of the synthetic slices, and of the other patients'.
+
+    Parts overlap, and often have the same slice for the nearest: each pair of images is compared once for all of them.
+
+    Raises:
+        UserError: the images are smaller than the window of 11 px.
+    """
+    reference, fake, other = (windows(side) for side in (sides.reference, sides.fake, sides.other))
+    of_fake = _likeness(reference, fake, [(part.reference, part.fake) for part in parts])
+    of_other = _likeness(reference, other, [(part.reference, part.other) for part in parts])
+    return list(zip(of_fake, of_other, strict=True))
+
+
 def nearest(real: Images, fake: Images) -> Nearest:
     """The SHORTLIST real images most correlated with each synthetic one at low resolution, and their SSIM."""
-    small = _directions(real)
-    index = torch.cat(
-        [(_directions(part) @ small.T).topk(min(SHORTLIST, len(real))).indices for part in torch.split(fake, _CHUNK)]
-    )
-    columns = []
-    for column in index.T:
-        pairs = zip(torch.split(fake, _CHUNK), torch.split(column, _CHUNK), strict=True)
-        columns.append(torch.cat([ssim(part, real[chosen]) for part, chosen in pairs]))
-    return Nearest(index, torch.stack(columns, 1))
+    ((found, _),) = _likeness(windows(real), windows(fake), [(torch.arange(len(real)), torch.arange(len(fake)))])
+    return found
+
+
+def _likeness(real: Windows, fake: Windows, parts: Sequence[tuple[Tensor, Tensor]]) -> list[tuple[Nearest, Tensor]]:
+    """`nearest` and `ssim_pairs` of parts, given as rows of both sides."""
+    correlation = _directions(fake.images) @ _directions(real.images).T
+    found = [correlation[f][:, r].topk(min(SHORTLIST, len(r))).indices for r, f in parts]
+    shortlists = [(f[:, None].expand_as(index), r[index]) for index, (r, f) in zip(found, parts, strict=True)]
+    similarities = _compare_once(fake, real, shortlists)
+    pairs = _compare_once(fake, fake, [(f[: len(f) // 2], f[len(f) // 2 : len(f) // 2 * 2]) for _, f in parts])
+    nearests = [Nearest(index, similarity) for index, similarity in zip(found, similarities, strict=True)]
+    return list(zip(nearests, pairs, strict=True))
+
+
+def _compare_once(x: Windows, y: Windows, asked: Sequence[tuple[Tensor, Tensor]]) -> list[Tensor]:
+    """SSIM of rows of `x` with rows of `y`, in the shape they are asked in; the same two rows are compared once."""
+    numbers = [rows * len(y.images) + columns for rows, columns in asked]
+    all_pairs = torch.cat([number.flatten() for number in numbers])
+    pairs, place = map(torch.from_numpy, np.unique(all_pairs.numpy(), return_inverse=True))
+    values = [x.images.new_empty(0)]
+    for some in torch.split(pairs, _CHUNK):
+        luminance, structure = compare_seen(x.take(some // len(y.images)), y.take(some % len(y.images)))
+        values.append((luminance * structure).mean((1, 2, 3)))
+    parts = torch.split(torch.cat(values)[place], [number.numel() for number in numbers])
+    return [part.view(number.shape) for part, number in zip(parts, numbers, strict=True)]
 
 
 def ssim_nearest_real(found: Nearest) -> Tensor:
@@ -127,11 +194,25 @@ def compare_pairs(images: Images, compare: Callable[[Images, Images], Tensor]) -
     Raises:
         UserError: fewer than 2 images.
     """
+    _require_a_pair(len(images))
     half = len(images) // 2
-    if half < 1:
-        raise UserError(f"a comparison of pairs needs 2 images at the least; got {len(images)}.")
     firsts, seconds = torch.split(images[:half], _CHUNK), torch.split(images[half : 2 * half], _CHUNK)
     return torch.cat([compare(a, b) for a, b in zip(firsts, seconds, strict=True)])
+
+
+def nearest_of(found: Nearest, pairs: Tensor) -> Nearest:
+    """What `ssim_nearest_real` is read from, of a `likeness`."""
+    return found
+
+
+def pairs_of(found: Nearest, pairs: Tensor) -> Tensor:
+    """What `mean_of_pairs` is read from, of a `likeness`.
+
+    Raises:
+        UserError: fewer than 2 images.
+    """
+    _require_a_pair(len(found.index))
+    return pairs
 
 
 def mean_of_pairs(pairs: Tensor) -> Tensor:
@@ -144,6 +225,11 @@ def mean_of_pairs_replicates(pairs: Tensor, plan: Plan) -> Tensor:
     """`mean_of_pairs` of every resampled set of pairs: (replicates,)."""
     times = plan.fake[:, : len(pairs)].double()
     return times @ pairs.double() / times.sum(1).clamp_min(1)
+
+
+def _require_a_pair(images: int) -> None:
+    if images < 2:
+        raise UserError(f"a comparison of pairs needs 2 images at the least; got {images}.")
 
 
 def _directions(images: Images) -> Tensor:

@@ -9,14 +9,16 @@ vote gets wrong lies in the floor as well.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from medattngan.metrics.score import Entry, Scored, Sides, score_sides, shortfall
+from medattngan.metrics.score import Entry, Scored, score_parts, shortfall
+from medattngan.metrics.sides import Part, Sides
 from medattngan.types import Images
 
 LEAST_IN_STRATUM = 50
@@ -24,6 +26,8 @@ LEAST_IN_STRATUM = 50
 VOTERS = 5
 _REPLICATES = 60  # strata are compared roughly, and there are many
 THIRDS = ("low", "middle", "high")
+ByStratum: TypeAlias = dict[str, dict[str, dict[str, Entry]]]
+"""Metric → division → stratum → entry."""
 
 
 @dataclass(frozen=True)
@@ -89,38 +93,37 @@ def by_vote(
 
 def score_strata(
     sides: Mapping[str, Sides], patients: Sequence[str], divisions: Mapping[str, Strata], *, seed: int
-) -> tuple[dict[str, dict[str, dict[str, Entry]]], dict[str, str]]:
-    """Score every stratum that has slices enough.
+) -> tuple[Scored, ByStratum, dict[str, str]]:
+    """Score all slices, and every stratum that has slices enough.
 
     Returns:
-        metric → division → stratum → entry; and stratum → a sentence, for each that was left out.
+        The scores of all; metric → division → stratum → entry; and stratum → a sentence, for each that was left out.
     """
-    found: dict[str, dict[str, dict[str, Entry]]] = {}
-    left_out: dict[str, str] = {}
-    for by, name, scored in _scored(sides, patients, divisions, seed, left_out):
-        for metric, entry in scored.entries.items():
+    whole = next(iter(sides.values())).whole
+    parts, left_out = _parts(patients, divisions)
+    scored, *of_strata = score_parts(sides, patients, [whole, *parts.values()], seed=seed)
+    found: ByStratum = {}
+    for (by, name), one in zip(parts, of_strata, strict=True):
+        for metric, entry in one.entries.items():
             found.setdefault(metric, {}).setdefault(by, {})[name] = entry
-    return found, left_out
+    return scored, found, left_out
 
 
-def _scored(
-    sides: Mapping[str, Sides],
-    patients: Sequence[str],
-    divisions: Mapping[str, Strata],
-    seed: int,
-    left_out: dict[str, str],
-) -> Iterator[tuple[str, str, Scored]]:
+def _parts(
+    patients: Sequence[str], divisions: Mapping[str, Strata]
+) -> tuple[dict[tuple[str, str], Part], dict[str, str]]:
+    """The rows of every stratum that has enough of them, equally many of each set; and sentences about the others."""
+    parts, left_out = {}, {}
     for by, strata in divisions.items():
         for name in strata.names():
             rows = strata.rows(name)
             n = min(map(len, rows))
-            reference, fake, other = (chosen[:n] for chosen in rows)
-            of_whom = [patients[row] for row in reference]
-            if n < LEAST_IN_STRATUM or len(set(of_whom)) < 2:
+            reference, fake, other = (torch.tensor(chosen[:n], dtype=torch.int64) for chosen in rows)
+            if n < LEAST_IN_STRATUM or len({patients[row] for row in rows[0][:n]}) < 2:
                 left_out[f"by {by}, {name}"] = _too_few(rows, len({patients[row] for row in rows[0]}))
-                continue
-            taken = {kind: side.take(reference, fake, other) for kind, side in sides.items()}
-            yield by, name, score_sides(taken, of_whom, seed=seed, replicates=_REPLICATES)
+            else:
+                parts[by, name] = Part(reference, fake, other, _REPLICATES)
+    return parts, left_out
 
 
 def worst(divisions: Mapping[str, Mapping[str, Entry]]) -> Entry:

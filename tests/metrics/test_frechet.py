@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from medattngan.files import UserError
-from medattngan.metrics import frechet
+from medattngan.metrics import frechet_bootstrap
 from medattngan.metrics.frechet import (
     Moments,
     frechet_distance,
     frechet_distance_of_moments,
-    frechet_replicates,
 )
+from medattngan.metrics.frechet_bootstrap import frechet_replicates
 from medattngan.metrics.resample import Plan, plan_bootstrap
 
 
@@ -120,6 +120,34 @@ def test_a_replicate_is_the_distance_of_the_repeated_rows(dim: int) -> None:
         assert value.item() == pytest.approx(expected.item(), rel=1e-4)
 
 
+@pytest.mark.parametrize("dim", [6, 60])
+def test_a_replicate_of_slices_drawn_by_patient_is_the_distance_of_the_repeated_rows(dim: int) -> None:
+    """Where rows are drawn together, their scatters are summed before they are weighed."""
+    real, fake = draw(40, dim, 12, shift=3.0), draw(30, dim, 13)
+    plan = plan_bootstrap([f"patient-{i % 4}" for i in range(40)], 30, seed=0, replicates=37)
+    for value, r, f in zip(frechet_replicates((real, fake), plan), plan.real, plan.fake, strict=True):
+        expected = frechet_distance(real.repeat_interleave(r, 0), fake.repeat_interleave(f, 0))
+        assert value.item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("count", [20, 200])
+def test_leading_directions_are_the_principal_ones_of_few_rows_as_of_many(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frechet_bootstrap, "LEADING", 12)
+    rows = draw(count, 50, 14)
+    found = frechet_bootstrap._leading(rows)
+    expected = torch.linalg.svd(rows).Vh[:12].T
+    torch.testing.assert_close(found @ found.T, expected @ expected.T)
+
+
+def test_rows_that_span_less_than_the_leading_directions_keep_all_that_they_span() -> None:
+    rows = draw(5, 300, 15)[[0, 1, 2, 3, 4, 0]]
+    found = frechet_bootstrap._leading(rows)
+    assert found.shape == (300, 5)
+    torch.testing.assert_close(rows @ found @ found.T, rows)
+
+
 def test_the_leading_directions_give_the_spread_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Features whose variances fall off, as a network's do: directions left out move the replicates alike."""
     falling = torch.logspace(0, -2, 60, dtype=torch.float64)
@@ -127,7 +155,7 @@ def test_the_leading_directions_give_the_spread_of_all(monkeypatch: pytest.Monke
     real, fake = (torch.randn(80, 60, generator=generator, dtype=torch.float64) * falling for _ in range(2))
     plan = plan_bootstrap([f"patient-{i % 10}" for i in range(80)], 80, seed=0, replicates=100)
     whole = frechet_replicates((real, fake), plan)
-    monkeypatch.setattr(frechet, "LEADING", 30)
+    monkeypatch.setattr(frechet_bootstrap, "LEADING", 30)
     leading = frechet_replicates((real, fake), plan)
     assert leading.mean() < whole.mean()
     assert leading.std().item() == pytest.approx(whole.std().item(), rel=0.05)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from medattngan.metrics.cache import cache_folder, cached_features
+from medattngan.metrics.cache import cache_folder, cached_features, content_digest
 from medattngan.metrics.extractors import Extractor
 from medattngan.types import Images
 
@@ -43,6 +44,20 @@ def test_the_same_images_are_extracted_once(extractor: Extractor) -> None:
     images = torch.rand(5, 1, 4, 4)
     first, second = cached_features(extractor, images), cached_features(extractor, images.clone())
     assert torch.equal(first, second)
+    assert seen(extractor) == 5
+
+
+def test_the_digest_is_that_of_shape_and_values_in_one_string_of_bytes() -> None:
+    """As it always was: what caches and records of samples hold stays found."""
+    images = torch.rand(3, 1, 4, 5).transpose(2, 3)
+    expected = hashlib.sha256(b"(3, 1, 5, 4)" + images.contiguous().numpy().astype("<f4").tobytes()).hexdigest()
+    assert content_digest(images) == expected
+
+
+def test_a_digest_that_is_known_finds_the_same_features(extractor: Extractor) -> None:
+    images = torch.rand(5, 1, 4, 4)
+    first = cached_features(extractor, images)
+    assert torch.equal(cached_features(extractor, images, content_digest(images)), first)
     assert seen(extractor) == 5
 
 

@@ -11,10 +11,13 @@ from skimage.metrics import structural_similarity
 
 from medattngan.files import UserError
 from medattngan.metrics.resample import Plan, centred_interval, plan_bootstrap
+from medattngan.metrics.sides import Part, Sides
 from medattngan.metrics.ssim import (
+    likeness,
     mean_of_pairs,
     mean_of_pairs_replicates,
     nearest,
+    pairs_of,
     ssim,
     ssim_nearest_real,
     ssim_nearest_real_replicates,
@@ -75,6 +78,30 @@ def test_the_shortlist_finds_what_an_exhaustive_search_finds() -> None:
     real, fake = draw(60, 5), torch.cat([draw(60, 5)[:10] * 0.8 + 0.1 * draw(10, 6)])
     exhaustive = torch.stack([ssim(real, image.expand_as(real)).amax() for image in fake])
     torch.testing.assert_close(nearest(real, fake).similarity.amax(1), exhaustive)
+
+
+def test_ssim_of_windows_read_once_is_ssim() -> None:
+    """Means and variances are read once for each image, and each pair of images is compared once for all parts."""
+    sides = Sides(draw(20, 12), draw(20, 13), draw(20, 14))
+    few = Part(torch.tensor([1, 4, 7, 9]), torch.tensor([0, 3, 5, 8, 9]), torch.tensor([2, 3, 19]))
+    parts = likeness(sides, [sides.whole, few])
+    for (of_fake, of_other), part in zip(parts, [sides.whole, few], strict=True):
+        for (found, pairs), side, rows in ((of_fake, sides.fake, part.fake), (of_other, sides.other, part.other)):
+            real, fake = sides.reference[part.reference], side[rows]
+            for column, similarity in zip(found.index.T, found.similarity.T, strict=True):
+                torch.testing.assert_close(similarity, ssim(fake, real[column]))
+            torch.testing.assert_close(pairs, ssim_pairs(real, fake))
+            alone = nearest(real, fake)
+            torch.testing.assert_close(found.similarity.amax(1), alone.similarity.amax(1))
+            assert found.index.shape == (len(fake), min(8, len(real)))
+
+
+def test_one_image_has_a_nearest_one_and_no_pair() -> None:
+    sides = Sides(draw(9, 12), draw(1, 13), draw(1, 14))
+    (((found, pairs), _),) = likeness(sides, [sides.whole])
+    assert found.similarity.shape == (1, 8)
+    with pytest.raises(UserError, match="2 images at the least; got 1"):
+        pairs_of(found, pairs)
 
 
 def test_collapsed_samples_are_more_alike_than_real_ones() -> None:

@@ -7,12 +7,19 @@ import torch
 from torch import Tensor
 
 from medattngan.metrics import strata
-from medattngan.metrics.score import Sides, score_sides
+from medattngan.metrics.score import score_sides
+from medattngan.metrics.sides import Sides
 from medattngan.metrics.strata import THIRDS, Strata, brightness_thirds, by_vote, score_strata, worst
 
 
 def draw(count: int, seed: int, shift: float = 0.0) -> Tensor:
     return torch.randn(count, 4, generator=torch.Generator().manual_seed(seed)) + shift
+
+
+def pictures(count: int, seed: int) -> Tensor:
+    """Smooth enough that their likenesses differ."""
+    small = torch.rand(count, 1, 4, 4, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+    return torch.nn.functional.interpolate(small, (16, 16), mode="bilinear")
 
 
 def test_thirds_of_brightness_are_equal_in_the_reference() -> None:
@@ -53,7 +60,7 @@ def test_the_stratum_that_the_generator_misses_is_the_worst(monkeypatch: pytest.
     shifted = torch.where(torch.tensor([name == "b" for name in names])[:, None], 3.0, 0.0)
     sides = {"features": Sides(draw(60, 0), draw(60, 1) + shifted, draw(60, 2))}
     patients = [f"p{i // 6}" for i in range(60)]
-    found, left_out = score_strata(sides, patients, {"label": Strata(names, names, names)}, seed=0)
+    _, found, left_out = score_strata(sides, patients, {"label": Strata(names, names, names)}, seed=0)
     assert not left_out
     assert set(found) == {"fd", "kid", "precision", "recall", "density", "coverage"}
     for metric, divided in found.items():
@@ -62,23 +69,31 @@ def test_the_stratum_that_the_generator_misses_is_the_worst(monkeypatch: pytest.
         assert all(entry["n_real"] == 30 for entry in divided["label"].values())
 
 
-def test_a_stratum_scores_as_its_slices_alone_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whole_and_stratum_score_as_their_slices_alone_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though products of features and likeness of images are measured once for all of them."""
     monkeypatch.setattr(strata, "LEAST_IN_STRATUM", 20)
-    sides = Sides(draw(50, 3), draw(50, 4), draw(50, 5))
-    names = ["a"] * 25 + ["b"] * 25
+    sides = {
+        "features": Sides(draw(50, 3), draw(50, 4), draw(50, 5)),
+        "radiomics": Sides(draw(50, 6), draw(50, 7), draw(50, 8)),
+        "images": Sides(pictures(50, 9), pictures(50, 10), pictures(50, 11)),
+    }
+    names = ["a", "b"] * 25
     patients = [f"p{i % 7}" for i in range(50)]
-    found, _ = score_strata({"features": sides}, patients, {"label": Strata(names, names, names)}, seed=0)
-    rows = range(25)
-    alone = score_sides({"features": sides.take(rows, rows, rows)}, patients[:25], seed=0, replicates=60)
+    whole, found, _ = score_strata(sides, patients, {"label": Strata(names, names, names)}, seed=0)
+    rows = range(0, 50, 2)
+    taken = {kind: side.take(rows, rows, rows) for kind, side in sides.items()}
+    alone = score_sides(taken, patients[::2], seed=0, replicates=60)
+    assert set(found) == set(alone.entries) >= {"fd", "frd", "kid", "coverage", "ssim_nearest_real", "ssim_pairwise"}
     for metric, divided in found.items():
         assert divided["label"]["a"] == alone.entries[metric], metric
+    assert whole == score_sides(sides, patients, seed=0)
 
 
 def test_a_stratum_of_too_few_slices_is_a_sentence_with_the_number_needed() -> None:
     names = ["a"] * 58 + ["b"] * 2
     sides = {"features": Sides(draw(60, 0), draw(60, 1), draw(60, 2))}
     patients = [f"p{i % 5}" for i in range(60)]
-    found, left_out = score_strata(sides, patients, {"label": Strata(names, names, names)}, seed=0)
+    _, found, left_out = score_strata(sides, patients, {"label": Strata(names, names, names)}, seed=0)
     assert set(found["fd"]["label"]) == {"a"}
     assert "needs 50 slices a side, of 2 patients; there are 2 real ones" in left_out["by label, b"]
 
