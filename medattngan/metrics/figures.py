@@ -14,13 +14,15 @@ from matplotlib.figure import Figure
 from medattngan.types import Images
 
 SIDE = 6
+_WIDTH, _LETTER = 8.0, 0.09
+"""Inches: of the figure of scores, and of a letter at matplotlib's 10 points."""
 
 
 def save_contact_sheet(path: Path, real: Images, fake: Images) -> None:
     """Write real slices on the left and synthetic ones on the right, up to 36 each, as PNG."""
-    figure = Figure(figsize=(10, 5.4), layout="constrained")
-    for position, (title, images) in enumerate((("real", real), ("synthetic", fake)), 1):
-        axes = figure.add_subplot(1, 2, position)
+    figure = Figure(figsize=(10, 5.4))
+    for left, title, images in ((0.01, "real", real), (0.51, "synthetic", fake)):
+        axes = figure.add_axes((left, 0.02, 0.48, 0.9))
         axes.imshow(tile(images), cmap="gray", vmin=-1, vmax=1, interpolation="nearest")
         axes.set_title(title)
         axes.set_axis_off()
@@ -29,9 +31,12 @@ def save_contact_sheet(path: Path, real: Images, fake: Images) -> None:
 
 def save_scores(path: Path, scores: Mapping[str, Mapping[str, Any]]) -> None:
     """Write one panel a metric as PNG: the value with its 95 % interval, and the floor as a line."""
-    figure = Figure(figsize=(8, 0.5 + 1.1 * len(scores)), layout="constrained")
+    height = 1.1 * len(scores)
+    # Places are given and not sought by matplotlib's layout, which takes longer than drawing does.
+    left = min(0.7, 0.03 + max(map(len, scores)) * _LETTER / _WIDTH)
+    figure = Figure(figsize=(_WIDTH, height))
     for position, (name, score) in enumerate(scores.items(), 1):
-        axes = figure.add_subplot(len(scores), 1, position)
+        axes = figure.add_axes((left, 1 - (position - 0.3) / len(scores), 0.97 - left, 0.55 / len(scores)))
         low, high = score["ci95"]
         value = score["value"]
         axes.errorbar([value], [0], xerr=[[value - low], [high - value]], fmt="ko", capsize=5)
