@@ -1,4 +1,4 @@
-"""Features kept on disk under the digest of what made them, so that a second evaluation takes seconds.
+"""Features kept on disk under the digest of what made them, so that a second evaluation need not extract them.
 
 The folder is $MEDATTNGAN_CACHE, or the user's cache folder. It holds features of real patients' slices: they
 identify nobody by themselves, but treat the folder as you treat the scans. Deleting it is always safe.
