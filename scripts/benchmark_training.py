@@ -197,6 +197,7 @@ def print_tables(speed: list[Result], quality: list[Result]) -> None:
         row += [f"{score['value']:.1f}", f"{score['floor']:.1f}"] if score else ["not measured", ""]
         learned.add_row(*row, one["grid_file"])
     console = Console()
+    console.width = max(console.width, 140)  # a log has no width, and 80 would cut the figures
     console.print(timed)
     if quality:
         console.print(learned)
