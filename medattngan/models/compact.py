@@ -1,11 +1,10 @@
 """The default: a small attention-GAN for few scans and small machines.
 
 The latent scales the channels of every convolution and each resolution adds its share to the image (Karras et al. 2020,
-StyleGAN2, arXiv:1912.04958), in plain dense convolutions with few channels. Every convolution is offered noise (Karras
-et al. 2019, StyleGAN, arXiv:1812.04948, section 3.2), for scans have grain, which no smooth function of a latent can
-draw. Both networks attend where `attention.resolutions` says. The game is R3GAN's: relativistic, with R1 and R2 (Huang
-et al. 2024, arXiv:2501.05441), in small batches: what counts at first is how often the networks move.
-docs/benchmarks/compact.md has what else was tried and how it fared.
+StyleGAN2, arXiv:1912.04958), in plain dense convolutions with few channels. Both networks attend where
+`attention.resolutions` says. The game is R3GAN's: relativistic, with R1 and R2 (Huang et al. 2024, arXiv:2501.05441),
+in small batches: what counts in a short training is how often the networks move. docs/benchmarks/compact.md has what
+else was tried and how it fared.
 """
 
 from __future__ import annotations
@@ -63,9 +62,8 @@ def upsampled_convolution(x: Features, kernel: Tensor) -> Features:
 class StyledConv(nn.Module):
     """Upsampling and a convolution whose inputs are scaled by the latent and whose outputs back to unit variance.
 
-    (B, inputs, H, W), (B, z_dim) and noise (B, 1, 2H, 2W) → (B, outputs, 2H, 2W). Karras et al. 2020 (StyleGAN2), Eq.
-    1 and 3, with the scales taken out of the kernel: one convolution serves the whole batch. Each output map takes its
-    own share of the noise, none at first.
+    (B, inputs, H, W) and (B, z_dim) → (B, outputs, 2H, 2W). Karras et al. 2020 (StyleGAN2), Eq. 1 and 3, with the
+    scales taken out of the kernel: one convolution serves the whole batch.
     """
 
     def __init__(self, inputs: int, outputs: int, z_dim: int) -> None:
@@ -75,49 +73,13 @@ class StyledConv(nn.Module):
         nn.init.normal_(self.style.weight, 0.0, 1 / math.sqrt(z_dim))
         nn.init.zeros_(self.style.bias)
         _initialise(self.convolution)
-        self.grain = nn.Parameter(torch.zeros(outputs, 1, 1))
 
-    def forward(self, x: Features, w: Tensor, noise: Tensor) -> Features:
+    def forward(self, x: Features, w: Tensor) -> Features:
         scale = 1 + self.style(w)
         kernel = self.convolution.weight
         demodulation = RECTIFIER_GAIN * torch.rsqrt(scale.square() @ kernel.square().sum((2, 3)).T + 1e-8)
         x = upsampled_convolution(x * scale[:, :, None, None], kernel) * demodulation[:, :, None, None]
-        x = x + self.convolution.bias[:, None, None]  # type: ignore[index]
-        return F.leaky_relu(torch.addcmul(x, self.grain, noise), 0.2)
-
-
-class LatentNoise(nn.Module):
-    """White noise that belongs to a latent, so that the same latent always gives the same image, in whatever batch.
-
-    A pixel holds √2 sin(r · s + p), with s the latent along four fixed directions. Its rates r are so high that the
-    phases of two latents, and of two pixels, have nothing to do with each other: mean 0, variance 1, no correlation.
-    Rates, phases and directions are drawn once and kept with the weights.
-
-    Args:
-        size: height and width of the largest map.
-        maps: how many maps are asked for; each has directions of its own.
-
-    >>> noise = LatentNoise(z_dim=16, size=8, maps=2)
-    >>> noise(torch.randn(3, 16), 1, 4).shape
-    torch.Size([3, 1, 4, 4])
-    """
-
-    directions: Tensor
-    rates: Tensor
-    phases: Tensor
-
-    def __init__(self, z_dim: int, size: int, maps: int) -> None:
-        super().__init__()
-        self.register_buffer("directions", torch.randn(maps, 4, z_dim) / math.sqrt(z_dim))
-        self.register_buffer("rates", 200 * math.pi * torch.rand(4, size, size))
-        self.register_buffer("phases", 2 * math.pi * torch.rand(size, size))
-
-    def forward(self, z: Latent, number: int, side: int) -> Tensor:
-        """Map `number` for each latent: (B, z_dim) → (B, 1, side, side)."""
-        # Not by matrix products, which mixed precision would round to three digits.
-        along = (z[:, None] * self.directions[number]).sum(2)
-        turned = (along[:, :, None, None] * self.rates[:, :side, :side]).sum(1, keepdim=True)
-        return math.sqrt(2) * torch.sin(turned + self.phases[:side, :side])
+        return F.leaky_relu(x + self.convolution.bias[:, None, None], 0.2)  # type: ignore[index]
 
 
 def _to_image(channels: int) -> nn.Conv2d:
@@ -148,7 +110,6 @@ class Generator(nn.Module):
         self.mapping = nn.Sequential(
             *(layer for _ in range(2) for layer in (nn.Linear(self.z_dim, self.z_dim), nn.LeakyReLU(0.2)))
         )
-        self.noise = LatentNoise(self.z_dim, shape.size, int(math.log2(shape.size)) - 2)
         channels = _width(4, shape.size, base)
         self.first = nn.Linear(self.z_dim, channels * 16)
         self.stages = nn.ModuleList()
@@ -162,20 +123,19 @@ class Generator(nn.Module):
             channels = width
 
     def forward(self, z: Latent, label: Tensor | None = None, values: Values | None = None) -> Images:
-        seen = z
         if self.embedding is not None and label is not None:
-            seen = seen + self.embedding(label)
+            z = z + self.embedding(label)
         if self.values is not None and values is not None:
-            seen = seen + self.values(values)
-        w = self.mapping(seen)
+            z = z + self.values(values)
+        w = self.mapping(z)
         x = F.leaky_relu(self.first(w), 0.2).reshape(len(z), -1, 4, 4)
         # channels_last from here on is a quarter to a third faster on the CPU.
         x = x.contiguous(memory_format=torch.channels_last)
         image = x.new_zeros(len(z), 1, 4, 4)
-        for number, (stage, attention, part) in enumerate(zip(self.stages, self.attentions, self.images, strict=True)):
+        for stage, attention, part in zip(self.stages, self.attentions, self.images, strict=True):
             # Nearest: the convolution after it has a kernel of its own for each of the four new pixels, and so can
             # write detail finer than the maps it reads. The image itself is interpolated.
-            x = attention(stage(x, w, self.noise(z, number, 2 * x.shape[-1])))
+            x = attention(stage(x, w))
             image = _upsample(image) + part(x)
         # tanh: the background of a scan is exactly -1, and a critic sees at once where it is not.
         return torch.tanh(image)
