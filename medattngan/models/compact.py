@@ -28,7 +28,7 @@ RECTIFIER_GAIN = 1.4
 """About √2: a rectifier halves the variance."""
 
 
-def _width(resolution: int, size: int, base: int) -> int:
+def width_at(resolution: int, size: int, base: int) -> int:
     """Channels of maps `resolution` high: `base` at half the image's side, double a halving, WIDEST at most."""
     return min(base * size // (2 * resolution), WIDEST * base // 32)
 
@@ -110,13 +110,13 @@ class Generator(nn.Module):
         self.mapping = nn.Sequential(
             *(layer for _ in range(2) for layer in (nn.Linear(self.z_dim, self.z_dim), nn.LeakyReLU(0.2)))
         )
-        channels = _width(4, shape.size, base)
+        channels = width_at(4, shape.size, base)
         self.first = nn.Linear(self.z_dim, channels * 16)
         self.stages = nn.ModuleList()
         self.attentions = nn.ModuleList()
         self.images = nn.ModuleList()
         for exponent in range(3, int(math.log2(shape.size)) + 1):
-            width = _width(2**exponent, shape.size, base)
+            width = width_at(2**exponent, shape.size, base)
             self.stages.append(StyledConv(channels, width, self.z_dim))
             self.attentions.append(nn.Sequential(*attention_at(shape, 2**exponent, width)))
             self.images.append(_to_image(width))
@@ -154,7 +154,7 @@ class Discriminator(nn.Module):
         channels, resolution = 1, shape.size
         while resolution > 4:
             resolution //= 2
-            width = _width(resolution, shape.size, base)
+            width = width_at(resolution, shape.size, base)
             layers += [nn.Conv2d(channels, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
             layers += attention_at(shape, resolution, width)
             channels = width
