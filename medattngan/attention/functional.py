@@ -54,7 +54,8 @@ def attend(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
     >>> attend(q, k, v, 1.0).flatten()
     tensor([1.5000, 1.5000, 1.5000])
     """
-    if not (torch.is_grad_enabled() and (q.requires_grad or k.requires_grad or v.requires_grad)):
+    tracked = torch.is_grad_enabled() and (q.requires_grad or k.requires_grad or v.requires_grad)
+    if not tracked or torch.compiler.is_compiling():  # what is compiled is not differentiated twice
         return _fused(q, k, v, scale)
     if q.device.type == "cpu" and block_rows(q, k) >= q.shape[2]:
         # So few scores fit one block, and there the kernel's start and padding cost more than they save.
