@@ -92,15 +92,17 @@ def fill_table(
         return lines
 
     shares: queue.Queue[list[int]] = queue.Queue()
-    for share in np.array_split(sorted(os.sched_getaffinity(0)), jobs):
-        shares.put(share.tolist())
+    cores = sorted(os.sched_getaffinity(0))
+    parts = np.array_split(cores, min(jobs, len(cores)))
+    for number in range(jobs):
+        shares.put(parts[number % len(parts)].tolist())
 
     def run(key: str) -> None:
-        cores = shares.get()
+        own = shares.get()
         try:
-            done[key] = {"key": key, **run_cell(keys[key], training, test, split, work, cores)}
+            done[key] = {"key": key, **run_cell(keys[key], training, test, split, work, own)}
         finally:
-            shares.put(cores)
+            shares.put(own)
 
     with ThreadPoolExecutor(jobs) as pool:
         try:
