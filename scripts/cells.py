@@ -49,9 +49,14 @@ class Cell:
         """Every key it overrides."""
         return [f"train.minutes={self.minutes:g}", "train.kimg=1000000", f"train.seed={self.seed}", *self.settings]
 
+    @property
+    def resolved(self) -> Config:
+        """The configuration that it trains."""
+        return Config.load(CONFIGS / f"{self.config}.yaml", self.overrides)
+
     def key(self, stores: Sequence[SliceStore], split: str) -> str:
         """What says that two cells are the same: row, configuration as resolved, stores, split."""
-        config = Config.load(CONFIGS / f"{self.config}.yaml", self.overrides).model_dump(mode="json")
+        config = self.resolved.model_dump(mode="json")
         told = json.dumps([self.row, config, split, *(store.digest for store in stores)], sort_keys=True)
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 
@@ -117,7 +122,11 @@ def fill_table(
 def run_cell(
     cell: Cell, training: SliceStore, test: SliceStore, split: str, work: Path, cores: list[int]
 ) -> dict[str, Any]:
-    """Train, sample and score one cell on these cores, or read what stands already in `work`."""
+    """Train, sample and score one cell on these cores, or read what stands already in `work`.
+
+    Raises:
+        UserError: a step failed and has said why, or what stands there is of other settings.
+    """
     folder = work / f"{cell.row}-{cell.minutes:g}min-seed{cell.seed}"
     folder.mkdir(parents=True, exist_ok=True)
     run, samples, scores = folder / "run", folder / "samples", folder / "scores"
@@ -132,6 +141,8 @@ def run_cell(
         _verb(cores, "sample", run, "--out", samples, "--count", count, "--seed", cell.seed, "--checkpoint", "last")
         _verb(cores, "evaluate", samples, "--data", test.path, "--out", scores, "--split", split, "--seed", 0)
     trained = Run.open(run)
+    if trained.config != cell.resolved:
+        raise UserError(f"{folder} holds a cell of other settings; give another --work.")
     numbers = read_json(trained.checkpoint("last") / "checkpoint.json")
     return {
         "row": cell.row,
