@@ -13,13 +13,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from derived import derived_store
 
 from medattngan.audit import audit
 from medattngan.audit.words import summary
 from medattngan.config import Config
-from medattngan.data.store import SliceStore, StoreWriter
-from medattngan.files import atomic_folder, read_json, write_json
+from medattngan.data.store import SliceStore
+from medattngan.files import read_json, write_json
 from medattngan.sample import sample
 from medattngan.train import train
 
@@ -56,16 +56,10 @@ def main() -> None:
 
 def keep_patients(store: SliceStore, count: int, path: Path) -> SliceStore:
     """A store with the first `count` training patients of `store` and all held-out ones."""
-    if (path / "provenance.json").is_file():
-        return SliceStore.open(path)
     training = store.split("train").index["patient"].unique()[:count]
     kept = store.select((store.index["split"] != "train") | store.index["patient"].isin(training))
-    with atomic_folder(path) as folder:
-        writer = StoreWriter(folder)
-        for row in range(len(kept)):
-            writer.add(np.asarray(kept.codes(row)))
-        writer.finish(kept.index, store.intensity, {"kept_of": store.digest, "training_patients": int(count)})
-    return SliceStore.open(path)
+    origin = {"made_by": "scripts/audit_controls.py", "training_patients": int(count)}
+    return derived_store(path, kept, origin)
 
 
 if __name__ == "__main__":

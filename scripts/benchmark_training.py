@@ -22,6 +22,7 @@ from typing import Annotated
 import torch
 import typer
 from cells import CONFIGS, SCORE, Cell, fill_table
+from derived import derived_store
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -29,11 +30,12 @@ from training_speed import Result, device, measure_into
 
 from medattngan.config import Config
 from medattngan.data.intensity import unit_to_codes
-from medattngan.data.store import SliceStore, StoreWriter
-from medattngan.files import UserError, atomic_folder, atomic_path, read_json, write_json
+from medattngan.data.store import SliceStore
+from medattngan.files import UserError, atomic_path, read_json, write_json
 from medattngan.models import build
 from medattngan.run import provenance
 from medattngan.train.data import load_images
+from medattngan.types import Codes
 
 STYLEGAN2_ADA = {128: 12.8, 256: 21.6, 512: 72.5}
 """Seconds per thousand images on one V100, the lower ends of "sec/kimg" under "Expected training time" in the README of
@@ -136,18 +138,12 @@ def store_at(store: SliceStore, size: int, out: Path) -> SliceStore:
     scored against."""
     if store.size == size:
         return store
-    if not out.is_dir():
-        ratio = store.size / size
-        intensity = dict(store.intensity)
-        if intensity.get("spacing_mm") is not None:
-            intensity["spacing_mm"] = float(intensity["spacing_mm"]) * ratio
-        with atomic_folder(out) as folder:
-            writer = StoreWriter(folder)
-            for row in range(len(store)):
-                writer.add(unit_to_codes(load_images(store, [row], size)[0, 0].numpy()))
-            index = store.index.assign(spacing_mm=store.index["spacing_mm"] * ratio)
-            writer.finish(index, intensity, {"made_by": "scripts/benchmark_training.py", "from_store": store.digest})
-    return SliceStore.open(out)
+    origin = {"made_by": "scripts/benchmark_training.py"}
+
+    def averaged(row: int) -> Codes:
+        return unit_to_codes(load_images(store, [row], size)[0, 0].numpy())
+
+    return derived_store(out, store, origin, slices=averaged, spacing_ratio=store.size / size)
 
 
 def learn(combination: Combination, minutes: float, seed: int, store: SliceStore, work: Path, out: Path) -> Result:

@@ -14,8 +14,9 @@ from typing import Annotated
 import numpy as np
 import typer
 from cells import Cell, fill_table, print_summary
+from derived import derived_store
 
-from medattngan.data.store import SliceStore, StoreWriter
+from medattngan.data.store import SliceStore
 from medattngan.files import UserError
 
 ROWS = {
@@ -25,30 +26,22 @@ ROWS = {
 }
 
 
-def scarce_store(store: SliceStore, patients: int, slices: int, out: Path) -> Path:
+def scarce_store(store: SliceStore, patients: int, slices: int, out: Path) -> SliceStore:
     """A store of `slices` training slices of each of the first `patients` pseudonyms, evenly spaced through the scan.
 
     Raises:
         UserError: there are not so many patients with so many slices.
     """
-    if (out / "provenance.json").is_file():
-        return out
     part = store.split("train")
-    rows: list[int] = []
+    keep = np.zeros(len(part), bool)
     for patient in sorted(part.index["patient"].unique()):
         own = np.flatnonzero(part.index["patient"] == patient)
-        if len(own) >= slices and len(rows) < patients * slices:
+        if len(own) >= slices and keep.sum() < patients * slices:
             ordered = own[np.argsort(part.index["position_mm"].to_numpy()[own], kind="stable")]
-            rows += [int(i) for i in ordered[np.linspace(0, len(own) - 1, slices).round().astype(int)]]
-    if len(rows) < patients * slices:
+            keep[ordered[np.linspace(0, len(own) - 1, slices).round().astype(int)]] = True
+    if keep.sum() < patients * slices:
         raise UserError(f"{store.path} has no {patients} training patients with {slices} slices each.")
-    out.mkdir(parents=True)
-    writer = StoreWriter(out)
-    for row in rows:
-        writer.add(part.codes(row))
-    origin = {"made_by": "scripts/compare_augmentation.py", "from_store": store.digest}
-    writer.finish(part.index.iloc[rows], store.intensity, origin)
-    return out
+    return derived_store(out, part.select(keep), {"made_by": "scripts/compare_augmentation.py"})
 
 
 def main(
@@ -65,7 +58,7 @@ def main(
 ) -> None:
     """Fill the table and print it."""
     store = SliceStore.open(data)
-    scarce = SliceStore.open(scarce_store(store, patients, slices, work / f"store-{patients}x{slices}"))
+    scarce = scarce_store(store, patients, slices, work / f"store-{patients}x{slices}")
     common = ("train.validate_minutes=null", *(settings or ()))
     cells = [
         Cell(row, config, (*overrides, *common), number, minutes)

@@ -22,7 +22,7 @@ TOY += ["--set", "train.accelerator=cpu", "--set", "model.generator_width=4", "-
 @pytest.fixture
 def scripts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(SCRIPTS))
-    for name in ("cells", "benchmark_attention", "training_speed", "benchmark_training"):
+    for name in ("cells", "derived", "benchmark_attention", "training_speed", "benchmark_training"):
         monkeypatch.delitem(sys.modules, name, raising=False)
 
 

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from medattngan.data.store import SliceStore
+from medattngan.files import UserError, write_json
+from medattngan.run import Run
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 SMALL = ["--minutes", "0.02", "--set", "data.size=32", "--set", "train.batch_size=4"]
@@ -53,3 +55,20 @@ def test_augmentation_is_compared_on_a_few_slices_of_a_few_patients(tiny_store: 
     scarce = SliceStore.open(tmp_path / "compare_augmentation" / "store-3x4")
     assert scarce.index.groupby("patient").size().tolist() == [4, 4, 4]
     assert set(scarce.index["split"]) == {"train"}
+
+
+def test_a_cell_of_other_settings_is_refused_not_entered(
+    tiny_store: SliceStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    for name in ("cells", "derived"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    from cells import Cell, run_cell
+
+    asked, stood = (Cell("row", "compact", (f"train.batch_size={size}",), 0, 1.0) for size in (4, 8))
+    folder = tmp_path / "row-1min-seed0"
+    (folder / "scores").mkdir(parents=True)
+    write_json(folder / "scores" / "scores.json", {})
+    Run.create(folder / "run", stood.resolved, {})
+    with pytest.raises(UserError, match="holds a cell of other settings"):
+        run_cell(asked, tiny_store, tiny_store, "test", tmp_path, [0])
