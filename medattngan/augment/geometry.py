@@ -17,7 +17,8 @@ from medattngan.types import Images
 
 GEOMETRIC = ("flip", "translate", "scale", "rotate")
 TRANSLATE = 0.125
-"""Largest shift, as a share of the image (DiffAugment, Zhao et al. 2020, arXiv:2006.10738: 1/8)."""
+"""Largest shift, as a share of the image (DiffAugment, Zhao et al. 2020, arXiv:2006.10738: 1/8). Shifts are by whole
+pixels: by parts of one they would blur what the critic is to judge."""
 SCALE_LOG2 = 0.2
 """Standard deviation of the log2 of the zoom (ADA)."""
 ROTATE = math.pi / 12
@@ -33,13 +34,14 @@ def transform(images: Images, policy: Sequence[str], probability: float, generat
     """
     if probability <= 0 or not set(policy) & set(GEOMETRIC):
         return images
-    theta = _matrices(len(images), policy, probability, generator).to(images)
+    theta = _matrices(images.shape, policy, probability, generator).to(images)
     grid = F.affine_grid(theta, list(images.shape), align_corners=False)
     return F.grid_sample(images + 1, grid, mode="bilinear", padding_mode="zeros", align_corners=False) - 1
 
 
-def _matrices(count: int, policy: Sequence[str], probability: float, generator: torch.Generator) -> Tensor:
+def _matrices(shape: torch.Size, policy: Sequence[str], probability: float, generator: torch.Generator) -> Tensor:
     """(B, 2, 3) maps from output to input coordinates; on the CPU on every device, so that a seed says all."""
+    count, pixel = shape[0], 2 / shape[-1]  # from one edge to the other the coordinates go from -1 to 1
 
     def chosen(neutral: float, value: Tensor) -> Tensor:
         keep = torch.rand(count, generator=generator) < probability
@@ -57,7 +59,7 @@ def _matrices(count: int, policy: Sequence[str], probability: float, generator: 
     if "translate" in policy:
         offset = (torch.rand(2, count, generator=generator) * 2 - 1) * 2 * TRANSLATE
         keep = torch.rand(count, generator=generator) < probability
-        shift = torch.where(keep, offset, torch.zeros(())).T
+        shift = torch.where(keep, (offset / pixel).round() * pixel, torch.zeros(())).T
     cos, sin = torch.cos(angle) / zoom, torch.sin(angle) / zoom
     rows = torch.stack([torch.stack([cos * mirror, -sin], 1), torch.stack([sin * mirror, cos], 1)], 1)
     return torch.cat([rows, shift.unsqueeze(2)], 2)

@@ -52,7 +52,8 @@ def test_probability_one_changes_images(name: str) -> None:
     x = slices() if name != "cutout" else torch.ones(6, 1, 16, 16)  # nothing to be seen where background is cut
     changed = (augment(x, (name,), 1.0, source(1)) - x).abs().amax((1, 2, 3)) > 1e-3
     assert changed.any()
-    assert changed.all() or name == "flip"  # a flip is drawn from both orientations
+    # A flip is drawn from both orientations, and a shift by whole pixels may be one by none.
+    assert changed.all() or name in ("flip", "translate")
 
 
 @settings(deadline=None, max_examples=20)
@@ -130,6 +131,16 @@ def test_translation_reaches_an_eighth_of_the_image_and_no_further() -> None:
     moved = (centre(augment(x, ("translate",), 1.0, source())) - centre(x)).abs()
     assert moved.max() <= 32 * geometry.TRANSLATE + 1e-3
     assert moved.max() > 0.95 * 32 * geometry.TRANSLATE
+
+
+@given(st.integers(0, 2**31), st.sampled_from([16, 32, 64]))
+def test_translation_alone_blurs_nothing(seed: int, size: int) -> None:
+    noise = torch.rand(2, 1, size, size, generator=source(seed)) * 2 - 1
+    reach = int(size * geometry.TRANSLATE)
+    for moved, x in zip(augment(noise, ("translate",), 1.0, source(seed)), noise, strict=True):
+        wide = torch.nn.functional.pad(x, (reach,) * 4, value=-1.0)[0]
+        windows = wide.unfold(0, size, 1).unfold(1, size, 1).flatten(0, 1)  # every shift by whole pixels
+        assert (windows - moved).abs().amax((1, 2)).min() < 1e-4
 
 
 def test_the_same_flips_twice_are_none() -> None:
