@@ -32,6 +32,12 @@ PANELS: tuple[tuple[str, str, dict[str, str]], ...] = (
         "Its mean score of real and of synthetic slices. The closer the lines, the harder the two are to tell apart.",
         {"logits_real": "real", "logits_fake": "synthetic"},
     ),
+    (
+        "What the critic knows by heart",
+        "At 0 slices of other patients fare with it as training slices do, at 1 as synthetic slices do: then it has "
+        "learned its patients by heart and teaches the generator nothing new. More patients lower it, or augmentation.",
+        {"r_v": "r_v, share"},
+    ),
 )
 """Heading, what to make of it, {column: name of its line}."""
 VALIDATION = "Fréchet distance while training went on, from few slices: look at its course only. Lower is better."

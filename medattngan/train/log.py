@@ -21,8 +21,8 @@ from medattngan.types import Images
 Row = dict[str, float]
 
 
-def columns(objective: Objective, score: str | None, gates: Sequence[str] = ()) -> list[str]:
-    """Every column that metrics.csv will have for a game, a validation score of that name, and these gates."""
+def columns(objective: Objective, validated: Sequence[str] = (), gates: Sequence[str] = ()) -> list[str]:
+    """Every column that metrics.csv will have for a game, what a validation gives, and these gates."""
     weights = {
         "r1": objective.r1_gamma,
         "r2": objective.r2_gamma,
@@ -33,7 +33,7 @@ def columns(objective: Objective, score: str | None, gates: Sequence[str] = ()) 
         *(name for name, weight in weights.items() if weight > 0),
         *("logits_real", "logits_fake", "sign_real", "augment_probability", "lr_scale"),
         *gates,
-        *([] if score is None else [score]),
+        *validated,
     ]
 
 

@@ -16,11 +16,13 @@ from medattngan.data.store import SliceStore
 from medattngan.files import UserError, digest
 from medattngan.models import build
 from medattngan.run import Run
+from medattngan.train import overfit
 from medattngan.train import state as checkpointing
 from medattngan.train.begin import begin_from
 from medattngan.train.data import Batches, describe, select_training
 from medattngan.train.game import Game
 from medattngan.train.log import Log, ProgressLine, Row, columns, save_grid
+from medattngan.train.overfit import Overfitting
 from medattngan.train.step import Terms
 from medattngan.train.validate import Validation
 
@@ -65,7 +67,9 @@ def train(
     run = _open_or_create(config, described, Path(out), resume)
     with ProgressLine(progress) as line:
         _warn_of_leaks(game, run, line)
-        Training(run, game, Validation.prepare(store, config, line.say), line).to_the_end()
+        validation = Validation.prepare(store, config, line.say)
+        overfitting = None if validation is None else Overfitting.prepare(store, config, game, labels)
+        Training(run, game, validation, overfitting, line).to_the_end()
     return run
 
 
@@ -93,8 +97,16 @@ def _warn_of_leaks(game: Game, run: Run, line: ProgressLine) -> None:
 class Training:
     """The clock around a game: budget, log, grids, checkpoints, validation, roll-back."""
 
-    def __init__(self, run: Run, game: Game, validation: Validation | None, line: ProgressLine) -> None:
-        self.run, self.game, self.validation, self.line = run, game, validation, line
+    def __init__(
+        self,
+        run: Run,
+        game: Game,
+        validation: Validation | None,
+        overfitting: Overfitting | None,
+        line: ProgressLine,
+    ) -> None:
+        self.run, self.game, self.line = run, game, line
+        self.validation, self.overfitting = validation, overfitting
         self.numbers = game.state.progress
         self.options = game.config.train
 
@@ -106,8 +118,9 @@ class Training:
             self.line.say(f"resuming at {self.numbers.kimg:.1f} kimg")
         else:
             self._checkpoint()
-        score = None if self.validation is None else self.validation.name
-        log = Log(self.run.path, columns(self.game.objective, score, self.game.gates), self.numbers.step)
+        validated = [] if self.validation is None else [self.validation.name]
+        validated += [] if self.overfitting is None else [overfit.COLUMN]
+        log = Log(self.run.path, columns(self.game.objective, validated, self.game.gates), self.numbers.step)
         try:
             while not self._came_to_the_end(log):
                 pass
@@ -224,5 +237,9 @@ class Training:
         score = self.validation.score(self.game.synthesize(self.validation.count))
         numbers.validated_at, numbers.validated_step, numbers.score = numbers.seconds, numbers.step, score
         self._checkpoint()
-        log.write({**self._position(), self.validation.name: score})
-        self.line.say(f"{numbers.kimg:.1f} kimg: {self.validation.name} {score:.2f}")
+        row = {self.validation.name: score}
+        if self.overfitting is not None:
+            row[overfit.COLUMN] = self.overfitting.measure()
+        log.write({**self._position(), **row})
+        told = ", ".join(f"{name} {value:.2f}" for name, value in row.items())
+        self.line.say(f"{numbers.kimg:.1f} kimg: {told}")

@@ -127,6 +127,7 @@ def test_a_validation_score_marks_the_best_checkpoint(tiny_store: SliceStore, tm
     config = tiny(validate_minutes=10, validate_count=50)
     run = train(config, tiny_store, tmp_path / "run", progress=False)
     assert float(rows(run.path)[-1]["fd_val[efficientnet-lite0@128]"]) > 0
+    assert 0 <= float(rows(run.path)[-1]["r_v"]) <= 1
     assert run.checkpoint("best").name == "step-000000008"
 
 
