@@ -290,7 +290,8 @@ def test_usefulness_is_shown_beside_the_difference_that_counts(tiny_store: Slice
     entry = {"value": 0.8125, "ci95": [0.75, 0.875], "by_seed": [0.8125]}
     arms = {"real + classical": entry, "real + synthetic x1": entry}
     less = {"real + synthetic x1 - real + classical": {"value": -0.0125, "ci95": [-0.05, 0.02], "by_seed": [0.0]}}
-    result = {"per_class": 10, "start": "scratch", "seeds": 1, "balanced_accuracy": {"arms": arms, "differences": less}}
+    scores = {"arms": arms, "differences": less, "baseline": "real + classical"}
+    result = {"per_class": 10, "start": "scratch", "seeds": 1, "balanced_accuracy": scores}
     record = {"results": {"10 scratch": result}, "test_slices": 12, "test_patients": 2}
     write_json(tmp_path / "utility" / "utility.json", record)
     page = report([*parts, tmp_path / "utility"], tiny_store, tmp_path / "page.html").read_text(encoding="utf-8")

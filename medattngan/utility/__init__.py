@@ -25,7 +25,8 @@ from medattngan.utility.compare import score_arms
 from medattngan.utility.draw import draw_per_class, halve
 from medattngan.utility.figure import save_figure
 
-BASELINE = "real + classical"
+BASELINES = ("real", "real + classical")
+"""What synthetic images must be better than: augmentation can do harm too, and is no bar then."""
 SCRATCH, PRETRAINED = "scratch", "pretrained"
 
 
@@ -82,13 +83,12 @@ def utility(
                 cell = Cell(folder, real, seed, amounts, own, begin)
                 for arm, values in chances(cell, test, network).items():
                     arms.setdefault(arm, []).append(values)
-            pairs = [(arm, BASELINE) for arm in arms if "synthetic" in arm]
             patients = test.index["patient"].to_numpy(str)
             results[f"{count} {start}"] = {
                 "per_class": count,
                 "start": start,
                 "seeds": seeds,
-                **score_arms(truth, patients, arms, pairs),
+                **score_arms(truth, patients, arms, BASELINES),
             }
             record = {"settings": settings, "test_slices": len(test), "test_patients": len(set(patients))}
             write_json(out / "utility.json", {**record, "provenance": provenance(0), "results": results})

@@ -6,7 +6,7 @@ A seed decides which real images were to be had, a patient whom the classifier m
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -63,18 +63,19 @@ def score_arms(
     truth: npt.NDArray[np.intp],
     patients: npt.NDArray[np.str_],
     chances: dict[str, list[Array]],
-    pairs: list[tuple[str, str]],
+    baselines: Sequence[str],
     *,
     seed: int = 0,
     replicates: int = REPLICATES,
 ) -> dict[str, dict[str, object]]:
-    """Scores of every arm and differences of pairs of arms, each with a 95 % interval.
+    """By score: every arm, and every other arm's difference from each baseline, with 95 % intervals, and the `baseline`
+    that fared better. It is chosen by the test images, in its own favour: what is above it is above both.
 
     Args:
         truth: (count,) classes of the test images.
         patients: (count,) whose they are.
         chances: by arm, one (count, classes) a seed; the same seeds in the same order in every arm.
-        pairs: (better, than): differences of the first over the second.
+        baselines: arms that the others must be better than.
     """
     weights = draw_weights(truth, patients, replicates, seed).astype(np.float64)
     seeds = len(next(iter(chances.values())))
@@ -96,10 +97,12 @@ def score_arms(
                 "ci95": _ends(spread[a] - spread[b]),
                 "by_seed": [x - y for x, y in zip(values[a], values[b], strict=True)],
             }
-            for a, b in pairs
-            if a in chances and b in chances
+            for a in chances
+            if a not in baselines
+            for b in baselines
         }
-        result[name] = {"arms": arms, "differences": differences}
+        best = max(baselines, key=lambda arm: float(np.mean(values[arm])))
+        result[name] = {"arms": arms, "differences": differences, "baseline": best}
     return result
 
 

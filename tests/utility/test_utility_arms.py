@@ -76,11 +76,24 @@ def test_an_arm_that_is_better_for_every_patient_and_seed_is_clear_of_zero_and_a
         return [np.stack([1 - p, p], 1) for p in positives]
 
     arms = {"weak": arm(0.5), "same": arm(0.5), "strong": arm(4.0)}
-    result = score_arms(truth, patients, arms, [("strong", "weak"), ("same", "weak")], replicates=300)
+    result = score_arms(truth, patients, arms, ["weak"], replicates=300)
     for name in ("balanced_accuracy", "auc"):
         differences = result[name]["differences"]
         assert differences["strong - weak"]["ci95"][0] > 0
         assert differences["same - weak"]["ci95"] == [0.0, 0.0]
+        assert result[name]["baseline"] == "weak"
+
+
+def test_the_better_baseline_is_the_bar() -> None:
+    truth, patients = np.array([0, 0, 1, 1]), np.array(["p", "q", "r", "s"])
+    right, wrong = np.eye(2)[truth], np.eye(2)[1 - truth]
+    arms = {"harmful": [wrong], "plain": [right], "made": [right]}
+    result = score_arms(truth, patients, arms, ["plain", "harmful"], replicates=20)["balanced_accuracy"]
+    assert result["baseline"] == "plain"
+    assert {name: entry["value"] for name, entry in result["differences"].items()} == {
+        "made - plain": 0.0,
+        "made - harmful": 1.0,
+    }
 
 
 def test_however_many_copies_are_added_the_classifier_stays_the_same() -> None:

@@ -83,6 +83,7 @@ def test_every_arm_is_scored_for_every_start_and_what_stands_is_kept(tiny_store:
         assert list(scores["arms"]) == [*arms, "real + classical + synthetic"]
         assert all(0 <= score["ci95"][0] <= score["ci95"][1] <= 1 for score in scores["arms"].values())
         assert "real + synthetic x2 - real + classical" in scores["differences"]
+        assert "real + synthetic x2 - real" in scores["differences"]
     assert json.loads((out / "utility.json").read_text())["test_patients"] == 2
     before = {p: p.stat().st_mtime_ns for p in out.glob("*/run/checkpoints/*/*")}
     assert utility(TOY, tiny_store, out, **options, extractor="efficientnet-lite0@128") == results
