@@ -70,30 +70,30 @@ def utility(
         begins[PRETRAINED] = _pretrain(config, training.select(~halve(training.index, 0)), out, pretrain_minutes)
     network = load_extractor(extractor)
     truth = np.unique(test.index["label"].to_numpy(str), return_inverse=True)[1]
+    patients = test.index["patient"].to_numpy(str)
+    record = {"settings": settings, "test_slices": len(test), "test_patients": len(set(patients))}
     results: dict[str, Any] = {}
     for count in per_class:
         for start, begin in begins.items():
             arms: dict[str, list[Array]] = {}
             for seed in range(seeds):
-                folder = out / f"{count}-{start}-seed{seed}"
                 say(f"{count} a class, {start}, seed {seed}")
-                options = config.train.model_copy(update={"seed": seed, "validate_minutes": None})
-                own = config.model_copy(update={"train": options})
                 real = pool.select(draw_per_class(pool.index, count, seed))
-                cell = Cell(folder, real, seed, amounts, own, begin)
+                folder = out / f"{count}-{start}-seed{seed}"
+                cell = Cell(folder, real, seed, amounts, _of_seed(config, seed), begin)
                 for arm, values in chances(cell, test, network).items():
                     arms.setdefault(arm, []).append(values)
-            patients = test.index["patient"].to_numpy(str)
-            results[f"{count} {start}"] = {
-                "per_class": count,
-                "start": start,
-                "seeds": seeds,
-                **score_arms(truth, patients, arms, BASELINES),
-            }
-            record = {"settings": settings, "test_slices": len(test), "test_patients": len(set(patients))}
+            scores = score_arms(truth, patients, arms, BASELINES)
+            results[f"{count} {start}"] = {"per_class": count, "start": start, "seeds": seeds, **scores}
             write_json(out / "utility.json", {**record, "provenance": provenance(0), "results": results})
     save_figure(out / "utility.png", results)
     return results
+
+
+def _of_seed(config: Config, seed: int) -> Config:
+    """The configuration of a cell's GAN: no validation, as its patients are few."""
+    options = config.train.model_copy(update={"seed": seed, "validate_minutes": None})
+    return config.model_copy(update={"train": options})
 
 
 def _labelled(store: SliceStore) -> tuple[SliceStore, SliceStore]:
