@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=30.0, help="of each training")
     parser.add_argument("--patients", type=int, default=5, help="of the overtrained run")
     parser.add_argument("--count", type=int, default=1000, help="samples of each run")
+    parser.add_argument("--set", dest="settings", action="append", default=[], help="override a key in both runs")
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True, help="both reports, as JSON")
     arguments = parser.parse_args()
@@ -42,7 +43,7 @@ def main() -> None:
         folder = arguments.work / name
         # Without augmentation, which few slices would otherwise be given: this run is to learn its patients by heart.
         plain = ["augment.probability=0"] if name == "few" else []
-        config = Config.load(arguments.config, [f"train.minutes={arguments.minutes}", *plain])
+        config = Config.load(arguments.config, [f"train.minutes={arguments.minutes}", *plain, *arguments.settings])
         run = train(config, store.path, folder / "run", resume=True)
         if not (folder / "audit" / "audit.json").is_file():
             shutil.rmtree(folder / "samples", ignore_errors=True)

@@ -150,11 +150,12 @@ def rate_over_patients(flags: Flags, patients: Sequence[str], *, seed: int) -> R
 def wilson_interval(successes: int, count: int) -> tuple[float, float]:
     """95 % interval of a share (Wilson 1927).
 
-    >>> [round(end, 4) for end in wilson_interval(0, 100)]
-    [0.0, 0.037]
+    >>> wilson_interval(0, 1000)[0], round(wilson_interval(0, 100)[1], 4)
+    (0.0, 0.037)
     """
     z = 1.959963984540054
     share, spread = successes / count, z * z / count
     middle = (share + spread / 2) / (1 + spread)
     half = z * math.sqrt(share * (1 - share) / count + spread / (4 * count)) / (1 + spread)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    # Its ends are 0 at none and 1 at all: subtracting would leave 1e-17, which a report would print.
+    return 0.0 if successes == 0 else middle - half, 1.0 if successes == count else middle + half
