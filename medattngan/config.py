@@ -87,10 +87,10 @@ class AugmentConfig(Section):
     policy: tuple[AugmentName, ...] | None = None
     """`None` leaves the preset's own choice."""
     probability: float | None = Field(None, ge=0, le=1)
-    """Of each transform of the policy; `None` for 0.4 where there are fewer than 2,000 slices, else 0. With
-    `adaptive` it is where the control starts."""
-    adaptive: bool = False
-    """ADA: raise the probability while the critic overfits, lower it while it does not."""
+    """Of each transform of the policy; where `adaptive` is on, it starts there. `None` for 0."""
+    adaptive: bool | None = None
+    """ADA: raise the probability while the critic overfits, lower it while it does not. `None` for yes where there are
+    fewer than 2,000 slices and no probability is given."""
     target: float = Field(0.6, ge=-1, le=1)
     """ADA's r_t, the mean sign of the critic on real images."""
 

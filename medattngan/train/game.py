@@ -28,8 +28,7 @@ from medattngan.train.step import Terms, discriminator_terms, generator_terms, p
 from medattngan.types import Images
 
 SCARCE = 2000
-"""Below so many slices the critic soon knows them by heart, and augmentation is on unless configured otherwise."""
-SCARCE_PROBABILITY = 0.4
+"""Below so many slices the critic soon knows them by heart: augmentation is adaptive unless configured otherwise."""
 
 
 class Game:
@@ -44,6 +43,9 @@ class Game:
         self.config, self.objective, self.batches = config, gan.objective, batches
         self.z_dim = gan.z_dim
         self.policy = gan.policy if config.augment.policy is None else config.augment.policy
+        self.adaptive = config.augment.adaptive
+        if self.adaptive is None:
+            self.adaptive = config.augment.probability is None and len(batches.store) < SCARCE
         _require_accelerator(config.train.accelerator)
         self.fabric = Fabric(accelerator=config.train.accelerator, devices=1, precision=config.train.precision)
         self.state = self._set_up(gan)
@@ -68,15 +70,8 @@ class Game:
             adam = torch.optim.Adam(player.parameters(), lr=rate, betas=betas, foreach=True)
             players.append(player)
             optimizers.append(cast(Optimizer, self.fabric.setup_optimizers(adam)))
-        numbers = Progress(augment_probability=self._first_probability())
+        numbers = Progress(augment_probability=self.config.augment.probability or 0.0)
         return State(players[0], players[1], self.fabric.to_device(averaged), optimizers[0], optimizers[1], numbers)
-
-    def _first_probability(self) -> float:
-        """Of each augmentation: as configured, or by how many slices there are."""
-        given = self.config.augment.probability
-        if given is not None:
-            return given
-        return SCARCE_PROBABILITY if len(self.batches.store) < SCARCE else 0.0
 
     def play(self, budget_spent: float) -> Terms:
         """One round; returns every loss term and a few numbers to watch, without graph.
@@ -106,12 +101,13 @@ class Game:
 
         due = penalties_due(self.objective, numbers.step)
         mix = torch.rand(len(real), 1, 1, 1, generator=source).to(real) if due else None
+        seen_real = seen(real)
         critic_terms, real_logits, fake_logits = discriminator_terms(
-            partial(critic, penalised=due), self.objective, seen(real), seen(fake.detach()), mix
+            partial(critic, penalised=due), self.objective, seen_real, seen(fake.detach()), mix
         )
         self._descend(state.discriminator_optimizer, critic_terms)
         state.discriminator.requires_grad_(False)
-        terms = generator_terms(critic, self.objective, real_logits, seen(fake))
+        terms = generator_terms(critic, self.objective, seen_real, seen(fake))
         self._descend(state.generator_optimizer, terms)
         state.discriminator.requires_grad_(True)
         # The relativistic game sees differences only: there the synthetic images' mean stands for the logits' zero.
@@ -132,14 +128,13 @@ class Game:
 
     def _count(self, batch: int, sign_real: Tensor) -> None:
         """The averaged generator, ADA's control and the counters."""
-        numbers, options, augmentation = self.state.progress, self.config.train, self.config.augment
+        numbers, options = self.state.progress, self.config.train
         numbers.step += 1
         numbers.images += batch
         update_ema(self.state.ema, self.state.generator, numbers.images, batch, options.ema_kimg, options.ema_rampup)
-        if augmentation.adaptive:
-            numbers.augment_probability = adjust(
-                numbers.augment_probability, float(sign_real), augmentation.target, batch
-            )
+        if self.adaptive:
+            target = self.config.augment.target
+            numbers.augment_probability = adjust(numbers.augment_probability, float(sign_real), target, batch)
 
     def _set_learning_rates(self, budget_spent: float) -> None:
         """The preset's rates, halved at each roll-back, falling to zero over the last `lr_decay` of the budget."""

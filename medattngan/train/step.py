@@ -41,14 +41,15 @@ def discriminator_terms(
     return terms, real_logits.detach(), fake_logits.detach()
 
 
-def generator_terms(critic: Critic, objective: Objective, real_logits: Logits, fake: Images) -> Terms:
+def generator_terms(critic: Critic, objective: Objective, real: Images, fake: Images) -> Terms:
     """The generator's losses; `fake` carries its graph.
 
-    Args:
-        real_logits: (B,) what the critic said of real images just before its own move. Only the relativistic
-            game looks at them, and there they are a mere offset: not worth another pass.
+    The relativistic game asks the critic again about `real`, as it is after its own move: that move can shift all
+    logits by more than real and synthetic ones differ, and the generator would take the shift for its lead or lag.
     """
-    return {"loss_generator": LOSSES[objective.kind].generator(real_logits, critic(fake)).mean()}
+    fake_logits = critic(fake)
+    real_logits = critic(real).detach() if objective.kind == "relativistic" else fake_logits
+    return {"loss_generator": LOSSES[objective.kind].generator(real_logits, fake_logits).mean()}
 
 
 def penalties_due(objective: Objective, step: int) -> bool:

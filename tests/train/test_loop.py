@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,25 @@ def test_mixed_precision_takes_gradient_penalties_too(tiny_store: SliceStore, tm
     assert any(r["r1"] for r in rows(run.path))
 
 
-def test_augmentation_comes_on_by_itself_where_slices_are_scarce(tiny_store: SliceStore, tmp_path: Path) -> None:
-    run = train(tiny(kimg=0.008), tiny_store, tmp_path / "run", progress=False)
-    assert float(rows(run.path)[-1]["augment_probability"]) == 0.4
+@pytest.mark.parametrize(
+    ("scarce", "given", "expected"),
+    [(1000, {}, 0.008 / 100), (0, {}, 0.0), (1000, {"probability": 0.3}, 0.3), (0, {"adaptive": True}, 0.008 / 100)],
+)
+def test_the_control_comes_on_by_itself_where_slices_are_scarce(
+    tiny_store: SliceStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    scarce: int,
+    given: dict[str, Any],
+    expected: float,
+) -> None:
+    monkeypatch.setattr(import_module("medattngan.train.game"), "SCARCE", scarce)
+    tree = tiny(kimg=0.008).model_dump()
+    # A target that any critic is above, so that the control moves up with every image.
+    run = train(
+        Config.from_tree(tree | {"augment": {"target": -1.0, **given}}, "test"),
+        tiny_store,
+        tmp_path / "run",
+        progress=False,
+    )
+    assert float(rows(run.path)[-1]["augment_probability"]) == pytest.approx(expected)
