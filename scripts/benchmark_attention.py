@@ -38,7 +38,7 @@ SCALE = WIDTH**-0.5
 
 def additive_textbook(q: Tensor, k: Tensor, v: Tensor, energy: Tensor) -> Tensor:
     """Additive attention by broadcasting."""
-    return scores_additive(q, k, energy).softmax(-1) @ v
+    return scores_additive(q, k, energy).softmax(-1).to(v.dtype) @ v
 
 
 @dataclass(frozen=True)
