@@ -17,6 +17,8 @@ from medattngan.push.outcomes import CannotAsk, NoAnswer, Outcome, reason, refus
 try:
     from pynetdicom import AE
     from pynetdicom.association import Association
+    from pynetdicom.events import EVT_PDU_RECV, Event
+    from pynetdicom.pdu import A_ASSOCIATE_RJ
     from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind  # type: ignore[attr-defined]
     from pynetdicom.status import code_to_category
 except ImportError as error:
@@ -142,15 +144,24 @@ class DimseServer:
         if self._association is not None and self._association.is_established:
             return self._association
         tls = None if self._tls is None else (self._tls, self._host)
-        association = self._entity.associate(self._host, self._port, ae_title=self._called, tls_args=tls)
+        # `association.is_rejected` stays False when the server hangs up before the association's thread looks at the socket
+        # (pynetdicom 3.0.4, `ACSE._negotiate_as_requestor`), so the rejection is kept as it comes in.
+        rejections: list[A_ASSOCIATE_RJ] = []
+
+        def keep(event: Event) -> None:
+            if isinstance(event.pdu, A_ASSOCIATE_RJ):
+                rejections.append(event.pdu)
+
+        association = self._entity.associate(
+            self._host, self._port, ae_title=self._called, tls_args=tls, evt_handlers=[(EVT_PDU_RECV, keep)]
+        )
         if association.is_established:
             self._association = association
             return association
         where = f"{self._host}:{self._port}"
-        if association.is_rejected:
-            answer = association.acceptor.primitive
-            said = "" if answer is None else str(getattr(answer, "reason_str", ""))
-            if answer is not None and getattr(answer, "result", None) == REJECTED_FOR_GOOD:
+        if rejections:
+            said = rejections[0].reason_str
+            if rejections[0].result == REJECTED_FOR_GOOD:
                 raise UserError(
                     f"{where} rejects the association ({said}); are --aet {self._called} and --calling-aet "
                     f"{self._entity.ae_title} the ones that it knows?"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from push_cases import history, impatience, make_dicom, rows_of
 from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, evt
+from pynetdicom.acse import ACSE
 from pynetdicom.sop_class import (
     MRImageStorage,
     SecondaryCaptureImageStorage,
@@ -171,9 +173,19 @@ def test_what_the_server_does_not_accept_is_refused_and_not_sent(archive: Archiv
     assert archive.got == []
 
 
+@pytest.mark.parametrize("hung_up", [False, True], ids=["", "hangs up before we look"])
 def test_a_server_that_does_not_know_the_title_is_one_sentence(
-    exported: Path, archive: Archive, tmp_path: Path
+    hung_up: bool, exported: Path, archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """pynetdicom's own flag is lost when the socket is closed before the association's thread looks at it."""
+    if hung_up:
+        request = ACSE.send_request
+
+        def request_and_dawdle(acse: ACSE) -> None:
+            request(acse)
+            time.sleep(0.5)
+
+        monkeypatch.setattr(ACSE, "send_request", request_and_dawdle)
     with pytest.raises(UserError, match="Called AE title not recognised"):
         send(exported, archive, tmp_path / "push.csv", called_aet="NOBODY")
     assert archive.got == []
