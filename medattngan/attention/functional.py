@@ -38,7 +38,7 @@ def to_map(tokens: Tensor, height: int, width: int) -> Features:
 
 def scores_dot(q: Tensor, k: Tensor, scale: float) -> Tensor:
     """scale · q kᵀ: (B, h, N, M), float32 or wider."""
-    return wide(q @ k.transpose(-1, -2)) * scale
+    return wide((q * scale) @ k.transpose(-1, -2))
 
 
 def attend_textbook(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:

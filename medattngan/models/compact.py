@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from medattngan.models.condition import ValueEmbedding
 from medattngan.models.gan import Gan, Objective, Shape
-from medattngan.models.layers import attention_at, minibatch_deviation
+from medattngan.models.layers import attention_at, minibatch_deviation, prefer
 from medattngan.types import Features, Images, Latent, Logits, Values
 
 Z_DIM = 128
@@ -184,5 +184,7 @@ def build(shape: Shape) -> Gan:
         "relativistic", r1_gamma=0.3, r2_gamma=0.3, penalty_every=4,
         generator_lr=5e-4, discriminator_lr=5e-4, beta1=0.0, beta2=0.99, batch_size=8,
     )  # fmt: skip
+    shape = prefer(shape, "scaled_dot", pool=True)
     generator = Generator(shape)
-    return Gan(generator, Discriminator(shape), generator.z_dim, objective, ("translate", "scale", "rotate"))
+    policy = ("translate", "scale", "rotate")
+    return Gan(generator, Discriminator(shape), generator.z_dim, objective, policy, joint=True)

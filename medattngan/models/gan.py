@@ -70,6 +70,8 @@ class Gan:
         z_dim: width of the latent.
         objective: the game, with the preset's own settings.
         policy: names of the augmentations the preset wants, where the configuration names none.
+        joint: the critic compares images in groups of `layers.GROUP` at most, so that real and synthetic ones can go
+            through it in one pass: fewer, larger operations.
     """
 
     generator: nn.Module
@@ -77,3 +79,4 @@ class Gan:
     z_dim: int
     objective: Objective
     policy: tuple[str, ...] = ()
+    joint: bool = False

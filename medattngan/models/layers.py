@@ -53,13 +53,20 @@ def require_unconditional(preset: str, shape: Shape) -> None:
         raise UserError(f"model.preset={preset} takes no conditions; set data.conditions=[] or choose another preset.")
 
 
-def minibatch_deviation(features: Features, group: int = 4) -> Features:
+GROUP = 4
+"""Images that `minibatch_deviation` compares with each other."""
+
+
+def minibatch_deviation(features: Features) -> Features:
     """Append one map with the mean deviation across groups of the batch: (B, C, H, W) → (B, C + 1, H, W).
 
-    It lets the critic see a lack of variety. Karras et al. 2018, arXiv:1710.10196, section 3.
+    It lets the critic see a lack of variety. Karras et al. 2018, arXiv:1710.10196, section 3. A group is GROUP images
+    in a row, fewer where GROUP does not divide B.
     """
     count = len(features)
-    size = next(n for n in range(min(group, count), 0, -1) if count % n == 0)
-    grouped = features.reshape(size, count // size, *features.shape[1:])
-    deviation = (grouped.var(0, unbiased=False) + 1e-8).sqrt().mean((1, 2, 3)).repeat(size)
+    size = next(n for n in range(min(GROUP, count), 0, -1) if count % n == 0)
+    grouped = features.reshape(count // size, size, *features.shape[1:])
+    # `Tensor.var` over a dimension that is not the last takes ten times as long on a CPU.
+    variance = (grouped - grouped.mean(1, keepdim=True)).square().mean(1)
+    deviation = (variance + 1e-8).sqrt().mean((1, 2, 3)).repeat_interleave(size)
     return torch.cat([features, deviation[:, None, None, None].expand(count, 1, *features.shape[2:])], 1)

@@ -144,8 +144,8 @@ class DimseServer:
         if self._association is not None and self._association.is_established:
             return self._association
         tls = None if self._tls is None else (self._tls, self._host)
-        # `association.is_rejected` stays False when the server hangs up before the association's thread looks at the socket
-        # (pynetdicom 3.0.4, `ACSE._negotiate_as_requestor`), so the rejection is kept as it comes in.
+        # `association.is_rejected` stays False when the server hangs up before the association's thread looks at the
+        # socket (pynetdicom 3.0.4, `ACSE._negotiate_as_requestor`), so the rejection is kept as it comes in.
         rejections: list[A_ASSOCIATE_RJ] = []
 
         def keep(event: Event) -> None:

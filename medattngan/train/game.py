@@ -20,6 +20,7 @@ from medattngan.config import Config
 from medattngan.data.conditions import draw, standardised
 from medattngan.files import UserError
 from medattngan.models.gan import Gan
+from medattngan.models.layers import GROUP
 from medattngan.sample import generate, latents
 from medattngan.train.data import Batches, derived_seed
 from medattngan.train.gates import gate_names, gate_shares
@@ -42,6 +43,7 @@ class Game:
     def __init__(self, config: Config, gan: Gan, batches: Batches) -> None:
         self.config, self.objective, self.batches = config, gan.objective, batches
         self.z_dim = gan.z_dim
+        self.joint = gan.joint and gan.objective.batch_size % GROUP == 0
         self.policy = gan.policy if config.augment.policy is None else config.augment.policy
         self.adaptive = config.augment.adaptive
         if self.adaptive is None:
@@ -96,14 +98,16 @@ class Game:
             # Past Fabric's wrapper, which under mixed precision refuses the gradient penalties' autograd.grad; and past
             # what train.compile made of the network, which cannot be differentiated twice: `forward` itself can.
             network = cast(nn.Module, state.discriminator.module)
+            sets = len(images) // len(real)
+            told = (None if given is None else given.repeat(sets, *[1] * (given.ndim - 1)) for given in (label, values))
             with self.fabric.autocast():
-                return cast(Tensor, (network.forward if penalised else network)(images, label, values)).float()
+                return cast(Tensor, (network.forward if penalised else network)(images, *told)).float()
 
         due = penalties_due(self.objective, numbers.step)
         mix = torch.rand(len(real), 1, 1, 1, generator=source).to(real) if due else None
         seen_real = seen(real)
         critic_terms, real_logits, fake_logits = discriminator_terms(
-            partial(critic, penalised=due), self.objective, seen_real, seen(fake.detach()), mix
+            partial(critic, penalised=due), self.objective, seen_real, seen(fake.detach()), mix, self.joint
         )
         self._descend(state.discriminator_optimizer, critic_terms)
         state.discriminator.requires_grad_(False)

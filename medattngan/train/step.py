@@ -17,28 +17,39 @@ Terms = dict[str, Tensor]
 
 
 def discriminator_terms(
-    critic: Critic, objective: Objective, real: Images, fake: Images, mix: Tensor | None
+    critic: Critic, objective: Objective, real: Images, fake: Images, mix: Tensor | None, joint: bool = False
 ) -> tuple[Terms, Logits, Logits]:
     """The critic's losses, and its logits (B,) on real and on synthetic images, without graph.
 
     Args:
         real, fake: (B, 1, H, W) as the critic sees them, after augmentation; `fake` without a graph.
         mix: (B, 1, 1, 1) in [0, 1] where this step takes the penalties, None where it does not.
+        joint: ask the critic about both in one pass, (2B, 1, H, W).
     """
-    penalised = mix is not None
-    at_real = real.detach().requires_grad_(penalised and objective.r1_gamma > 0)
-    at_fake = fake.detach().requires_grad_(penalised and objective.r2_gamma > 0)
-    real_logits, fake_logits = critic(at_real), critic(at_fake)
+    wants = [("r1", objective.r1_gamma), ("r2", objective.r2_gamma)]
+    weights = {name: gamma for name, gamma in wants if mix is not None and gamma > 0}
+    if joint:
+        logits, squares = _judge(critic, torch.cat([real, fake]), bool(weights))
+        (real_logits, fake_logits), (at_real, at_fake) = logits.chunk(2), squares.chunk(2)
+    else:
+        real_logits, at_real = _judge(critic, real, "r1" in weights)
+        fake_logits, at_fake = _judge(critic, fake, "r2" in weights)
     terms = {"loss_discriminator": LOSSES[objective.kind].discriminator(real_logits, fake_logits).mean()}
     strength = objective.penalty_every  # lazy: seldom, and as many times as strong
-    if at_real.requires_grad:
-        terms["r1"] = squared_gradient(real_logits, at_real).mean() * (objective.r1_gamma / 2 * strength)
-    if at_fake.requires_grad:
-        terms["r2"] = squared_gradient(fake_logits, at_fake).mean() * (objective.r2_gamma / 2 * strength)
+    for name, square in (("r1", at_real), ("r2", at_fake)):
+        if name in weights:
+            terms[name] = square.mean() * (weights[name] / 2 * strength)
     if mix is not None and objective.gradient_penalty > 0:
-        penalty = unit_gradient_penalty(critic, at_real, at_fake, mix)
+        penalty = unit_gradient_penalty(critic, real, fake, mix)
         terms["gradient_penalty"] = penalty.mean() * (objective.gradient_penalty * strength)
     return terms, real_logits.detach(), fake_logits.detach()
+
+
+def _judge(critic: Critic, images: Images, penalised: bool) -> tuple[Logits, Tensor]:
+    """The critic's logits and, where it is penalised, its squared gradients at `images`, else zeros; both (B,)."""
+    images = images.detach().requires_grad_(penalised)
+    logits = critic(images)
+    return logits, squared_gradient(logits, images) if penalised else torch.zeros_like(logits)
 
 
 def generator_terms(critic: Critic, objective: Objective, real: Images, fake: Images) -> Terms:
