@@ -9,75 +9,88 @@ The verbs and nouns of the command line, as functions and classes; each is impor
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from medattngan.core.version import __version__
+
 if TYPE_CHECKING:
-    from medattngan.audit import audit as audit
-    from medattngan.config import Config as Config
-    from medattngan.data.ingest import ingest as ingest
-    from medattngan.data.inspect import inspect as inspect
-    from medattngan.data.samples import Samples as Samples
-    from medattngan.data.store import SliceStore as SliceStore
-    from medattngan.encoder import encoder as encoder
-    from medattngan.evaluate import evaluate as evaluate
-    from medattngan.explain import explain as explain
-    from medattngan.export import export as export
-    from medattngan.files import UserError as UserError
-    from medattngan.push import push as push
-    from medattngan.report import report as report
-    from medattngan.review.close import close_study as close_study
-    from medattngan.review.close import load_reads as load_reads
-    from medattngan.review.create import create_study as create_study
-    from medattngan.run import Run as Run
-    from medattngan.sample import sample as sample
-    from medattngan.train import train as train
-    from medattngan.utility import utility as utility
+    from medattngan.core.config import Config
+    from medattngan.core.files import UserError
+    from medattngan.core.run import Run
+    from medattngan.data.samples import Samples
+    from medattngan.data.store import SliceStore
+    from medattngan.pacs.push import push
+    from medattngan.review.close import close_study, load_reads
+    from medattngan.review.create import create_study
+    from medattngan.stages.audit.audit import audit
+    from medattngan.stages.encoder.encoder import encoder
+    from medattngan.stages.evaluate.evaluate import evaluate
+    from medattngan.stages.explain.explain import explain
+    from medattngan.stages.export.export import export
+    from medattngan.stages.ingest.ingest import ingest
+    from medattngan.stages.inspect.inspect import inspect
+    from medattngan.stages.report.report import report
+    from medattngan.stages.sample.sample import sample
+    from medattngan.stages.train.train import train
+    from medattngan.stages.utility.utility import utility
 
-__version__ = "0.1.0"
-
-
-class _Export:
-    """A name that is imported from its module when first used, whatever submodule bears the same name."""
-
-    def __init__(self, module: str) -> None:
-        self.module = module
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __get__(self, instance: object, owner: type) -> Any:
-        return getattr(import_module(self.module), self.name)
-
-    def __set__(self, instance: object, value: object) -> None:
-        """Leave the name as it is when Python's import would bind the submodule `medattngan.train` to it."""
-
-
-class _Package(ModuleType):
-    """The package with its verbs, several of which are named as the module that they stand in."""
-
-    Config = _Export("medattngan.config")
-    Run = _Export("medattngan.run")
-    Samples = _Export("medattngan.data.samples")
-    SliceStore = _Export("medattngan.data.store")
-    UserError = _Export("medattngan.files")
-    close_study = _Export("medattngan.review.close")
-    create_study = _Export("medattngan.review.create")
-    audit = _Export("medattngan.audit")
-    encoder = _Export("medattngan.encoder")
-    evaluate = _Export("medattngan.evaluate")
-    explain = _Export("medattngan.explain")
-    export = _Export("medattngan.export")
-    ingest = _Export("medattngan.data.ingest")
-    inspect = _Export("medattngan.data.inspect")
-    push = _Export("medattngan.push")
-    load_reads = _Export("medattngan.review.close")
-    report = _Export("medattngan.report")
-    sample = _Export("medattngan.sample")
-    train = _Export("medattngan.train")
-    utility = _Export("medattngan.utility")
+_HOMES = {
+    "Config": "core.config",
+    "Run": "core.run",
+    "Samples": "data.samples",
+    "SliceStore": "data.store",
+    "UserError": "core.files",
+    "audit": "stages.audit.audit",
+    "close_study": "review.close",
+    "create_study": "review.create",
+    "encoder": "stages.encoder.encoder",
+    "evaluate": "stages.evaluate.evaluate",
+    "explain": "stages.explain.explain",
+    "export": "stages.export.export",
+    "ingest": "stages.ingest.ingest",
+    "inspect": "stages.inspect.inspect",
+    "load_reads": "review.close",
+    "push": "pacs.push",
+    "report": "stages.report.report",
+    "sample": "stages.sample.sample",
+    "train": "stages.train.train",
+    "utility": "stages.utility.utility",
+}
+"""Which module each public name lives in."""
 
 
-sys.modules[__name__].__class__ = _Package
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used (PEP 562): `import medattngan` alone takes no second."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*_HOMES, "__version__"])
+
+
+__all__ = [
+    "Config",
+    "Run",
+    "Samples",
+    "SliceStore",
+    "UserError",
+    "__version__",
+    "audit",
+    "close_study",
+    "create_study",
+    "encoder",
+    "evaluate",
+    "explain",
+    "export",
+    "ingest",
+    "inspect",
+    "load_reads",
+    "push",
+    "report",
+    "sample",
+    "train",
+    "utility",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from medattngan.cli import main
+from medattngan.cli.app import main
 
 if __name__ == "__main__":
     main()

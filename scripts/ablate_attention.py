@@ -15,8 +15,8 @@ from typing import Annotated, Any
 import typer
 from cells import Cell, fill_table, print_summary
 
+from medattngan.core.files import UserError
 from medattngan.data.store import SliceStore
-from medattngan.files import UserError
 
 KINDS = ["none", "scaled_dot", "additive", "multi_head", "multi_scale", "dynamic"]
 

@@ -15,13 +15,13 @@ from typing import Any
 
 from derived import derived_store
 
-from medattngan.audit import audit
-from medattngan.audit.words import summary
-from medattngan.config import Config
+from medattngan.core.config import Config
+from medattngan.core.files import read_json, write_json
 from medattngan.data.store import SliceStore
-from medattngan.files import read_json, write_json
-from medattngan.sample import sample
-from medattngan.train import train
+from medattngan.stages.audit.audit import audit
+from medattngan.stages.audit.sentences import summary
+from medattngan.stages.sample.sample import sample
+from medattngan.stages.train.train import train
 
 
 def main() -> None:

@@ -29,7 +29,7 @@ from torch import Tensor
 
 from medattngan.attention.additive import attend_additive, scores_additive
 from medattngan.attention.functional import attend, attend_textbook
-from medattngan.files import write_json
+from medattngan.core.files import write_json
 
 MAPS, TOKENS, WIDTH, VALUE_WIDTH = 4, 4096, 16, 64
 """SAGAN's attention at 64² with 128 channels: queries and keys C/8 wide, values C/2."""

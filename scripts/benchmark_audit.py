@@ -20,15 +20,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from medattngan.audit import audit
-from medattngan.audit.search import Bank, read_bank, search
-from medattngan.audit.words import summary
+from medattngan.core.files import read_json, write_json
 from medattngan.data.store import SliceStore
-from medattngan.encoder import encoder
-from medattngan.encoder.views import view
-from medattngan.files import read_json, write_json
-from medattngan.metrics.encoder import EncoderNetwork, load_encoder
-from medattngan.sample import sample
+from medattngan.extractors.encoder import EncoderNetwork, load_encoder
+from medattngan.stages.audit.audit import audit
+from medattngan.stages.audit.search import Bank, read_bank, search
+from medattngan.stages.audit.sentences import summary
+from medattngan.stages.encoder.encoder import encoder
+from medattngan.stages.encoder.views import view
+from medattngan.stages.sample.sample import sample
 
 
 def main() -> None:

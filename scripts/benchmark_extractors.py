@@ -23,8 +23,8 @@ import torch
 from efficientnet_lite_pytorch import EfficientNet
 from torch import Tensor
 
-from medattngan.files import write_json
-from medattngan.metrics.efficientnet import EfficientNetLite0, weights_path
+from medattngan.core.files import write_json
+from medattngan.extractors.efficientnet import EfficientNetLite0, weights_path
 
 BATCH = 8
 Run = Callable[[Tensor], Tensor]

@@ -24,11 +24,11 @@ import torch
 from benchmark_frechet import draw
 from torch import Tensor
 
-from medattngan.files import write_json
+from medattngan.core.files import write_json
 from medattngan.metrics import frechet_distance
 from medattngan.metrics.kernel import SUBSET_SIZE, SUBSETS, discrepancy_replicates, kernels
 from medattngan.metrics.prdc import balls, precision, recall
-from medattngan.metrics.resample import Plan
+from medattngan.statistics.bootstrap import Plan
 
 THEIR_SEED, THEIR_K = 2020, 3
 """torch-fidelity's defaults."""

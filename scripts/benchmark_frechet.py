@@ -17,7 +17,7 @@ import scipy.linalg
 import torch
 from torch import Tensor
 
-from medattngan.files import write_json
+from medattngan.core.files import write_json
 from medattngan.metrics import frechet_distance
 from medattngan.metrics.frechet import Moments, frechet_distance_of_moments
 

@@ -21,10 +21,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from medattngan.files import write_json
-from medattngan.metrics import extract, frechet_distance
-from medattngan.metrics.efficientnet import DIM
-from medattngan.metrics.extractors import Extractor
+from medattngan.core.files import write_json
+from medattngan.extractors.efficientnet import DIM
+from medattngan.extractors.table import Extractor, extract
+from medattngan.metrics import frechet_distance
 from medattngan.metrics.frechet import frechet_distance_of_moments
 from medattngan.metrics.stream import stream_moments
 

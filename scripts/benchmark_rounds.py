@@ -23,11 +23,11 @@ import typer
 from training_speed import device, prepare
 
 from medattngan.attention.scaled_dot import ScaledDotAttention2d
-from medattngan.config import Config
+from medattngan.core.config import Config
+from medattngan.core.files import write_json
+from medattngan.core.provenance import provenance
 from medattngan.data.store import SliceStore
-from medattngan.files import write_json
-from medattngan.run import provenance
-from medattngan.train.game import Game
+from medattngan.stages.train.players import Game
 
 CONFIG = Path(__file__).parents[1] / "configs" / "compact.yaml"
 

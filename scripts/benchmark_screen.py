@@ -25,16 +25,16 @@ import numpy.typing as npt
 from monai.transforms.compose import Compose
 from PIL import Image, ImageDraw, ImageFont
 
+from medattngan.core.files import write_json
+from medattngan.core.types import Physical
 from medattngan.data.intensity import CODE_MAX, IntensityMap
-from medattngan.data.jobs import quiet
-from medattngan.data.ocr import Box, find_text
-from medattngan.data.options import Options, parse_window
-from medattngan.data.pieces import Series, SetAside
-from medattngan.data.scan import examine, stacks, walk
-from medattngan.data.screen import find_in_stack, pictures, upright
-from medattngan.data.transforms import PIPELINES, prepare, radiograph
-from medattngan.files import write_json
-from medattngan.types import Physical
+from medattngan.scans.find import examine, stacks, walk
+from medattngan.scans.options import Options, parse_window
+from medattngan.scans.pipelines import PIPELINES, prepare, radiograph
+from medattngan.scans.screening import find_in_stack, pictures, upright
+from medattngan.scans.series import Series, SetAside
+from medattngan.scans.text.rapidocr import Box, find_text
+from medattngan.stages.ingest.worker import quiet
 
 SIZES_PX = (8, 10, 12, 16, 24)
 CONTRASTS = (0.1, 0.2, 0.4, 1.0)

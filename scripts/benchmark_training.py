@@ -28,14 +28,14 @@ from rich.markup import escape
 from rich.table import Table
 from training_speed import Result, device, measure_into
 
-from medattngan.config import Config
+from medattngan.core.config import Config
+from medattngan.core.files import UserError, atomic_path, read_json, write_json
+from medattngan.core.provenance import provenance
+from medattngan.core.types import Codes
+from medattngan.data.batches import load_images
 from medattngan.data.intensity import unit_to_codes
 from medattngan.data.store import SliceStore
-from medattngan.files import UserError, atomic_path, read_json, write_json
 from medattngan.models import build
-from medattngan.run import provenance
-from medattngan.train.data import load_images
-from medattngan.types import Codes
 
 STYLEGAN2_ADA = {128: 12.8, 256: 21.6, 512: 72.5}
 """Seconds per thousand images on one V100, the lower ends of "sec/kimg" under "Expected training time" in the README of

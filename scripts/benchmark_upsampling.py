@@ -17,9 +17,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from medattngan.files import write_json
+from medattngan.core.files import write_json
+from medattngan.core.provenance import provenance
 from medattngan.models.compact import GENERATOR_WIDTH, upsampled_convolution, width_at
-from medattngan.run import provenance
 
 
 def plain(x: Tensor, kernel: Tensor) -> Tensor:

@@ -25,10 +25,10 @@ from rich.markup import escape
 from rich.table import Table
 from safetensors import safe_open
 
-from medattngan.config import Config
+from medattngan.core.config import Config
+from medattngan.core.files import UserError, read_json, write_json
+from medattngan.core.run import Run
 from medattngan.data.store import SliceStore
-from medattngan.files import UserError, read_json, write_json
-from medattngan.run import Run
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 SCORE = "fd[efficientnet-lite0]"

@@ -16,8 +16,8 @@ import typer
 from cells import Cell, fill_table, print_summary
 from derived import derived_store
 
+from medattngan.core.files import UserError
 from medattngan.data.store import SliceStore
-from medattngan.files import UserError
 
 ROWS = {
     "none": ("augment.probability=0",),

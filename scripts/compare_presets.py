@@ -19,8 +19,8 @@ from typing import Annotated
 import typer
 from cells import Cell, fill_table, print_summary
 
+from medattngan.core.files import UserError
 from medattngan.data.store import SliceStore
-from medattngan.files import UserError
 
 
 def main(

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from medattngan.core.files import atomic_folder
+from medattngan.core.types import Codes
 from medattngan.data.store import SliceStore, StoreWriter
-from medattngan.files import atomic_folder
-from medattngan.types import Codes
 
 
 def derived_store(

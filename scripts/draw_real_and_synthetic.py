@@ -15,7 +15,7 @@ import typer
 from medattngan.data.intensity import codes_to_unit
 from medattngan.data.samples import Samples
 from medattngan.data.store import SliceStore
-from medattngan.train.log import save_grid
+from medattngan.stages.train.log import save_grid
 
 
 def main(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 
-from medattngan.cli import main
+from medattngan.cli.app import main
 
 if __name__ == "__main__":
     sys.argv.insert(1, "export")

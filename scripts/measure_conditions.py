@@ -21,17 +21,18 @@ import torch
 import typer
 from value_readers import Numbers, train_network, train_ridge
 
-from medattngan.config import Config
-from medattngan.data.conditions import of_run
+from medattngan.conditions.numbers import of_run
+from medattngan.core.config import Config
+from medattngan.core.files import UserError, read_json, write_json
+from medattngan.core.provenance import provenance
+from medattngan.core.run import Run
+from medattngan.core.types import Images
+from medattngan.data.batches import load_images
 from medattngan.data.samples import Samples
 from medattngan.data.store import SliceStore
-from medattngan.explain.figures import save_strips
-from medattngan.files import UserError, read_json, write_json
-from medattngan.run import Run, provenance
-from medattngan.sample import sample
-from medattngan.train import train
-from medattngan.train.data import load_images
-from medattngan.types import Images
+from medattngan.stages.explain.figures import save_strips
+from medattngan.stages.sample.sample import sample
+from medattngan.stages.train.train import train
 
 CONFIG = Path(__file__).parents[1] / "configs" / "compact.yaml"
 REPLICATES = 1000

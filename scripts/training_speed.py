@@ -17,13 +17,14 @@ from typing import Any
 import torch
 from benchmark_attention import resident
 
-from medattngan.config import Config
-from medattngan.data.conditions import of_run
+from medattngan.conditions.numbers import of_run
+from medattngan.core.config import Config
+from medattngan.core.files import write_json
+from medattngan.data.batches import Batches
 from medattngan.data.store import SliceStore
-from medattngan.files import write_json
 from medattngan.models import build
-from medattngan.train.data import Batches, describe, select_training
-from medattngan.train.game import Game
+from medattngan.stages.train.players import Game
+from medattngan.stages.train.select import describe, select_training
 
 WARM_UP = 2
 """Periods of the penalties before timing: rounds with them and rounds without have both been compiled by then."""

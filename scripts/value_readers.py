@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from medattngan.augment import augment
-from medattngan.metrics.extractors import extract, load_extractor
-from medattngan.types import Images
+from medattngan.core.types import Images
+from medattngan.extractors.table import extract, load_extractor
 
 EXTRACTOR = "efficientnet-lite0@128"
 STRENGTHS = tuple(10.0**n for n in range(-1, 6))

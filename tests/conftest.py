@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 import torch
 
+from medattngan.core.types import Codes
 from medattngan.data.intensity import IntensityMap
 from medattngan.data.store import SliceStore, StoreWriter
-from medattngan.types import Codes
 
 TINY_PATIENTS, TINY_SLICES, TINY_SIZE = 12, 6, 32
 

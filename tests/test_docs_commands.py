@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer
 
-from medattngan.cli import app
+from medattngan.cli.app import app
 
 ROOT = Path(__file__).parents[1]
 PAGES = ["README.md", *sorted(page.relative_to(ROOT).as_posix() for page in (ROOT / "docs").rglob("*.md"))]

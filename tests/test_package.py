@@ -9,8 +9,8 @@ from types import FunctionType
 import pytest
 
 import medattngan as mg
-import medattngan.train.loop
-from medattngan.train.loop import train
+import medattngan.stages.train.train
+from medattngan.stages.train.train import train
 
 
 @pytest.mark.parametrize(

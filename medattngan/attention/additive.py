@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from medattngan.attention.additive_kernel import additive_gradient, additive_value
 from medattngan.attention.fold import Tensors, fold, wide
 from medattngan.attention.functional import block_rows, to_map, to_tokens
-from medattngan.types import Features
+from medattngan.core.types import Features
 
 
 def scores_additive(q: Tensor, k: Tensor, energy: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from medattngan.attention.additive import AdditiveAttention2d
 from medattngan.attention.multi_head import MultiHeadAttention2d
 from medattngan.attention.multi_scale import MultiScaleAttention2d
 from medattngan.attention.scaled_dot import ScaledDotAttention2d
-from medattngan.types import Features
+from medattngan.core.types import Features
 
 Expert = ScaledDotAttention2d | AdditiveAttention2d | MultiHeadAttention2d | MultiScaleAttention2d
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from medattngan.attention.fold import Tensors, fold, wide
-from medattngan.types import Features
+from medattngan.core.types import Features
 
 BLOCK_SCORES = 1 << 20
 """Scores (one a query and key) that a block may hold at once."""

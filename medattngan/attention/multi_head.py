@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from medattngan.attention.functional import attend, scores_dot, to_map, to_tokens
-from medattngan.types import Features
+from medattngan.core.types import Features
 
 
 class MultiHeadAttention2d(nn.Module):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from medattngan.attention.functional import attend, scores_dot, to_map, to_tokens
-from medattngan.types import Features
+from medattngan.core.types import Features
 
 
 class MultiScaleAttention2d(nn.Module):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from medattngan.types import Features
+from medattngan.core.types import Features
 
 
 class NoAttention2d(nn.Module):

@@ -8,7 +8,7 @@ import torch
 
 from medattngan.augment.geometry import GEOMETRIC, transform
 from medattngan.augment.intensity import perturb
-from medattngan.types import Images
+from medattngan.core.types import Images
 
 LEAKS: dict[str, tuple[str, ...]] = {
     "CT": ("flip", "brightness", "contrast"),

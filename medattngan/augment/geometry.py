@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from medattngan.types import Images
+from medattngan.core.types import Images
 
 GEOMETRIC = ("flip", "translate", "scale", "rotate")
 TRANSLATE = 0.125

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from medattngan.types import Images
+from medattngan.core.types import Images
 
 BRIGHTNESS = 0.2
 """Standard deviation of the shift, in the units of [-1, 1]."""

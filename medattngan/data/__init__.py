@@ -1,0 +1,1 @@
+"""Slices on disk and in memory: the store, samples, batches."""

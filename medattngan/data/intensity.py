@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from medattngan.types import Codes, Physical
+from medattngan.core.types import Codes, Physical
 
 CODE_MAX = 65535
 

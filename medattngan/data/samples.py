@@ -17,9 +17,9 @@ import pandas as pd
 import torch
 from pyarrow import ArrowException
 
+from medattngan.core.files import UserError, atomic_folder, read_json, write_json
+from medattngan.core.types import Codes, Images, Physical
 from medattngan.data.intensity import IntensityMap, codes_to_unit
-from medattngan.files import UserError, atomic_folder, read_json, write_json
-from medattngan.types import Codes, Images, Physical
 
 
 @dataclass(frozen=True)

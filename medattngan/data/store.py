@@ -18,9 +18,9 @@ import numpy.typing as npt
 import pandas as pd
 from pyarrow import ArrowException
 
+from medattngan.core.files import UserError, read_json, write_json
+from medattngan.core.types import Codes, Physical
 from medattngan.data.intensity import IntensityMap, codes_to_unit
-from medattngan.files import UserError, read_json, write_json
-from medattngan.types import Codes, Physical
 
 PART_SLICES = 4096
 SPLITS = ("train", "val", "test")

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from medattngan.metrics.extractors import EXTRACTORS, Extractor, extract, load_extractor
+from medattngan.extractors.table import EXTRACTORS, Extractor, extract, load_extractor
 from medattngan.metrics.frechet import frechet_distance
 from medattngan.metrics.kernel import kernel_distance
 from medattngan.metrics.msssim import ms_ssim

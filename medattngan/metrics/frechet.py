@@ -17,7 +17,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from medattngan.files import UserError
+from medattngan.core.files import UserError
 
 Pair: TypeAlias = tuple[Tensor, Tensor]
 """Features of the real and of the synthetic side, (count, dim) each."""
@@ -56,6 +56,20 @@ def paired(real: Tensor, fake: Tensor) -> Pair:
 def frechet_distance_of_pair(pair: Pair) -> Tensor:
     """`frechet_distance` of `paired` features."""
     return frechet_distance(*pair)
+
+
+def standardised(real: Tensor, fake: Tensor) -> Pair:
+    """Each feature over the mean and deviation of the real side, float64. One that is constant there is left out.
+
+    Raises:
+        UserError: fewer than 2 images on a side.
+    """
+    if min(len(real), len(fake)) < 2:
+        raise UserError(f"a radiomics distance needs 2 images a side at the least; got {len(real)} and {len(fake)}.")
+    real, fake = real.double(), fake.double()
+    deviation, mean = torch.std_mean(real, 0)
+    varies = deviation > 1e-6 * (1 + mean.abs())
+    return tuple((side[:, varies] - mean[varies]) / deviation[varies] for side in (real, fake))  # type: ignore[return-value]
 
 
 class Moments:

@@ -19,7 +19,7 @@ from scipy.linalg import blas, eigh, lapack
 from torch import Tensor
 
 from medattngan.metrics.frechet import Pair
-from medattngan.metrics.resample import Plan
+from medattngan.statistics.bootstrap import Plan
 
 LEADING = 256
 """Directions in which the bootstrap measures; see `frechet_replicates`."""

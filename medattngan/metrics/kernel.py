@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from medattngan.files import UserError
+from medattngan.core.files import UserError
 from medattngan.metrics.products import Products, products
-from medattngan.metrics.resample import Plan
+from medattngan.statistics.bootstrap import Plan
 
 SUBSETS, SUBSET_SIZE = 100, 1000
 """Of the published numbers: torch-fidelity's defaults."""

@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from medattngan.files import UserError
+from medattngan.core.files import UserError
+from medattngan.core.types import Images
 from medattngan.metrics.ssim import UNIT_RANGE, WINDOW_PX, compare_pairs, compare_windows
-from medattngan.types import Images
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 LEAST_PX = WINDOW_PX * 2 ** (len(WEIGHTS) - 1)

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from medattngan.files import UserError
+from medattngan.core.files import UserError
 from medattngan.metrics.products import Products, products
-from medattngan.metrics.resample import Plan
+from medattngan.statistics.bootstrap import Plan
 
 NEAREST_K = 5
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from medattngan.metrics.sides import Part, Sides
+from medattngan.metrics.sets import Part, Sides
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from medattngan.files import UserError
-from medattngan.metrics.resample import Plan
-from medattngan.metrics.sides import Part, Sides
-from medattngan.types import Images
+from medattngan.core.files import UserError
+from medattngan.core.types import Images
+from medattngan.metrics.sets import Part, Sides
+from medattngan.statistics.bootstrap import Plan
 
 WINDOW_PX, SIGMA_PX = 11, 1.5
 UNIT_RANGE = 2.0

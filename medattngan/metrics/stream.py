@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from medattngan.metrics.extractors import Extractor, extract
+from medattngan.core.types import Images
+from medattngan.extractors.table import Extractor, extract
 from medattngan.metrics.frechet import Moments
-from medattngan.types import Images
 
 ROWS = 256
 """Features added at once. Fewer would write the (dim, dim) sums more often than there is work for."""

@@ -8,7 +8,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from torch import Tensor
 
-from medattngan.metrics.frechet import frechet_distance_of_pair, paired
+from medattngan.metrics.frechet import frechet_distance_of_pair, paired, standardised
 from medattngan.metrics.frechet_bootstrap import frechet_replicates
 from medattngan.metrics.kernel import discrepancy, discrepancy_replicates, kernels_of, mean_of_subsets
 from medattngan.metrics.msssim import ms_ssim_pairs
@@ -24,9 +24,7 @@ from medattngan.metrics.prdc import (
     recall_replicates,
 )
 from medattngan.metrics.products import in_products
-from medattngan.metrics.radiomics import standardised
-from medattngan.metrics.resample import Plan
-from medattngan.metrics.sides import Part, Shared, Sides, in_pairs
+from medattngan.metrics.sets import Part, Shared, Sides, in_pairs
 from medattngan.metrics.ssim import (
     likeness,
     mean_of_pairs,
@@ -36,6 +34,7 @@ from medattngan.metrics.ssim import (
     ssim_nearest_real,
     ssim_nearest_real_replicates,
 )
+from medattngan.statistics.bootstrap import Plan
 
 Compared = TypeVar("Compared")
 

@@ -6,19 +6,20 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from medattngan.attention import ATTENTION
-from medattngan.config import Config
-from medattngan.files import UserError
+from medattngan.core.config import Config
+from medattngan.core.files import UserError
+from medattngan.games.objective import Objective
+from medattngan.models.attention_generator import build as build_attention_generator
 from medattngan.models.compact import build as build_compact
 from medattngan.models.dcgan import build as build_dcgan
-from medattngan.models.gan import Gan, Objective, Shape
+from medattngan.models.gan import Gan, Shape
 from medattngan.models.sagan import build as build_sagan
-from medattngan.models.seed import build as build_seed
 
 PRESETS: dict[str, Callable[[Shape], Gan]] = {
     "compact": build_compact,
     "dcgan": build_dcgan,
     "sagan": build_sagan,
-    "seed": build_seed,
+    "attention_generator": build_attention_generator,
 }
 """Presets by the name a configuration gives them."""
 

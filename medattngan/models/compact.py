@@ -15,10 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from medattngan.models.condition import ValueEmbedding
-from medattngan.models.gan import Gan, Objective, Shape
+from medattngan.conditions.embedding import ValueEmbedding
+from medattngan.core.types import Features, Images, Latent, Logits, Values
+from medattngan.games.objective import Objective
+from medattngan.models.gan import Gan, Shape
 from medattngan.models.layers import attention_at, minibatch_deviation, prefer
-from medattngan.types import Features, Images, Latent, Logits, Values
 
 Z_DIM = 128
 GENERATOR_WIDTH = 32

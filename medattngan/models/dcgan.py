@@ -13,9 +13,10 @@ import math
 import torch
 from torch import Tensor, nn
 
-from medattngan.models.gan import Gan, Objective, Shape
+from medattngan.core.types import Images, Latent, Logits, Values
+from medattngan.games.objective import Objective
+from medattngan.models.gan import Gan, Shape
 from medattngan.models.layers import attention_at, require_unconditional
-from medattngan.types import Images, Latent, Logits, Values
 
 WIDTH = 64
 WIDEST = 8

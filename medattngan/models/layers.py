@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from medattngan.attention import ATTENTION
-from medattngan.files import UserError
+from medattngan.core.files import UserError
+from medattngan.core.types import Features
 from medattngan.models.gan import Shape
-from medattngan.types import Features
 
 
 def make_attention(shape: Shape, channels: int) -> nn.Module:

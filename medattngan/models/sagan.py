@@ -20,10 +20,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from medattngan.models.condition import ValueEmbedding
-from medattngan.models.gan import Gan, Objective, Shape
+from medattngan.conditions.embedding import ValueEmbedding
+from medattngan.core.types import Features, Images, Latent, Logits, Values
+from medattngan.games.objective import Objective
+from medattngan.models.gan import Gan, Shape
 from medattngan.models.layers import attention_at, prefer
-from medattngan.types import Features, Images, Latent, Logits, Values
 
 WIDTH = 64
 WIDEST = 16

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from medattngan.files import UserError
+from medattngan.core.files import UserError
 
 APART_MM = 10.0
 """Slices of one patient closer than this look alike."""

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from pyarrow import ArrowException
 
-from medattngan.files import UserError, atomic_path, digest
+from medattngan.core.files import UserError, atomic_path, digest
 from medattngan.review.database import Database, Read
 from medattngan.review.protocol import Protocol, Question
 from medattngan.review.study import Study

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from medattngan.files import UserError
+from medattngan.core.files import UserError
 
 review_app = typer.Typer(
     name="review",

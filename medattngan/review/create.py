@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from medattngan.core.files import UserError, atomic_folder, digest, require_absent, write_json
 from medattngan.data.intensity import WINDOWS
 from medattngan.data.store import SliceStore
-from medattngan.files import UserError, atomic_folder, digest, require_absent, write_json
 from medattngan.review.database import Database
 from medattngan.review.protocol import Protocol
 from medattngan.review.slices import gather

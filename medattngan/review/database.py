@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from medattngan.files import UserError
+from medattngan.core.files import UserError
 from medattngan.review.links import hash_secret, new_secret
 from medattngan.review.protocol import Answers
 

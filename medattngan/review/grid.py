@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from medattngan.core.types import Codes
 from medattngan.data.intensity import CODE_MAX
-from medattngan.types import Codes
 
 TRIM = 0.02
 """Of the network's range, at each end: more than a trained generator leaves in an empty background."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, ValidationError, model_validator
 
-from medattngan.files import UserError, write_text
+from medattngan.core.files import UserError, write_text
 
 TEXT_LIMIT = 2000
 """Characters that a free text may have."""

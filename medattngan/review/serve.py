@@ -13,7 +13,7 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
-from medattngan.files import UserError
+from medattngan.core.files import UserError
 from medattngan.review.database import Database
 from medattngan.review.server import build_app
 from medattngan.review.study import Study

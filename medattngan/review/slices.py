@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from medattngan.core.files import UserError
+from medattngan.core.provenance import provenance
+from medattngan.core.types import Codes
+from medattngan.data.batches import load_images
 from medattngan.data.intensity import unit_to_codes
 from medattngan.data.samples import Samples, require_verdict_heeded
 from medattngan.data.store import SliceStore
-from medattngan.data.synthetic import read_images
-from medattngan.files import UserError
+from medattngan.external.unit import read_images
 from medattngan.review.choose import choose_real, choose_synthetic
 from medattngan.review.grid import common_levels, grid_ends, place
-from medattngan.run import provenance
-from medattngan.train.data import load_images
-from medattngan.types import Codes
 
 SPACING_TOLERANCE = 0.01
 """Pixel sizes that differ by less than this share are one."""

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from medattngan.files import UserError, read_json
+from medattngan.core.files import UserError, read_json
 from medattngan.review.protocol import Protocol
 
 if TYPE_CHECKING:  # at run time this would import torch, which the server does without
-    from medattngan.types import Codes
+    from medattngan.core.types import Codes
 
 
 FACTS = frozenset(

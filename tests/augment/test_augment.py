@@ -12,7 +12,7 @@ from torch import Tensor
 
 from medattngan.augment import GEOMETRIC, LEAKS, augment, geometry, intensity
 from medattngan.augment.adaptive import KIMG_TO_FULL, adjust
-from medattngan.config import AugmentConfig
+from medattngan.core.config import AugmentConfig
 
 INTENSITY = ("brightness", "contrast", "cutout")
 ALL = (*GEOMETRIC, *INTENSITY)

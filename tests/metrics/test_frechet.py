@@ -10,15 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from medattngan.files import UserError
+from medattngan.core.files import UserError
 from medattngan.metrics import frechet_bootstrap
-from medattngan.metrics.frechet import (
-    Moments,
-    frechet_distance,
-    frechet_distance_of_moments,
-)
+from medattngan.metrics.frechet import Moments, frechet_distance, frechet_distance_of_moments
 from medattngan.metrics.frechet_bootstrap import frechet_replicates
-from medattngan.metrics.resample import Plan, plan_bootstrap
+from medattngan.statistics.bootstrap import Plan, plan_bootstrap
 
 
 def draw(count: int, dim: int, seed: int, *, shift: float = 0.0) -> Tensor:

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from medattngan.files import UserError
+from medattngan.core.files import UserError
 from medattngan.metrics.kernel import discrepancy_of_subsets, discrepancy_replicates, kernel_distance, kernels
-from medattngan.metrics.resample import Plan
+from medattngan.statistics.bootstrap import Plan
 
 
 def draw(count: int, dim: int, seed: int) -> Tensor:

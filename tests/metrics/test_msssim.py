@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from medattngan.files import UserError
+from medattngan.core.files import UserError
+from medattngan.core.types import Images
 from medattngan.metrics.msssim import LEAST_PX, ms_ssim, ms_ssim_pairs
-from medattngan.types import Images
 
 
 def draw(count: int, seed: int, size: int = LEAST_PX) -> Images:

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from medattngan.files import UserError
+from medattngan.core.files import UserError
 from medattngan.metrics import prdc
-from medattngan.metrics.resample import Plan
+from medattngan.statistics.bootstrap import Plan
 
 MEASURES = ("precision", "recall", "density", "coverage")
 

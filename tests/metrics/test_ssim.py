@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.metrics import structural_similarity
 
-from medattngan.files import UserError
-from medattngan.metrics.resample import Plan, centred_interval, plan_bootstrap
-from medattngan.metrics.sides import Part, Sides
+from medattngan.core.files import UserError
+from medattngan.core.types import Images
+from medattngan.metrics.sets import Part, Sides
 from medattngan.metrics.ssim import (
     likeness,
     mean_of_pairs,
@@ -23,7 +23,7 @@ from medattngan.metrics.ssim import (
     ssim_nearest_real_replicates,
     ssim_pairs,
 )
-from medattngan.types import Images
+from medattngan.statistics.bootstrap import Plan, centred_interval, plan_bootstrap
 
 
 def draw(count: int, seed: int, size: int = 24) -> Images:

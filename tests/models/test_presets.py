@@ -10,9 +10,10 @@ import torch
 from torch import nn
 
 from medattngan.attention import ATTENTION
-from medattngan.config import Config
-from medattngan.files import UserError
-from medattngan.losses import LOSSES, squared_gradient
+from medattngan.core.config import Config
+from medattngan.core.files import UserError
+from medattngan.games.losses import LOSSES
+from medattngan.games.penalties import squared_gradient
 from medattngan.models import PRESETS, Gan, build
 
 CONDITIONAL = ("compact", "sagan")
@@ -158,7 +159,9 @@ def test_settings_of_the_configuration_replace_those_of_the_preset() -> None:
 
 
 def test_an_unknown_preset_is_named_with_those_there_are() -> None:
-    with pytest.raises(UserError, match=r"model\.preset is 'biggan', but there are only: compact, dcgan, sagan, seed"):
+    with pytest.raises(
+        UserError, match=r"model\.preset is 'biggan', but there are only: attention_generator, compact, dcgan"
+    ):
         build(Config.from_tree({"model": {"preset": "biggan"}}, "test"))
 
 
@@ -182,14 +185,14 @@ def test_dcgan_has_the_tutorial_s_layers() -> None:
 
 
 def test_seed_s_first_layer_fills_128_maps_at_a_quarter_of_the_side() -> None:
-    gan = build(Config.from_tree({"model": {"preset": "seed"}}, "test"))
+    gan = build(Config.from_tree({"model": {"preset": "attention_generator"}}, "test"))
     (weight,) = (p for name, p in gan.generator.named_parameters() if name == "first.weight")
     assert weight.shape == (128 * 16 * 16, 100)
     assert gan.objective.kind == "minimax"
 
 
 def test_seed_attends_at_a_quarter_of_the_side_only() -> None:
-    gan = tiny("seed", size=64)
+    gan = tiny("attention_generator", size=64)
     seen: list[torch.Size] = []
     for network in (gan.generator, gan.discriminator):
         for module in attentions(network):

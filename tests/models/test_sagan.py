@@ -11,13 +11,14 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from medattngan.attention.scaled_dot import ScaledDotAttention2d
-from medattngan.config import Config
+from medattngan.core.config import Config
+from medattngan.data.batches import Batches
 from medattngan.data.store import SliceStore
 from medattngan.models import Gan, build
 from medattngan.models.sagan import ClassBatchNorm2d, GeneratorBlock, _width
-from medattngan.train import state as checkpointing
-from medattngan.train.data import Batches, select_training
-from medattngan.train.game import Game
+from medattngan.stages.train import checkpoint as checkpointing
+from medattngan.stages.train.players import Game
+from medattngan.stages.train.select import select_training
 
 
 def configuration(size: int = 32) -> Config:

@@ -9,19 +9,19 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
+from helpers.review_cases import Reader, blobs, make_study, serving
 from hypothesis import given
 from hypothesis import strategies as st
-from review_cases import Reader, blobs, make_study, serving
 from scipy.stats import binom
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from medattngan.core.types import Codes
 from medattngan.data.intensity import CODE_MAX, IntensityMap
 from medattngan.review.database import Database
 from medattngan.review.grid import TRIM, common_levels, grid_ends, place
-from medattngan.types import Codes
 
 Features = npt.NDArray[np.float64]
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.reading_window import Window, order_of, stored_reads, windowed
+from helpers.review_cases import SIZE, Made, make_study, serving
 from PIL import Image
-from reading_window import Window, order_of, stored_reads, windowed
-from review_cases import SIZE, Made, make_study, serving
 
-from medattngan.files import read_json
+from medattngan.core.files import read_json
 
 pytestmark = pytest.mark.slow
 

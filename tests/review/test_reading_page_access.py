@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.reading_window import Window, stored_reads
+from helpers.review_cases import Made, make_study, serving
 from PIL import Image
-from reading_window import Window, stored_reads
-from review_cases import Made, make_study, serving
 
 pytestmark = pytest.mark.slow
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from helpers.review_cases import make_study
 from hypothesis import given
 from hypothesis import strategies as st
-from review_cases import make_study
 from typer.testing import CliRunner
 
-from medattngan.cli import app
-from medattngan.files import UserError
+from medattngan.cli.app import app
+from medattngan.core.files import UserError
 from medattngan.review.links import RateLimit, hash_secret, new_secret
 from medattngan.review.protocol import Protocol
 from medattngan.review.serve import serve_study

@@ -12,7 +12,7 @@ import httpx
 import numpy as np
 import pandas as pd
 import pytest
-from review_cases import ANSWERS, SIZE, Made, Reader, make_study, serving
+from helpers.review_cases import ANSWERS, SIZE, Made, Reader, make_study, serving
 
 from medattngan.review.close import close_study
 from medattngan.review.database import Database

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.review_cases import INTENSITY, SIZE, blobs, make_study, write_samples, write_store
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from review_cases import INTENSITY, SIZE, blobs, make_study, write_samples, write_store
 from typer.testing import CliRunner
 
-from medattngan.cli import app
+from medattngan.cli.app import app
+from medattngan.core.files import UserError, digest
 from medattngan.data.samples import Samples
-from medattngan.files import UserError, digest
 from medattngan.review.choose import APART_MM, choose_real, choose_synthetic
 from medattngan.review.close import close_study, load_reads, parse_reads, write_reads
 from medattngan.review.create import create_study

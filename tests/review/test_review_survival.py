@@ -17,7 +17,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from review_cases import CLIENTS, Made, Reader, make_study
+from helpers.review_cases import CLIENTS, Made, Reader, make_study
 
 from medattngan.review.database import Database, Read
 

@@ -20,14 +20,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from orthanc import PASSWORD, USER, session, start_orthanc
-from reading_window import Window, order_of
+from helpers.orthanc import PASSWORD, USER, session, start_orthanc
+from helpers.reading_window import Window, order_of
 from scipy.stats import binomtest
 from typer.testing import CliRunner
 
-from medattngan.cli import app
-from medattngan.demo.cohort import make_cohort
-from medattngan.demo.scans import write_scan
+from medattngan.cli.app import app
+from medattngan.stages.demo.cohort import make_cohort
+from medattngan.stages.demo.scans import write_scan
 
 pytestmark = pytest.mark.slow
 

@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.reader_reads import grids_of, read_table, simulated_reads
 from PIL import Image
-from reader_reads import grids_of, read_table, simulated_reads
 from scipy.stats import linregress, theilslopes
 
-from medattngan.files import UserError
+from medattngan.core.files import UserError
 from medattngan.review.statistics import load_statistics, report_statistics
 from medattngan.review.statistics.cases import case_scores, case_table, extremes
 from medattngan.review.statistics.guessing import permutation_p
-from medattngan.review.statistics.intervals import wilson
 from medattngan.review.statistics.reads import arrange
 from medattngan.review.statistics.summary import pooled_entries
 from medattngan.review.statistics.timing import order_effect, time_trend
+from medattngan.statistics.intervals import wilson
 
 READS = simulated_reads(np.random.default_rng(1))
 FILES = {"stats.json", "readers.csv", "cases.csv", "roc.png", "times.png", "confidence.png"}

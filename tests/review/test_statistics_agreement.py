@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from helpers.reader_reads import read_table
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from reader_reads import read_table
 from sklearn.metrics import cohen_kappa_score
 
-from medattngan.review.statistics.agreement import (
-    agreement,
-    answer_counts,
-    cohen_kappa,
-    fleiss_kappa,
-    kappa_interval,
-)
+from medattngan.review.statistics.agreement import agreement, answer_counts, cohen_kappa, fleiss_kappa, kappa_interval
 from medattngan.review.statistics.reads import arrange
 
 WORKED = np.array(

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from helpers.reader_reads import grids_of, simulated_reads
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from reader_reads import grids_of, simulated_reads
 from scipy.stats import mannwhitneyu, norm
 from sklearn.metrics import roc_auc_score
 
 from medattngan.review.statistics.merits import MERITS, auc, boundary_interval, cliffs_delta
 from medattngan.review.statistics.pooling import reader_covariance
 from medattngan.review.statistics.reads import Reads, arrange
-from medattngan.review.statistics.roc import mean_curve, roc_points
 from medattngan.review.statistics.signal_detection import criterion, d_prime, slope
+from medattngan.statistics.roc import mean_curve, roc_points
 
 STEPS = st.integers(1, 5).map(float)
 EXAMPLES = settings(max_examples=50, deadline=None)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from helpers.reader_reads import grids_of, simulated_reads
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reader_reads import grids_of, simulated_reads
 from scipy.stats import binom, binomtest, fisher_exact, nct, norm, t
 
-from medattngan.files import UserError
+from medattngan.core.files import UserError
 from medattngan.review.statistics.guessing import binomial_power, holm, permutation_p, reader_tests
 from medattngan.review.statistics.merits import balanced_accuracy
 from medattngan.review.statistics.plan import plan_study

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from helpers.reader_reads import grids_of, simulated_reads
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from reader_reads import grids_of, simulated_reads
 from scipy.stats import norm, t
 
 from medattngan.review.statistics.merits import MERITS, Merit, auc, balanced_accuracy

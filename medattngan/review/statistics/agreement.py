@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from medattngan.review.statistics.intervals import Interval
 from medattngan.review.statistics.reads import Grid, Reads
+from medattngan.statistics.intervals import Interval
 
 Counts = npt.NDArray[np.float64]
 REPLICATES = 2000

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from medattngan.review.statistics.reads import Reads
-from medattngan.review.statistics.roc import mean_curve, roc_points
+from medattngan.statistics.roc import mean_curve, roc_points
 
 INK, GREY = "#1d2327", "#7a8087"
 DASHES = ("--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (8, 2, 1, 2)))

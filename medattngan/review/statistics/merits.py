@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from medattngan.review.statistics.intervals import Interval, newcombe_auc, wilson
 from medattngan.review.statistics.reads import Grid, Reads
-from medattngan.review.statistics.roc import auc_components
 from medattngan.review.statistics.signal_detection import corrected_rate, criterion, d_prime, slope
+from medattngan.statistics.intervals import Interval, newcombe_auc, wilson
+from medattngan.statistics.roc import auc_components
 
 Values = npt.NDArray[np.float64]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from medattngan.files import UserError
+from medattngan.core.files import UserError
 from medattngan.review.statistics.power import CHANCE, detection_power, exclusion_power, precision
 
 MOST_CASES = 2000

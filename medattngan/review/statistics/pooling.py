@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import norm, t
 
-from medattngan.review.statistics.intervals import Interval
 from medattngan.review.statistics.merits import Merit
 from medattngan.review.statistics.reads import Grid
+from medattngan.statistics.intervals import Interval
 
 Matrix = npt.NDArray[np.float64]
 ROUNDING = 1e-12

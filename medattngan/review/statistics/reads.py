@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from medattngan.files import UserError
+from medattngan.core.files import UserError
 
 Grid = npt.NDArray[np.float64]
 """(readers, cases) float64; NaN where that reader gave no answer for that case."""

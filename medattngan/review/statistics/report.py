@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from medattngan.files import UserError, atomic_folder, read_json, require_absent, write_json, write_text
+from medattngan.core.files import UserError, atomic_folder, read_json, require_absent, write_json, write_text
 from medattngan.review.statistics.agreement import agreement
 from medattngan.review.statistics.cases import CaseScores, case_scores, case_table, extremes
 from medattngan.review.statistics.figures import save_confidence, save_roc, save_times

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from medattngan.review.statistics.guessing import CHANCE, holm, permutation_p, reader_tests
-from medattngan.review.statistics.intervals import wilson
 from medattngan.review.statistics.merits import MERITS, Merit, balanced_accuracy, boundary_interval, cliffs_delta
 from medattngan.review.statistics.pooling import Pooled, bootstrap_interval, pool
 from medattngan.review.statistics.power import Precision, detection_power
 from medattngan.review.statistics.reads import Reads
 from medattngan.review.statistics.timing import spread, time_trend
+from medattngan.statistics.intervals import wilson
 
 ALTERNATIVE, ALPHA, POWER = 0.6, 0.05, 0.8
 """The accuracy that power is stated for, the level of tests, and the power that the smallest effect is stated at."""

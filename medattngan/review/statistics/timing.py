@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import norm, theilslopes
 
-from medattngan.review.statistics.intervals import wilson
 from medattngan.review.statistics.reads import Grid, Reads
+from medattngan.statistics.intervals import wilson
 
 LEAST_FOR_TREND = 5
 PARTS = 3

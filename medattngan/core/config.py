@@ -1,0 +1,233 @@
+"""The schema of configs/*.yaml. An unknown key or a value out of range is an error that names the key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from medattngan.core.files import UserError, write_text
+
+
+class Section(BaseModel):
+    """A part of the configuration: fixed once made, and closed to unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class DataConfig(Section):
+    """What the networks see."""
+
+    size: Literal[32, 64, 128, 256, 512] = 64
+    """Height and width in pixels; larger store slices are averaged down to it."""
+    split: Literal["train", "val", "test"] = "train"
+    conditional: bool = False
+    """Use the store's labels as class conditions."""
+    conditions: tuple[str, ...] = ()
+    """Columns of numbers of the store's index, such as position_mm or age, to use as continuous conditions."""
+
+    @field_validator("conditions")
+    @classmethod
+    def _once_each(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError("each column may stand there once")
+        return value
+
+
+class ModelConfig(Section):
+    """Which networks, and how wide. `None` leaves the preset's own choice."""
+
+    preset: str = "compact"
+    z_dim: int | None = Field(None, ge=1)
+    generator_width: int | None = Field(None, ge=4)
+    discriminator_width: int | None = Field(None, ge=4)
+
+
+class AttentionConfig(Section):
+    """One switch for both networks."""
+
+    kind: Literal["scaled_dot", "additive", "multi_head", "multi_scale", "dynamic", "none"] = "scaled_dot"
+    resolutions: tuple[int, ...] = (16,)
+    """Attend wherever a network's maps have one of these heights. The preset attention_generator attends at a
+    quarter of data.size and nowhere else."""
+    heads: int = Field(4, ge=1)
+    """For multi_head."""
+
+    @field_validator("resolutions")
+    @classmethod
+    def _powers_of_two(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if any(r < 4 or r & (r - 1) for r in value):
+            raise ValueError("each resolution must be a power of two, 4 or more")
+        return value
+
+
+class LossConfig(Section):
+    """The game the two networks play. `None` leaves the preset's own choice."""
+
+    kind: Literal["minimax", "non_saturating", "hinge", "least_squares", "wasserstein", "relativistic"] | None = None
+    r1_gamma: float | None = Field(None, ge=0)
+    """Weight of the squared gradient norm at real images."""
+    r2_gamma: float | None = Field(None, ge=0)
+    """The same at synthetic images."""
+    gradient_penalty: float | None = Field(None, ge=0)
+    """Weight of (|gradient| - 1)² between real and synthetic images (Wasserstein)."""
+    penalty_every: int | None = Field(None, ge=1)
+    """Lazy regularisation: penalties on every n-th step, n times as strong."""
+
+
+AugmentName = Literal["flip", "translate", "scale", "rotate", "brightness", "contrast", "cutout"]
+
+
+class AugmentConfig(Section):
+    """Differentiable augmentation of what the critic sees."""
+
+    policy: tuple[AugmentName, ...] | None = None
+    """`None` leaves the preset's own choice."""
+    probability: float | None = Field(None, ge=0, le=1)
+    """Of each transform of the policy; where `adaptive` is on, it starts there. `None` for 0."""
+    adaptive: bool | None = None
+    """ADA: raise the probability while the critic overfits, lower it while it does not. `None` for yes where there are
+    fewer than 2,000 slices and no probability is given."""
+    target: float = Field(0.6, ge=-1, le=1)
+    """ADA's r_t, the mean sign of the critic on real images."""
+
+
+class OptimizerConfig(Section):
+    """Adam for both. `None` leaves the preset's own choice."""
+
+    generator_lr: float | None = Field(None, gt=0)
+    discriminator_lr: float | None = Field(None, gt=0)
+    beta1: float | None = Field(None, ge=0, lt=1)
+    beta2: float | None = Field(None, gt=0, lt=1)
+
+
+class TrainConfig(Section):
+    """How long, how often, on what. Training ends at `kimg` or `minutes`, whichever comes first."""
+
+    kimg: float = Field(1000.0, gt=0)
+    """Thousands of real images shown."""
+    minutes: float | None = Field(30.0, gt=0)
+    """Of training, summed over resumptions; null for no limit."""
+    seed: int = Field(0, ge=0, lt=2**31)
+    batch_size: int | None = Field(None, ge=1)
+    """`None` leaves the preset's own choice."""
+    ema_kimg: float = Field(5.0, ge=0)
+    """Half-life of the averaged generator."""
+    ema_rampup: float = Field(0.1, ge=0)
+    """The half-life is never more than this share of the images shown so far."""
+    lr_decay: float = Field(0.0, ge=0, le=1)
+    """Share of the budget, at its end, over which the learning rates fall to zero linearly."""
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    channels_last: bool = True
+    compile: bool = False
+    log_kimg: float = Field(0.5, gt=0)
+    grid_kimg: float = Field(10.0, gt=0)
+    checkpoint_minutes: float = Field(2.0, gt=0)
+    checkpoint_steps: int | None = Field(None, ge=1)
+    """Also write a checkpoint every so many steps."""
+    validate_minutes: float | None = Field(10.0, gt=0)
+    """Minutes between validation scores; null for none."""
+    validate_count: int = Field(500, ge=50)
+    """Synthetic slices, and at most as many real ones, per validation score."""
+
+
+class Config(Section):
+    """One experiment, whole."""
+
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    attention: AttentionConfig = AttentionConfig()
+    loss: LossConfig = LossConfig()
+    augment: AugmentConfig = AugmentConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    train: TrainConfig = TrainConfig()
+
+    @classmethod
+    def load(cls, path: str | Path, overrides: Sequence[str] = ()) -> Config:
+        """Read a YAML file and apply `a.b=c` overrides; both are checked the same way.
+
+        Raises:
+            UserError: the file is missing or is not YAML, or a key or value is not allowed.
+        """
+        path = Path(path)
+        try:
+            tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise UserError(
+                f"{path} does not exist; give the path of a configuration such as configs/compact.yaml."
+            ) from None
+        except IsADirectoryError:
+            raise UserError(f"{path} is a folder; give the configuration file in it.") from None
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
+        if tree is None:
+            tree = {}
+        if not isinstance(tree, dict):
+            raise UserError(f"{path} must hold sections such as `train:`; it holds a {type(tree).__name__}.")
+        tree = {str(name): _with_text_keys(section) for name, section in tree.items()}
+        for override in overrides:
+            _apply(tree, override)
+        return cls.from_tree(tree, str(path))
+
+    @classmethod
+    def from_tree(cls, tree: dict[str, Any], where: str) -> Config:
+        """Check plain values against the schema.
+
+        Raises:
+            UserError: naming the first offending key, its value and what is allowed.
+        """
+        try:
+            return cls.model_validate(tree)
+        except ValidationError as error:
+            raise UserError(f"{where}: " + "; ".join(_explain(dict(e)) for e in error.errors()[:3]) + ".") from None
+
+    def save(self, path: Path) -> None:
+        """Write every key with its value, atomically."""
+        write_text(path, yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False))
+
+
+def _with_text_keys(section: Any) -> Any:
+    """A section as read from YAML, where an empty one is None and keys need not be text."""
+    if section is None:
+        return {}
+    return {str(key): value for key, value in section.items()} if isinstance(section, dict) else section
+
+
+def _apply(tree: dict[str, Any], override: str) -> None:
+    """Set one `section.key=value`; the value is read as YAML, so `[16, 32]` and `null` work."""
+    name, equals, text = override.partition("=")
+    parts = name.strip().split(".")
+    if not equals or len(parts) != 2 or not all(parts):
+        raise UserError(f"--set {override!r} must look like section.key=value, for example train.kimg=50.")
+    section = tree.setdefault(parts[0], {})
+    if not isinstance(section, dict):
+        raise UserError(f"--set {override!r}: {parts[0]} is not a section.")
+    try:
+        section[parts[1]] = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise UserError(f"--set {override!r}: {text!r} is not a YAML value.") from None
+
+
+_PLAIN = {"tuple_type": "a list, in brackets", "model_type": "a section of keys"}
+"""What pydantic says in the words of Python, in the words of YAML; by the type of the error."""
+
+
+def _explain(error: dict[str, Any]) -> str:
+    """One pydantic error as: the key, its value, what was allowed."""
+    location = [str(part) for part in error["loc"] if not isinstance(part, int)]
+    key = ".".join(location)
+    if error["type"] == "extra_forbidden":
+        section: type[BaseModel] = Config
+        for part in location[:-1]:
+            annotation = section.model_fields[part].annotation
+            if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+                section = annotation
+        return f"{key} is not a key; allowed here: {', '.join(sorted(section.model_fields))}"
+    if error["type"] in _PLAIN:
+        return f"{key} is {error['input']!r}, but it should be {_PLAIN[error['type']]}"
+    message = error["msg"].removeprefix("Value error, ").replace("Input should be", "it should be")
+    return f"{key} is {error['input']!r}, but {message}"

@@ -1,0 +1,90 @@
+"""The Run: a folder that holds one training from its configuration to its last checkpoint.
+
+config.yaml        every key as resolved
+store.json         what sampling must know of the training data: intensity map, geometry, labels, digest
+provenance.json    code version, seed, hardware, library versions
+metrics.csv        one row every `train.log_kimg`; TensorBoard's events stand in tensorboard/
+checkpoints/       step-…/ folders: the newest two, and the one with the best validation score
+grids/             PNGs of the same latents as training goes on
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from medattngan.core.config import Config
+from medattngan.core.files import UserError, atomic_folder, read_json, write_json
+from medattngan.core.provenance import provenance
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder, opened.
+
+    Args:
+        path: the folder.
+        config: as resolved when the run was created.
+        store: what sampling must know of the training data.
+    """
+
+    path: Path
+    config: Config
+    store: dict[str, Any]
+
+    @classmethod
+    def create(cls, path: Path, config: Config, store: dict[str, Any]) -> Run:
+        """Start a run at `path`: the folder appears with its records or not at all.
+
+        Raises:
+            UserError: `path` holds something already.
+        """
+        with atomic_folder(path) as folder:
+            write_json(folder / "store.json", store)
+            write_json(folder / "provenance.json", provenance(config.train.seed))
+            config.save(folder / "config.yaml")
+        return cls(path, config, store)
+
+    @classmethod
+    def open(cls, path: str | Path) -> Run:
+        """Open the run at `path`.
+
+        Raises:
+            UserError: there is none.
+        """
+        path = Path(path)
+        if not (path / "config.yaml").is_file():
+            raise UserError(f"{path} is not a run; make one with: medattngan train CONFIG --data STORE --out {path}")
+        return cls(path, Config.load(path / "config.yaml"), read_json(path / "store.json"))
+
+    def checkpoints(self) -> list[Path]:
+        """The whole checkpoints, oldest first."""
+        folder = self.path / "checkpoints"
+        return sorted(p for p in folder.glob("step-*") if re.fullmatch(r"step-\d{9}", p.name))
+
+    def checkpoint(self, which: str = "best") -> Path:
+        """The checkpoint with the `best` validation score (the last where there was none), or the `last`.
+
+        Raises:
+            UserError: the run has not written one yet, or `which` is neither.
+        """
+        if which not in ("best", "last"):
+            raise UserError(f"--checkpoint is {which!r}; it must be best or last.")
+        found = self.checkpoints()
+        if not found:
+            raise UserError(f"{self.path} has no checkpoint yet; let it train for longer.")
+        best = best_checkpoint(found) if which == "best" else None
+        return best or found[-1]
+
+
+def best_checkpoint(found: Sequence[Path]) -> Path | None:
+    """Of these checkpoints, the one whose own validation score is lowest; None where none has one."""
+    scores = {}
+    for folder in found:
+        numbers = read_json(folder / "checkpoint.json")
+        if numbers["score"] is not None and numbers["validated_step"] == numbers["step"]:
+            scores[folder] = float(numbers["score"])
+    return min(scores, key=lambda folder: scores[folder], default=None)

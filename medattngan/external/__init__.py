@@ -1,0 +1,1 @@
+"""The one door for slices that others made."""

@@ -1,0 +1,1 @@
+"""Extractors: what turns slices into the features that distances are measured on."""

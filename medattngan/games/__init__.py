@@ -1,0 +1,1 @@
+"""The games that networks play: losses, penalties, and the phases of a round."""

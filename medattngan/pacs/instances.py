@@ -1,0 +1,220 @@
+"""The files to send: which are DICOM, what they are, and whether they say that they are synthetic.
+
+Every file is read whole and checked before the first is sent. What is written about a file is its name and
+which mark it lacks, never a value of its header.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pydicom
+from pydicom import Dataset
+from pydicom.dataelem import RawDataElement
+from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.uid import UID, MediaStorageDirectoryStorage
+
+from medattngan.core.files import UserError
+
+MARK = "SYNTHETIC"
+NAMED_AT_ONCE = 5
+UIDS = ("SOPInstanceUID", "SOPClassUID", "StudyInstanceUID", "SeriesInstanceUID")
+PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+UNDEFINED = 0xFFFFFFFF
+DAMAGE = (
+    ValueError, TypeError, KeyError, AttributeError, IndexError, NotImplementedError, RuntimeError, EOFError,
+    OverflowError, UserWarning, struct.error, zlib.error, BytesLengthException, InvalidDicomError,
+)  # fmt: skip
+"""What pydicom raises on a damaged file."""
+
+
+class Changed(Exception):  # noqa: N818
+    """A file is no longer the one that was checked."""
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A DICOM file that can be sent.
+
+    Args:
+        path: where it is.
+        name: its path under the folder that is pushed, with slashes.
+        sop_instance_uid: and the other UIDs, as in its header.
+        transfer_syntax_uid: how its pixels are written.
+        sha256: of the file's bytes.
+        size: of the file, in bytes.
+        missing: the synthetic marks that it lacks, in words; none for what `export` writes.
+    """
+
+    path: Path
+    name: str
+    sop_instance_uid: str
+    sop_class_uid: str
+    study_instance_uid: str
+    series_instance_uid: str
+    transfer_syntax_uid: str
+    sha256: str
+    size: int
+    missing: tuple[str, ...] = ()
+
+    @property
+    def series(self) -> tuple[str, str]:
+        """Study and series, by which a server is asked what it holds."""
+        return self.study_instance_uid, self.series_instance_uid
+
+    def read(self) -> bytes:
+        """The file's bytes.
+
+        Raises:
+            Changed: it is not what was checked, or is gone.
+        """
+        try:
+            content = self.path.read_bytes()
+        except OSError as error:
+            raise Changed(f"it can no longer be read ({error.strerror})") from None
+        if hashlib.sha256(content).hexdigest() != self.sha256:
+            raise Changed("it has changed since it was checked")
+        return content
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is in a folder: `instances` to send, by name; `not_dicom`, names of other files; `copies`, names of
+    files that are byte for byte another one."""
+
+    instances: tuple[Instance, ...]
+    not_dicom: tuple[str, ...]
+    copies: tuple[str, ...]
+
+
+def look_through(folder: Path) -> Found:
+    """Read and check every file under `folder`.
+
+    Raises:
+        UserError: there is no DICOM file, one is damaged, or two differ under one SOP Instance UID.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder} is not a folder; make one with: medattngan export SAMPLES --out {folder}")
+    by_uid: dict[str, Instance] = {}
+    others: list[str] = []
+    copies: list[str] = []
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        name = path.relative_to(folder).as_posix()
+        one = read_instance(path, name)
+        if one is None:
+            others.append(name)
+        elif (first := by_uid.setdefault(one.sop_instance_uid, one)) is not one:
+            if first.sha256 != one.sha256:
+                raise UserError(f"{first.name} and {name} differ but have one SOP Instance UID; nothing was sent.")
+            copies.append(name)
+    if not by_uid:
+        raise UserError(f"{folder} holds no DICOM file; make some with: medattngan export SAMPLES --out {folder}")
+    return Found(tuple(by_uid.values()), tuple(others), tuple(copies))
+
+
+def read_instance(path: Path, name: str) -> Instance | None:
+    """The instance in the file `path`, or None where it is no DICOM file (PS3.10 7.1) or a directory of them.
+
+    Raises:
+        UserError: it is a DICOM file, but damaged or without what every instance has.
+    """
+    content = path.read_bytes()
+    if content[128:132] != b"DICM":
+        return None
+    try:
+        with reading_quietly():
+            dataset = read_whole(content)
+            if dataset.file_meta.MediaStorageSOPClassUID == MediaStorageDirectoryStorage:
+                return None
+            values = [UID(str(dataset[keyword].value)) for keyword in UIDS]
+            syntax = UID(str(dataset.file_meta.TransferSyntaxUID))
+            if dataset.file_meta.MediaStorageSOPInstanceUID != values[0]:
+                raise ValueError("two SOP Instance UIDs")
+            missing = missing_marks(dataset)
+    except DAMAGE as error:
+        kind = type(error).__name__
+        raise UserError(
+            f"{path} is a damaged or truncated DICOM file ({kind}); mend or remove it; nothing was sent."
+        ) from None
+    if not all(uid.is_valid for uid in [*values, syntax]):
+        raise UserError(f"{path} has a UID that is not valid; mend or remove it; nothing was sent.")
+    instance, sop, study, series = map(str, values)
+    sha = hashlib.sha256(content).hexdigest()
+    return Instance(path, name, instance, sop, study, series, str(syntax), sha, len(content), missing)
+
+
+@contextmanager
+def reading_quietly() -> Iterator[None]:
+    """Keep pydicom from warning: what it quotes of a header may identify a patient."""
+    mode = pydicom.config.settings.reading_validation_mode
+    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        pydicom.config.settings.reading_validation_mode = mode
+
+
+def read_whole(content: bytes) -> Dataset:
+    """The dataset of a file's bytes, none of which is missing.
+
+    Raises:
+        UserWarning: the file ends within an element of undefined length; pydicom only warns of that.
+        EOFError: it ends within another element, of which pydicom says nothing, or before the pixels.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        dataset = pydicom.dcmread(io.BytesIO(content))
+    for element in dataset.values():
+        if isinstance(element, RawDataElement) and element.length not in (UNDEFINED, len(element.value or b"")):
+            raise EOFError("an element is shorter than it says")
+    image = "Rows" in dataset or "Image Storage" in UID(dataset.SOPClassUID).name
+    if image and not any(keyword in dataset for keyword in PIXELS):
+        raise EOFError("an image without pixels")
+    return dataset
+
+
+def missing_marks(dataset: Dataset) -> tuple[str, ...]:
+    """Which of the marks that `export` writes are missing, in words.
+
+    >>> missing_marks(Dataset())[0]
+    'Synthetic Data (0008,001C) is not YES'
+    """
+    image_type = dataset.get("ImageType") or [""]
+    first = image_type if isinstance(image_type, str) else image_type[0]
+    marks = (
+        (str(dataset.get("SyntheticData", "")).strip() == "YES", "Synthetic Data (0008,001C) is not YES"),
+        (str(first).strip() == "DERIVED", "Image Type (0008,0008) does not begin with DERIVED"),
+        (MARK in str(dataset.get("PatientName", "")).upper(), "Patient's Name (0010,0010) does not say SYNTHETIC"),
+        (MARK in str(dataset.get("PatientID", "")).upper(), "Patient ID (0010,0020) does not say SYNTHETIC"),
+    )
+    return tuple(words for there, words in marks if not there)
+
+
+def require_marks(instances: Sequence[Instance], allow_unmarked: str | None) -> None:
+    """Refuse to send what does not say that it is synthetic, unless a reason is given.
+
+    Raises:
+        UserError: an instance lacks a mark and there is no reason, or the reason is empty.
+    """
+    if allow_unmarked is not None:
+        if not allow_unmarked.strip():
+            raise UserError("--allow-unmarked is empty; say in a few words why files without marks are sent.")
+        return
+    unmarked = [one for one in instances if one.missing]
+    if unmarked:
+        named = "; ".join(f"{one.name}: {', '.join(one.missing)}" for one in unmarked[:NAMED_AT_ONCE])
+        more = f"; and {len(unmarked) - NAMED_AT_ONCE} more" if len(unmarked) > NAMED_AT_ONCE else ""
+        raise UserError(
+            f"{len(unmarked)} of {len(instances)} files do not say that they are synthetic, so nothing was sent "
+            f"({named}{more}); remove them, or give the reason with --allow-unmarked REASON."
+        )

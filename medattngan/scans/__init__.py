@@ -1,0 +1,1 @@
+"""Scans of any format → prepared slices."""

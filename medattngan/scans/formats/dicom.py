@@ -1,0 +1,194 @@
+"""DICOM: what a file holds, from its header alone. Clauses are of DICOM PS3.3."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from medattngan.scans.series import READ_ERRORS, Geometry, Piece, SetAside
+
+NOT_PATIENT_IMAGES = {"SEG", "RTDOSE", "RTIMAGE", "PMAP", "FID", "REG", "RWV"}
+"""Modalities whose pixels are not an image of a patient."""
+
+HEADER_TAGS = [
+    "TransferSyntaxUID", "SOPClassUID", "SOPInstanceUID", "ImageType", "Modality", "PatientID",
+    "IssuerOfPatientID", "StudyInstanceUID", "SeriesInstanceUID", "InstanceNumber", "Rows", "Columns",
+    "BitsAllocated", "NumberOfFrames", "ImageOrientationPatient", "ImagePositionPatient", "PixelSpacing",
+    "ImagerPixelSpacing", "NominalScannedPixelSpacing", "SliceThickness", "EchoTime", "DiffusionBValue",
+    "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "BurnedInAnnotation",
+    "RecognizableVisualFeatures", "BodyPartExamined",
+]  # fmt: skip
+"""What `describe` needs of a header; reading the rest would take several times as long."""
+
+
+HEAD = {"HEAD", "HEADNECK", "BRAIN", "SKULL", "FACE", "ORBIT", "EYE", "SINUS", "NOSE", "JAW", "EAR", "IAC", "SELLA"}
+"""Words of Body Part Examined (PS3.16 Annex L) whose scans may show a face."""
+
+
+def is_dicom(path: Path, head: bytes) -> bool:
+    """Whether `head`, the first bytes of a file, opens a DICOM file, with the preamble of PS3.10 7.1 or without.
+
+    Without one, the first element must be of group 0002 or 0008 and the whole must parse into something
+    with a SOP class or rows.
+    """
+    if head[128:132] == b"DICM":
+        return True
+    if head[:2] not in (b"\x02\x00", b"\x08\x00", b"\x00\x08", b"\x00\x02"):
+        return False
+    try:
+        dataset = read_dataset(path, ["SOPClassUID", "Rows"])
+    except READ_ERRORS:
+        return False
+    return "SOPClassUID" in dataset or "Rows" in dataset
+
+
+def read_dataset(path: Path, tags: Sequence[str] | None = None) -> Dataset:
+    """The dataset of a file, whole or a few tags of it. It always knows its transfer syntax."""
+    if tags is None:
+        dataset = pydicom.dcmread(path, force=True)
+    else:
+        dataset = pydicom.dcmread(path, force=True, stop_before_pixels=True, specific_tags=list(tags))
+    if "TransferSyntaxUID" not in dataset.file_meta:
+        implicit, little = dataset.original_encoding
+        explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+        dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
+    return dataset
+
+
+def describe(path: Path, relative: str) -> list[Piece]:
+    """The frames of a file, from its header.
+
+    Raises:
+        SetAside: it holds no image of a patient.
+    """
+    try:
+        dataset = read_dataset(path, HEADER_TAGS)
+        _check_is_image(dataset)
+        frames = int(dataset.get("NumberOfFrames") or 1)
+        return [_piece(dataset, path, relative, frame, frames) for frame in range(frames)]
+    except READ_ERRORS:
+        raise SetAside("unreadable") from None
+
+
+def _check_is_image(dataset: Dataset) -> None:
+    modality = str(dataset.get("Modality") or "OT")
+    if modality in NOT_PATIENT_IMAGES:
+        raise SetAside("derived-object")
+    if not (dataset.get("Rows") and dataset.get("Columns")):
+        raise SetAside("no-pixels")
+    if dataset.get("BitsAllocated") == 1:
+        raise SetAside("label-mask")
+    image_type = {str(value).upper() for value in _values(dataset, "ImageType")}
+    if image_type & {"LOCALIZER", "SCOUT"}:
+        raise SetAside("localizer")
+
+
+def _piece(dataset: Dataset, path: Path, relative: str, frame: int, frames: int) -> Piece:
+    geometry = _geometry(dataset, frame)
+    spacing = _pair(dataset, "PixelSpacing") or _pair(dataset, "ImagerPixelSpacing")
+    spacing = spacing or _pair(dataset, "NominalScannedPixelSpacing")
+    study = str(dataset.get("StudyInstanceUID") or "")
+    patient = "\0".join(filter(None, (_text(dataset, "PatientID"), _text(dataset, "IssuerOfPatientID"))))
+    series = str(dataset.get("SeriesInstanceUID") or f"{study}\0{relative}")
+    if geometry is None:
+        # Without a place in the patient nothing orders files into a volume, so a file is a series.
+        series = f"{series}\0{dataset.get('SOPInstanceUID') or relative}"
+    stack = (dataset.get("Rows"), dataset.get("Columns"), *_contrast(dataset, frame), *_rounded(geometry))
+    thickness = functional(dataset, frame, "PixelMeasuresSequence", "SliceThickness")
+    return Piece(
+        path=path,
+        relative=relative,
+        frame=frame,
+        patient=patient or study or relative,
+        series="\0".join(map(str, (series, *stack))),
+        modality=str(dataset.get("Modality") or "OT").strip() or "OT",
+        order=(int(dataset.get("InstanceNumber") or 0) * (frames + 1) + frame, f"{relative}\0{frame}"),
+        along_mm=None if geometry is None else along(geometry),
+        geometry=geometry,
+        spacing_mm=spacing if geometry is None else geometry.spacing,
+        thickness_mm=float(thickness) if thickness else None,
+        burned_in=_text(dataset, "BurnedInAnnotation").upper() == "YES",
+        recognizable=_text(dataset, "RecognizableVisualFeatures").upper() == "YES",
+        of_head=not HEAD.isdisjoint(re.split("[^A-Z]+", _text(dataset, "BodyPartExamined").upper())),
+    )
+
+
+def _values(dataset: Dataset, keyword: str) -> list[Any]:
+    value = dataset.get(keyword)
+    if value is None or value == "":
+        return []
+    return [value] if isinstance(value, str | int | float) else list(value)
+
+
+def _text(dataset: Dataset, keyword: str) -> str:
+    return str(dataset.get(keyword) or "").strip()
+
+
+def _pair(dataset: Dataset, keyword: str) -> tuple[float, float] | None:
+    values = [float(value) for value in _values(dataset, keyword)]
+    sound = len(values) == 2 and all(math.isfinite(value) and value > 0 for value in values)
+    return (values[0], values[1]) if sound else None
+
+
+def _contrast(dataset: Dataset, frame: int) -> tuple[str, ...]:
+    """What makes two images at one place different images: kind, echo time, diffusion weighting."""
+    echo = functional(dataset, frame, "MREchoSequence", "EffectiveEchoTime") or dataset.get("EchoTime")
+    weighting = functional(dataset, frame, "MRDiffusionSequence", "DiffusionBValue")
+    return (
+        "/".join(str(value) for value in _values(dataset, "ImageType")[2:]),
+        str(echo or ""),
+        str(weighting or ""),
+    )
+
+
+def functional(dataset: Dataset, frame: int, group: str, keyword: str) -> Any:
+    """A value of an enhanced object's functional groups (C.7.6.16): of the frame, else shared, else the dataset's."""
+    per_frame = dataset.get("PerFrameFunctionalGroupsSequence") or []
+    shared = dataset.get("SharedFunctionalGroupsSequence") or []
+    for groups in [*per_frame[frame : frame + 1], *shared[:1]]:
+        for item in groups.get(group) or []:
+            if item.get(keyword) is not None:
+                return item.get(keyword)
+    return dataset.get(keyword)
+
+
+def _geometry(dataset: Dataset, frame: int) -> Geometry | None:
+    """Plane position, plane orientation and pixel measures of a frame; None unless all three are there and sound."""
+    orientation = functional(dataset, frame, "PlaneOrientationSequence", "ImageOrientationPatient")
+    origin = functional(dataset, frame, "PlanePositionSequence", "ImagePositionPatient")
+    spacing = functional(dataset, frame, "PixelMeasuresSequence", "PixelSpacing")
+    if not orientation or not origin or not spacing:
+        return None
+    cosines, place = np.asarray(orientation, float), np.asarray(origin, float)
+    pixel = np.asarray(spacing, float)
+    if cosines.shape != (6,) or place.shape != (3,) or pixel.shape != (2,) or pixel.min() <= 0:
+        return None
+    if not all(np.isfinite(numbers).all() for numbers in (cosines, place, pixel)):
+        return None
+    if abs(np.linalg.norm(np.cross(cosines[:3], cosines[3:])) - 1) > 0.01:
+        return None
+    if int(dataset.get("NumberOfFrames") or 1) > 1 and "PerFrameFunctionalGroupsSequence" not in dataset:
+        return None  # one position cannot place many frames
+    a, b, c = place.tolist()
+    return Geometry(tuple(cosines.tolist()), (a, b, c), (float(pixel[0]), float(pixel[1])))
+
+
+def _rounded(geometry: Geometry | None) -> tuple[float, ...]:
+    """What frames of one stack share, without the noise of writing it as text."""
+    if geometry is None:
+        return ()
+    return tuple(round(v, 2) + 0.0 for v in geometry.orientation) + tuple(round(v, 3) for v in geometry.spacing)
+
+
+def along(geometry: Geometry) -> float:
+    """Position along the normal of the slice, mm: the order of slices in a stack, whatever their numbers say."""
+    cosines = np.asarray(geometry.orientation)
+    return float(np.dot(np.cross(cosines[:3], cosines[3:]), geometry.origin))

@@ -1,0 +1,1 @@
+"""Tables that users give beside their scans."""

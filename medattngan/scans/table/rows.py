@@ -1,0 +1,129 @@
+"""The user's table of labels: who each file is of, and what it shows."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from medattngan.core.files import UserError
+from medattngan.scans.table.numbers import MISSING, choose, number
+
+PATIENT_COLUMNS = ("patient", "subject", "participant_id", "patient_id", "id")
+USED_COLUMNS = ("file", "label", "age", "sex")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the table; None where a cell is empty or there is no such column."""
+
+    patient: str | None
+    label: str | None
+    age: float | None
+    sex: str | None
+    numbers: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The table, by file and by patient.
+
+    Args:
+        numbers: names of the further columns that are used (see `medattngan.scans.table.numbers`).
+        ignored: places, from 1 on, of the columns that are not used, and why.
+    """
+
+    by_file: Mapping[str, Row]
+    by_patient: Mapping[str, Row]
+    numbers: tuple[str, ...] = ()
+    ignored: tuple[tuple[int, str], ...] = ()
+
+    def find(self, relative: str, patient: str) -> Row | None:
+        """The row of a file: by its path, by the end of its path, by its name, then by its patient."""
+        parts = PurePosixPath(relative).parts
+        for i in range(len(parts)):
+            if row := self.by_file.get("/".join(parts[i:])):
+                return row
+        for name in (patient, patient.split("\0")[0], stem(parts[-1])):
+            if row := self.by_patient.get(name):
+                return row
+        return None
+
+
+def stem(name: str) -> str:
+    """A file's name without its suffixes.
+
+    >>> stem("sub-01_T1w.nii.gz"), stem("IM-0001.0002.png")
+    ('sub-01_T1w', 'IM-0001.0002')
+    """
+    for suffix in (".gz", ".bz2"):
+        name = name.removesuffix(suffix)
+    return PurePosixPath(name).stem
+
+
+def read_labels(path: Path) -> Labels:
+    """Read a CSV with a header: a `file` column, a patient column (see PATIENT_COLUMNS), or both.
+
+    Of the other columns `label`, `age` and `sex` are used, and those of numbers alone
+    (see `medattngan.scans.table.numbers`).
+
+    Raises:
+        UserError: it cannot be read, has neither column, says two things of one file, or an age is no number.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as handle:
+            reader = csv.DictReader(handle)
+            header = list(reader.fieldnames or [])
+            table = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path} cannot be read as CSV in UTF-8 ({type(error).__name__}); check --labels.") from None
+    names = {str(name).strip().lower(): name for name in header}
+    patient_column = next((names[name] for name in PATIENT_COLUMNS if name in names), None)
+    if patient_column is None and "file" not in names:
+        raise UserError(f"{path} needs a column `file` or a column `patient` (or {', '.join(PATIENT_COLUMNS[1:])}).")
+    used = {patient_column, *(names[name] for name in USED_COLUMNS if name in names)}
+    owners = [_cell(cells, names.get("file")) or _cell(cells, patient_column) for cells in table]
+    further = choose(header, table, used, owners, [_cell(cells, patient_column) for cells in table])
+    by_file: dict[str, Row] = {}
+    by_patient: dict[str, Row] = {}
+    for line, cells in enumerate(table, start=2):
+        row = _row(path, line, cells, names, patient_column, further.headers)
+        file = _cell(cells, names.get("file"))
+        if file is not None:
+            _add(by_file, file.replace("\\", "/").removeprefix("./"), row, path, line)
+        elif row.patient is not None:
+            _add(by_patient, row.patient, row, path, line)
+    return Labels(by_file, by_patient, tuple(further.headers), further.ignored)
+
+
+def _cell(cells: Mapping[str, str | None], column: str | None) -> str | None:
+    value = (cells.get(column) or "").strip() if column is not None else ""
+    return None if value.lower() in MISSING else value
+
+
+def _row(
+    path: Path,
+    line: int,
+    cells: Mapping[str, str | None],
+    names: Mapping[str, str],
+    patient_column: str | None,
+    further: Mapping[str, str],
+) -> Row:
+    age = _cell(cells, names.get("age"))
+    try:
+        years = None if age is None else float(age)
+    except ValueError:
+        years = math.inf
+    if years is not None and not math.isfinite(years):
+        raise UserError(f"{path}, line {line}: the age is not a number; give years or leave the cell empty.")
+    label, sex = _cell(cells, names.get("label")), _cell(cells, names.get("sex"))
+    numbers = {name: number(cells.get(column)) for name, column in further.items()}
+    known = tuple((name, value) for name, value in numbers.items() if value is not None)
+    return Row(_cell(cells, patient_column), label, years, sex, known)
+
+
+def _add(rows: dict[str, Row], key: str, row: Row, path: Path, line: int) -> None:
+    if rows.setdefault(key, row) != row:
+        raise UserError(f"{path}, line {line} contradicts an earlier line on the same file or patient; keep one.")

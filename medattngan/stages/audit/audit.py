@@ -1,0 +1,226 @@
+"""`medattngan audit`: search, calibrate, judge every sample, and write what was found.
+
+audit.json       shares with intervals, control recalls, calibration, digests, versions; written last
+audit.parquet    one row a sample: the nearest training slice (its row in the store), distances, `flagged`
+gallery.png      the closest pairs; shows slices of training patients
+README.txt       says so
+encoder/         only where none was given
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from medattngan.core.files import UserError, atomic_folder, digest, require_absent, write_json, write_text
+from medattngan.core.run import Run
+from medattngan.core.types import Images
+from medattngan.data.resize import resize
+from medattngan.data.store import SliceStore
+from medattngan.external.unit import read_images
+from medattngan.extractors.encoder import Encoder, EncoderNetwork, load_encoder
+from medattngan.stages.audit.calibrate import Thresholds, require_enough, thresholds
+from medattngan.stages.audit.findings import Side, findings
+from medattngan.stages.audit.gallery import MOST_PAIRS, Pair, save_gallery
+from medattngan.stages.audit.membership import require_trained_on
+from medattngan.stages.audit.planted import PLANTED, plant
+from medattngan.stages.audit.search import Bank, read_bank, search
+from medattngan.stages.audit.verdict import is_samples_folder, require_same_store, require_writable, write_verdict
+from medattngan.stages.encoder.encoder import encoder as train_encoder
+from medattngan.stages.encoder.encoder import read_slices
+
+LIMIT = 4000
+"""More slices of a held-out split would not narrow the intervals, whose width the patients set."""
+NOTE = """gallery.png shows slices of training patients beside synthetic ones, and audit.parquet says which training
+slices are near: guard this folder as you guard the scans. audit.json holds numbers only.
+"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What an audit was asked for; the arguments of `audit`."""
+
+    split: str
+    false_positives: float
+    planted: int
+    limit: int
+    seed: int
+
+
+def audit(
+    samples: str | Path,
+    store: SliceStore | str | Path,
+    out: str | Path,
+    *,
+    run: Run | str | Path | None = None,
+    encoder: str | Path | None = None,
+    split: str = "val",
+    false_positives: float = 0.01,
+    planted: int = 400,
+    limit: int = LIMIT,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Look for copies of training patients among `samples`, and write the folder `out`.
+
+    Where `samples` is a folder that `sample` wrote, the verdict of each goes into its table as the column `flagged`.
+    The same arguments give the same bytes on one machine.
+
+    Args:
+        samples: a samples folder, a folder of images, or a .npy (see `medattngan.external.unit`).
+        store: the slices that the generator was trained on, and held-out patients.
+        run: the training, for membership inference by its discriminator.
+        encoder: a folder that `medattngan encoder` wrote for this store; None trains one into `out`.
+        split: the held-out patients that set the thresholds: `val` or `test`.
+        false_positives: the share of real slices of other patients that may be flagged, in both spaces together.
+        planted: copies of each kind for the positive control.
+        limit: take at most so many slices of each held-out split, at random.
+        seed: of every draw, 0 or more.
+
+    Returns:
+        What audit.json holds.
+
+    Raises:
+        UserError: `out` exists, an option is out of range, something cannot be read, samples, run or encoder belong to
+            another store, or there are too few held-out slices.
+    """
+    samples, out = Path(samples), Path(out)
+    store = store if isinstance(store, SliceStore) else SliceStore.open(store)
+    run = run if run is None or isinstance(run, Run) else Run.open(run)
+    options = Options(split, false_positives, planted, limit, seed)
+    require_absent(out)
+    _require(options)
+    if is_samples_folder(samples):
+        require_same_store(samples, store)
+        require_writable(samples)
+    if run is not None:
+        require_trained_on(run, store)
+    require_enough(min(limit, len(store.split(split))), false_positives)
+    found, notes = read_images(samples)
+    with atomic_folder(out) as folder:
+        loaded = _encoder(encoder, store, folder, seed)
+        bank = read_bank(store, loaded.network)
+        images = resize(found, bank.size)
+        sides = _search_all(bank, store, images, loaded.network, options)
+        limits = thresholds(
+            sides["held_out"].pixel.relative, sides["held_out"].embedding.relative, options.false_positives
+        )
+        table = verdicts(sides["samples"], limits)
+        report = findings(bank, sides, limits, options.false_positives, options.seed, store=store, run=run, split=split)
+        report |= {"notes": notes, "digests": _digests(samples, store, loaded, images)}
+        table.to_parquet(folder / "audit.parquet", index=False)
+        save_gallery(folder / "gallery.png", _closest(table, images, store, bank.size))
+        write_text(folder / "README.txt", NOTE)
+        write_json(folder / "audit.json", report)
+        if is_samples_folder(samples):
+            write_verdict(samples, table["flagged"].to_numpy(bool), _record(report, folder / "audit.json"))
+    return report
+
+
+def verdicts(searched: Side, limits: Thresholds) -> pd.DataFrame:
+    """One row a sample. Training slices are named by their row in the store's index, never by patient."""
+    pixel, embedding = searched.pixel, searched.embedding
+    by_pixel = pixel.relative / limits.pixel <= embedding.relative / limits.embedding
+    return pd.DataFrame(
+        {
+            "sample": np.arange(len(pixel.row)),
+            "nearest_row": np.where(by_pixel, pixel.row, embedding.row),
+            "score": limits.score(pixel.relative, embedding.relative),
+            "pixel_row": pixel.row,
+            "pixel_distance": pixel.distance,
+            "pixel_relative": pixel.relative,
+            "embedding_row": embedding.row,
+            "embedding_distance": embedding.distance,
+            "embedding_relative": embedding.relative,
+            "flagged": limits.flag(pixel.relative, embedding.relative),
+        }
+    )
+
+
+def _require(options: Options) -> None:
+    if options.split not in ("val", "test"):
+        raise UserError(f"--calibrate {options.split} is not held out from training; choose val or test.")
+    if not 0 < options.false_positives < 0.5:
+        raise UserError(f"--false-positives {options.false_positives} must lie above 0 and below 0.5, such as 0.01.")
+    if options.planted < 1:
+        raise UserError(f"--planted {options.planted}: an audit without a control proves nothing; give 1 or more.")
+    if options.seed < 0:
+        raise UserError(f"--seed is {options.seed}; it must be 0 or more.")
+
+
+def _encoder(path: str | Path | None, store: SliceStore, folder: Path, seed: int) -> Encoder:
+    if path is None:
+        return train_encoder(store, folder / "encoder", seed=seed)
+    loaded = load_encoder(path)
+    if loaded.record["store_digest"] != store.digest:
+        raise UserError(
+            f"{path} was trained on another store, whose training patients may be held out here; make one with: "
+            f"medattngan encoder {store.path} --out ENCODER"
+        )
+    return loaded
+
+
+def _search_all(
+    bank: Bank, store: SliceStore, images: Images, network: EncoderNetwork, options: Options
+) -> dict[str, Side]:
+    """Every set of slices that the audit looks at, searched: held-out, the other held-out split, copies, samples."""
+    sides = {"held_out": _real(bank, store, options.split, network, options)}
+    other = "test" if options.split == "val" else "val"
+    if (store.index["split"] == other).any():
+        sides["checked"] = _real(bank, store, other, network, options)
+    chosen = np.random.default_rng([options.seed, 21]).permutation(len(bank.rows))[: options.planted]
+    originals = bank.images[torch.from_numpy(chosen)]
+    names = [str(number) for number in bank.patients[chosen]]
+    for number, kind in enumerate(PLANTED):
+        copies = plant(kind, originals, options.seed * 100 + number)
+        sides[f"planted {kind}"] = _side(bank, copies, names, network)
+    sides["samples"] = _side(bank, images, [], network)
+    return sides
+
+
+def _real(bank: Bank, store: SliceStore, split: str, network: EncoderNetwork, options: Options) -> Side:
+    part = store.split(split)
+    chosen = np.random.default_rng([options.seed, 22]).permutation(len(part))[: options.limit]
+    part = part.select(np.isin(np.arange(len(part)), chosen))
+    return _side(bank, read_slices(part, bank.size), [str(name) for name in part.index["patient"]], network)
+
+
+def _side(bank: Bank, images: Images, patients: list[str], network: EncoderNetwork) -> Side:
+    pixel, embedding, embedded = search(bank, images, network)
+    return Side(pixel, embedding, embedded, patients)
+
+
+def _closest(table: pd.DataFrame, images: Images, store: SliceStore, size: int) -> list[Pair]:
+    pairs = []
+    for number in np.argsort(table["score"].to_numpy(), kind="stable")[:MOST_PAIRS].tolist():
+        row = int(table["nearest_row"].iloc[number])
+        training = read_slices(store.select(np.arange(len(store)) == row), size)[0, 0].float()
+        score, flagged = float(table["score"].iloc[number]), bool(table["flagged"].iloc[number])
+        pairs.append(Pair(number, images[number, 0].numpy(), training.numpy(), score, flagged))
+    return pairs
+
+
+def _digests(samples: Path, store: SliceStore, encoder: Encoder, images: Images) -> dict[str, str]:
+    """What was compared. `samples` is the digest of the file where there is one, else of the images as read."""
+    file = samples / "pixels.npy" if is_samples_folder(samples) else samples
+    found = digest(file) if file.is_file() else hashlib.sha256(images.numpy().tobytes()).hexdigest()
+    return {"store": store.digest, "samples": found, "encoder_weights": encoder.digest}
+
+
+def _record(report: dict[str, Any], path: Path) -> dict[str, Any]:
+    """What the samples' table says of the verdict in it."""
+    return {
+        "audit_sha256": digest(path),
+        "digests": report["digests"],
+        "thresholds": report["thresholds"],
+        "false_positives": report["calibration"]["false_positives"],
+        "calibrated_on": report["calibration"]["split"],
+        "flagged": report["flagged"]["count"],
+        "controls_met": report["controls_met"],
+        "versions": report["versions"],
+    }

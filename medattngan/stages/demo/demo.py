@@ -1,0 +1,149 @@
+"""The whole path on a cohort that needs no download: scans, store, run, samples, scores, DICOM, report.
+
+README.txt      what this is, and what it is not
+scans/          pseudo-patients as NIfTI and DICOM
+store/ run/ samples/ scores/ dicom/
+report.html
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from medattngan.core.config import Config
+from medattngan.core.files import UserError, require_absent, write_text
+from medattngan.stages.demo.cohort import make_cohort
+from medattngan.stages.demo.scans import write_scan
+from medattngan.stages.evaluate.evaluate import evaluate
+from medattngan.stages.export.export import export
+from medattngan.stages.ingest.ingest import ingest
+from medattngan.stages.report.report import report
+from medattngan.stages.sample.sample import sample
+from medattngan.stages.train.train import train
+
+__all__ = ["demo"]
+
+SIZE_PX = 64
+PATIENTS = 32
+LEAST_PATIENTS = 6
+SPLIT = (0.6, 0.15, 0.25)
+SAMPLES = 200
+EXPORTED = 50
+SCORES_WHILE_TRAINING = 3
+
+WHAT_IT_IS = (
+    "A demonstration, not evidence. Every scan here derives from one brain: the MNI152 template, itself an average. "
+    "The pseudo-patients are that template, bent, turned and re-exposed by software. They are one subject, with no "
+    "diversity, no disease and no second scanner. What the scores show is that the tools work; they say nothing of "
+    "how well a model of patients would do."
+)
+
+ON_THE_PAGE = "On this page, “real” means slices of these pseudo-patients."
+
+README = """\
+medattngan demo
+===============
+
+{what}
+
+scans/       the pseudo-patients: {patients} of them, odd numbers as NIfTI, even ones as DICOM series
+store/       their axial slices as medattngan reads them, split by pseudo-patient
+run/         the training: configuration, metrics, checkpoints, pictures
+samples/     synthetic slices
+scores/      how far the synthetic slices are from the real ones, with intervals and floors
+dicom/       synthetic slices as DICOM, marked as synthetic
+report.html  all of it on one page
+
+The same with your own scans:
+
+    medattngan ingest SCANS --out store
+    medattngan train configs/compact.yaml --data store --out run
+    medattngan sample run --count 500 --out samples
+    medattngan audit samples --data store --run run --out audit
+    medattngan evaluate samples --data store --out scores
+    medattngan export samples --out dicom
+
+The template is the ICBM152 2009a nonlinear symmetric T1 average of the Montreal Neurological Institute (Fonov et al.
+2011, NeuroImage 54(1):313-327), as distributed with nilearn.
+"""
+
+
+def demo(
+    out: str | Path, *, minutes: float = 4.0, seed: int = 0, patients: int = PATIENTS, progress: bool = True
+) -> Path:
+    """Run the whole path on pseudo-patients and return the path of the report.
+
+    Args:
+        out: the folder to make; every step leaves its own folder in it.
+        minutes: of training; the rest takes about one minute on two cores.
+        seed: of cohort, split, training and samples.
+        patients: how many pseudo-patients.
+        progress: say on the terminal (stderr) what goes on.
+
+    Raises:
+        UserError: `out` exists, or there are too few minutes or patients.
+    """
+    out = Path(out)
+    require_absent(out)
+    if patients < LEAST_PATIENTS:
+        raise UserError(f"--patients {patients} cannot be split; the demo needs {LEAST_PATIENTS} or more.")
+    config = configure(minutes, seed)
+    say = Console(stderr=True, quiet=not progress, soft_wrap=True)
+    say.print(WHAT_IT_IS, style="bold", highlight=False)
+    write_text(out / "README.txt", README.format(what=WHAT_IT_IS, patients=patients))
+    _say(say, 1, f"{patients} pseudo-patients")
+    for patient in make_cohort(patients, seed):
+        write_scan(patient, out / "scans", seed)
+    _say(say, 2, "ingest")
+    store = ingest([out / "scans"], out / "store", size=SIZE_PX, split=SPLIT, seed=seed, progress=progress)
+    _say(say, 3, f"train, {minutes:g} minutes")
+    run = train(config, store, out / "run", progress=progress)
+    _say(say, 4, f"sample, {SAMPLES} slices")
+    # The last, not the best: over so few minutes the validation score says little of which is better.
+    sample(run, out / "samples", count=SAMPLES, seed=seed, checkpoint="last")
+    _say(say, 5, "evaluate")
+    evaluate(out / "samples", store, out / "scores", seed=seed)
+    _say(say, 6, f"export, {EXPORTED} slices as DICOM")
+    export(out / "samples", out / "dicom", limit=EXPORTED)
+    _say(say, 7, "report")
+    return report(
+        [out / "run", out / "samples", out / "scores"],
+        store,
+        out / "report.html",
+        title="medattngan demo",
+        note=f"{WHAT_IT_IS} {ON_THE_PAGE}",
+        subjects="pseudo-patients",
+    )
+
+
+def configure(minutes: float, seed: int) -> Config:
+    """The default preset with a budget of `minutes`, logging often enough for a curve.
+
+    Raises:
+        UserError: minutes or seed are out of range.
+    """
+    train = {
+        "minutes": minutes,
+        "kimg": 100_000.0,
+        "seed": seed,
+        "log_kimg": 0.1,
+        "grid_kimg": 5.0,
+        "checkpoint_minutes": 1.0,
+        "validate_minutes": minutes / SCORES_WHILE_TRAINING,
+        "validate_count": 200,
+    }
+    tree = {
+        "data": {"size": SIZE_PX},
+        "model": {"preset": "compact"},
+        "attention": {"kind": "scaled_dot", "resolutions": [16]},
+        # Off, few as the slices are: in minutes no critic learns them by heart, and augmentation slows the start.
+        "augment": {"probability": 0.0},
+        "train": train,
+    }
+    return Config.from_tree(tree, "the demo")
+
+
+def _say(console: Console, number: int, what: str) -> None:
+    console.print(f"{number}/7 {what}", style="bold", highlight=False)

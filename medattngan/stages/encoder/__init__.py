@@ -1,0 +1,1 @@
+"""Train a contrastive encoder on a store's own training split."""

@@ -1,0 +1,145 @@
+"""Train the encoder of a store on its training split, and write its folder."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from medattngan.core.files import UserError, atomic_folder, digest, require_absent, write_json
+from medattngan.core.provenance import provenance
+from medattngan.core.types import Images
+from medattngan.data.intensity import codes_to_unit
+from medattngan.data.resize import resize
+from medattngan.data.store import SliceStore
+from medattngan.extractors.encoder import DIM, LARGEST_PX, RECORD, WEIGHTS, Encoder, EncoderNetwork, load_encoder
+from medattngan.stages.encoder.contrastive import TEMPERATURE, nt_xent
+from medattngan.stages.encoder.views import view
+
+BATCH = 256
+LEAST_SLICES = 16
+LR = 2e-3
+WEIGHT_DECAY = 1e-4
+WARM_UP = 0.1
+"""Share of the steps in which the learning rate rises; it falls as a cosine after."""
+RETRIEVED = 1000
+"""Held-out slices that the record's retrieval is measured on, at most."""
+EMBEDDED_AT_ONCE = 128
+
+
+def encoder(store: SliceStore | str | Path, out: str | Path, *, kimg: float = 40.0, seed: int = 0) -> Encoder:
+    """Train an encoder on the training split of `store` and write it to the folder `out`.
+
+    Only patients of the split `train` are shown to it. The same store, seed and machine give the same bytes.
+
+    Args:
+        kimg: thousands of slices shown, each as two views.
+        seed: of weights, order and views, 0 or more.
+
+    Raises:
+        UserError: `out` exists, the store has too few training slices, or a number is out of range.
+    """
+    store = store if isinstance(store, SliceStore) else SliceStore.open(store)
+    require_absent(Path(out))
+    if seed < 0:
+        raise UserError(f"--seed is {seed}; it must be 0 or more.")
+    if not kimg > 0:
+        raise UserError(f"--kimg is {kimg}; show the encoder some slices.")
+    part = store.split("train")
+    if len(part) < LEAST_SLICES:
+        raise UserError(f"an encoder needs {LEAST_SLICES} training slices at the least; {store.path} has {len(part)}.")
+    size = min(store.size, LARGEST_PX)
+    images = read_slices(part, size)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = EncoderNetwork(size)
+    losses = fit(network, images, kimg, seed)
+    network.eval()
+    with atomic_folder(Path(out)) as folder:
+        save_file({name: part.contiguous() for name, part in network.state_dict().items()}, folder / WEIGHTS)
+        write_json(folder / RECORD, {
+            **provenance(seed),
+            "store_digest": store.digest,
+            "split": "train",
+            "slices": len(part),
+            "patients": int(part.index["patient"].nunique()),
+            "size_px": size,
+            "dim": DIM,
+            "kimg": kimg,
+            "temperature": TEMPERATURE,
+            "loss_by_tenth": [round(float(np.mean(part)), 4) for part in np.array_split(losses, 10) if len(part)],
+            "retrieval": _held_out_retrieval(network, store, size, seed),
+            "weights_sha256": digest(folder / WEIGHTS),
+        })  # fmt: skip
+    return load_encoder(out)
+
+
+def read_slices(store: SliceStore, size: int) -> Images:
+    """The slices of `store`, (len(store), 1, size, size) in [-1, 1], float16 to keep large stores in memory."""
+    images = torch.empty(len(store), 1, size, size, dtype=torch.float16)
+    for start in range(0, len(store), 512):
+        codes = np.stack([store.codes(i) for i in range(start, min(start + 512, len(store)))])
+        images[start : start + 512] = resize(torch.from_numpy(codes_to_unit(codes)).unsqueeze(1), size)
+    return images
+
+
+def fit(network: EncoderNetwork, images: Images, kimg: float, seed: int) -> list[float]:
+    """Train `network` in place on `images` (N, 1, H, W); the loss of every step."""
+    batch = min(BATCH, len(images))
+    steps = max(1, math.ceil(kimg * 1000 / batch))
+    optimizer = torch.optim.AdamW(network.parameters(), lr=LR, weight_decay=WEIGHT_DECAY)
+    network.train()
+    losses = []
+    order = np.empty(0, np.intp)
+    for step in range(steps):
+        if len(order) < batch:
+            order = np.concatenate([order, np.random.default_rng([seed, step]).permutation(len(images))])
+        rows, order = torch.from_numpy(order[:batch]), order[batch:]
+        generator = torch.Generator().manual_seed(int(np.random.SeedSequence([seed, 7, step]).generate_state(1)[0]))
+        chosen = images[rows].float()
+        views = torch.cat([view(chosen, generator), view(chosen, generator)])
+        for group in optimizer.param_groups:
+            group["lr"] = LR * schedule(step / steps)
+        first, second = network.project(network(views)).chunk(2)
+        loss = nt_xent(first, second)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]  # missing from torch's stubs
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    return losses
+
+
+def schedule(done: float) -> float:
+    """Learning rate as a share of the largest, when `done` of the training in [0, 1) is over.
+
+    >>> schedule(0.1), schedule(0.55), round(schedule(0.999), 3)
+    (1.0, 0.5, 0.0)
+    """
+    if done < WARM_UP:
+        return (done + 0.01) / (WARM_UP + 0.01)
+    return round((1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP))) / 2, 12)
+
+
+@torch.inference_mode()
+def embed(network: EncoderNetwork, images: Images) -> Tensor:
+    """The projections of `images` (N, 1, H, W), (N, PROJECTED) float32 of length 1."""
+    parts = [network.project(network(part.float())) for part in torch.split(images, EMBEDDED_AT_ONCE)]
+    return torch.cat(parts)
+
+
+def _held_out_retrieval(network: EncoderNetwork, store: SliceStore, size: int, seed: int) -> dict[str, Any] | None:
+    """How often a view of a slice of patients never shown is nearest to its own slice, among up to RETRIEVED."""
+    held_out = store.select(store.index["split"] == "val")
+    if len(held_out) < 2:
+        return None
+    rows = np.sort(np.random.default_rng([seed, 8]).permutation(len(held_out))[:RETRIEVED])
+    images = read_slices(held_out.select(np.isin(np.arange(len(held_out)), rows)), size)
+    views = view(images.float(), torch.Generator().manual_seed(seed))
+    nearest = (embed(network, views) @ embed(network, images).T).argmax(1)
+    share = float((nearest == torch.arange(len(images))).double().mean())
+    return {"split": "val", "slices": len(images), "share": round(share, 4)}

@@ -1,0 +1,145 @@
+"""Score three sets of slices by every metric: the value of the synthetic ones, its interval, and the floor."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias, TypeVar
+
+from torch import Tensor
+
+from medattngan.core.files import UserError
+from medattngan.metrics.sets import Part, Sides
+from medattngan.metrics.table import METRICS, Metric
+from medattngan.statistics.bootstrap import REPLICATES, Plan, centred_interval, plan_bootstrap
+
+Entry: TypeAlias = dict[str, Any]
+"""What scores.json holds of one metric."""
+
+_DIGITS = 6
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What came out.
+
+    Args:
+        entries: metric → its entry.
+        left_out: metric → why it was not measured and what it takes, in a sentence.
+    """
+
+    entries: dict[str, Entry]
+    left_out: dict[str, str]
+
+
+def score_sides(
+    sides: Mapping[str, Sides], patients: Sequence[str], *, seed: int, replicates: int = REPLICATES
+) -> Scored:
+    """Measure every metric of `METRICS` whose kind of `sides` is given.
+
+    Args:
+        sides: `features`, `radiomics` and `images` of the same slices, or some of these.
+        patients: the patient of each slice of the reference.
+        seed: of the bootstrap.
+        replicates: how often the bootstrap draws.
+    """
+    whole = replace(next(iter(sides.values())).whole, replicates=replicates)
+    return score_parts(sides, patients, [whole], seed=seed)[0]
+
+
+def score_parts(
+    sides: Mapping[str, Sides], patients: Sequence[str], parts: Sequence[Part], *, seed: int
+) -> list[Scored]:
+    """`score_sides` of each part, as if there were nothing else; what parts have in common is measured once."""
+    of_whom = [[patients[row] for row in part.reference.tolist()] for part in parts]
+    plans = [
+        plan_bootstrap(whom, len(part.fake), seed=seed, replicates=part.replicates)
+        for whom, part in zip(of_whom, parts, strict=True)
+    ]
+    found = [Scored({}, {}) for _ in parts]
+    for alike in _that_share():
+        first = METRICS[alike[0]]
+        if first.on not in sides:
+            continue
+        try:
+            for scored, plan, given in zip(found, plans, first.share(sides[first.on], parts), strict=True):
+                _measure(alike, given, plan, scored)
+        except UserError as error:
+            for scored in found:
+                scored.left_out.update((name, str(error)) for name in alike if name not in scored.entries)
+    for scored, whom in zip(found, of_whom, strict=True):
+        for entry in scored.entries.values():
+            entry["patients_real"] = len(set(whom))
+    return [Scored(_in_order(scored.entries), _in_order(scored.left_out)) for scored in found]
+
+
+def _that_share() -> list[list[str]]:
+    """The names of `METRICS`, those together that share what their parts have in common."""
+    groups: dict[Any, list[str]] = {}
+    for name, metric in METRICS.items():
+        groups.setdefault((metric.on, metric.share), []).append(name)
+    return list(groups.values())
+
+
+def _measure(names: Sequence[str], given: tuple[tuple[Any, ...], tuple[Any, ...]], plan: Plan, scored: Scored) -> None:
+    """Measure these metrics of one part into `scored`; those that compare alike are read from one comparison."""
+    compared: dict[Any, tuple[Any, ...]] = {}
+    drawn: dict[Any, Tensor] = {}
+    for name in names:
+        metric = METRICS[name]
+        try:
+            if metric.compare not in compared:
+                compared = {metric.compare: tuple(metric.compare(*one) for one in given)}  # no longer than it is used
+            of_fake, of_other = compared[metric.compare]
+            value, floor = metric.value(of_fake).item(), metric.value(of_other).item()
+            key = (metric.compare, metric.replicates)
+            if key not in drawn:
+                drawn[key] = metric.replicates(of_fake, plan)
+            scored.entries[name] = _entry(metric, value, floor, drawn[key], plan)
+        except UserError as error:
+            scored.left_out[name] = str(error)
+
+
+def _in_order(found: Mapping[str, Found]) -> dict[str, Found]:
+    """In the order of `METRICS`."""
+    return {name: found[name] for name in METRICS if name in found}
+
+
+def _entry(metric: Metric[Any], value: float, floor: float, replicates: Tensor, plan: Plan) -> Entry:
+    low, high = centred_interval(value, replicates)
+    entry: Entry = {
+        "value": rounded(value),
+        "ci95": [rounded(max(low, metric.least)), rounded(min(high, metric.most))],
+        "floor": rounded(floor),
+        "better": metric.better,
+        "n_real": plan.real.shape[1],
+        "n_fake": plan.fake.shape[1],
+    }
+    # Of a distance that cannot be negative only: the floor of others lies about 0, and so does any divisor.
+    if metric.better == "lower" and metric.least == 0 and floor > 0:
+        entry["ratio"] = rounded(value / floor)
+    return entry
+
+
+def shortfall(entry: Mapping[str, Any]) -> float:
+    """How much worse than real slices of other patients a score is: what strata are ranked by.
+
+    The ratio where there is one, because distances of unlike counts have unlike floors; else the difference, in the
+    direction that is worse.
+
+    >>> shortfall({"better": "higher", "value": 0.25, "floor": 0.75})
+    0.5
+    """
+    if "ratio" in entry:
+        return float(entry["ratio"])
+    difference = float(entry["value"]) - float(entry["floor"])
+    return {"lower": difference, "higher": -difference, "floor": abs(difference)}[entry["better"]]
+
+
+def rounded(value: float) -> float:
+    """To 6 digits: the rest is rounding of the network's sums, which differs between machines."""
+    if not math.isfinite(value):
+        raise ValueError(f"a score came out as {value}")
+    return float(f"{value:.{_DIGITS}g}")

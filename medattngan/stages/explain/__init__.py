@@ -1,0 +1,1 @@
+"""Run → pictures of what its attentions read."""

@@ -1,0 +1,210 @@
+"""Look into a run: what its attentions read in a synthetic slice, how open their gates are, what lies between latents.
+
+attention-NETWORK-N.png   query points and the maps of what they read; one file an attention of generator and critic
+gates.csv, gates.png      the gate γ of each attention, how much it adds, the shares of a dynamic one
+interpolation.png         from one latent to the next, along each condition, from label to label
+explanation.json          run, seed, points, and what there was not to show
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from medattngan.conditions.numbers import Condition, Numbers, standardised
+from medattngan.core.files import UserError, atomic_folder, digest, require_absent, write_json
+from medattngan.core.provenance import provenance
+from medattngan.core.run import Run
+from medattngan.core.types import Images
+from medattngan.models import build
+from medattngan.stages.explain.figures import save_gates, save_maps, save_strips
+from medattngan.stages.explain.maps import Attended, Point, maps, observe
+from medattngan.stages.explain.paths import STEPS, slerp
+from medattngan.stages.explain.points import choose_points, given_points
+from medattngan.stages.sample.sample import choose_labels, choose_values, generate, latents, load_generator
+
+MOST_LABELS = 16
+"""Rows of the figure get no longer than this."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The folder that was written, and what the reader must be told."""
+
+    path: Path
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The slice to explain: slice `number` of what `sample RUN --seed SEED` writes.
+
+    Args:
+        label: (1,) int64 or None, and its name.
+        values: (1, conditions), as people give them.
+    """
+
+    run: Run
+    generator: nn.Module
+    seed: int
+    number: int
+    label: Tensor | None
+    name: str | None
+    conditions: Sequence[Condition]
+    values: Numbers
+
+    def latent(self, ahead: int = 0) -> Tensor:
+        """(1, z_dim): of this slice, or of one that many further on."""
+        return latents(self.seed, self.number + ahead, 1, int(self.generator.z_dim))  # type: ignore[arg-type]
+
+    def told(self, values: Numbers) -> Tensor | None:
+        """Values (count, conditions) as the networks are told them."""
+        return torch.from_numpy(standardised(self.conditions, values)) if self.conditions else None
+
+    def draw(self, z: Tensor, label: Tensor | None = None, values: Numbers | None = None) -> Images:
+        """The slices of latents (count, z_dim), of this slice's label and values where none are given."""
+        label = self.label if label is None else label
+        label = None if label is None else label.expand(len(z))
+        values = self.values if values is None else values
+        return generate(self.generator, z, label, self.told(np.broadcast_to(values, (len(z), values.shape[1]))))
+
+
+def explain(
+    run: Run | str | Path,
+    out: str | Path,
+    *,
+    seed: int = 0,
+    number: int = 0,
+    points: Sequence[Point] = (),
+    label: str | None = None,
+    values: Mapping[str, float] | None = None,
+    checkpoint: str = "best",
+) -> Explanation:
+    """Explain slice `number` of `seed` and write the folder `out`. Needs the run only, never the scans.
+
+    Args:
+        points: rows and columns, in pixels, of what to ask for what it reads; four telling ones where none are given.
+        label, values: as for `sample`.
+
+    Raises:
+        UserError: the run, seed, number, points, label or values are not usable, or `out` exists.
+    """
+    run = run if isinstance(run, Run) else Run.open(run)
+    require_absent(Path(out))
+    if seed < 0 or number < 0:
+        raise UserError(f"--seed is {seed} and --number is {number}; they must be 0 or more.")
+    folder = run.checkpoint(checkpoint)
+    subject = _subject(run, folder, seed, number, label, values or {})
+    image, attended = _attended(subject, _load_discriminator(run, folder))
+    places = given_points(points, image.shape[-1]) if points else choose_points(image)
+    notes = _notes(run, attended)
+    with atomic_folder(Path(out)) as target:
+        for one in attended:
+            if one.kind != "none":
+                found = {name: maps(one, point, image.shape[-1]) for name, point in places.items()}
+                save_maps(target / f"attention-{one.network}-{one.number}.png", image, one, places, found)
+        if attended:
+            _write_gates(target / "gates.csv", attended)
+            save_gates(target / "gates.png", attended)
+        save_strips(target / "interpolation.png", _strips(subject))
+        write_json(target / "explanation.json", _record(subject, folder, places, notes))
+    return Explanation(Path(out), tuple(notes))
+
+
+def _subject(run: Run, folder: Path, seed: int, number: int, label: str | None, values: Mapping[str, float]) -> Subject:
+    labels, names = choose_labels(run, label, number + 1, seed)
+    conditions, chosen = choose_values(run, values, number + 1, seed)
+    own = None if labels is None else labels[number:]
+    return Subject(run, load_generator(run, folder), seed, number, own, names[number], conditions, chosen[number:])
+
+
+def _load_discriminator(run: Run, checkpoint: Path) -> nn.Module:
+    """The critic of a checkpoint, on the CPU, fixed."""
+    gan = build(run.config, classes=len(run.store["labels"]) if run.config.data.conditional else 0)
+    gan.discriminator.load_state_dict(load_file(checkpoint / "discriminator.safetensors"))
+    return gan.discriminator.eval().requires_grad_(False)
+
+
+def _attended(subject: Subject, discriminator: nn.Module) -> tuple[Images, list[Attended]]:
+    """The slice, (1, 1, H, W) in [-1, 1], and the attentions of both networks at work on it."""
+    told = subject.told(subject.values)
+    image, in_generator = observe("generator", subject.generator, subject.latent(), subject.label, told)
+    image = image.clamp(-1, 1)
+    _, in_discriminator = observe("discriminator", discriminator, image, subject.label, told)
+    return image, [*in_generator, *in_discriminator]
+
+
+def _notes(run: Run, attended: Sequence[Attended]) -> list[str]:
+    """What there is not to show, in sentences."""
+    if not attended:
+        return ["This run has no attention (attention.resolutions is []): there are no maps and no gates to show."]
+    if run.config.attention.kind == "none":
+        return [
+            "This run has no attention (attention.kind is none): there are no maps to show. The gates are those of the "
+            "blocks that stand in its place, in which every position sees itself alone."
+        ]
+    shut = [f"{one.network} {one.number}" for one in attended if one.gamma == 0]
+    if shut:
+        return [f"The gate of {', '.join(shut)} is 0, as in a new network: what it reads does not reach the slice."]
+    return []
+
+
+def _write_gates(path: Path, attended: Sequence[Attended]) -> None:
+    rows: list[dict[str, Any]] = [
+        {
+            "network": one.network,
+            "attention": one.number,
+            "kind": one.kind,
+            "height": one.height,
+            "gamma": f"{one.gamma:.6g}",
+            "added": f"{one.added:.6g}",
+            **{f"share_{name}": f"{share:.6g}" for name, share in one.shares().items()},
+        }
+        for one in attended
+    ]
+    with path.open("w", newline="", encoding="utf-8") as handle:
+        writer = csv.DictWriter(handle, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _strips(subject: Subject) -> dict[str, tuple[Images, list[str]]]:
+    """Every way from this slice, by its name."""
+    first, second = subject.latent()[0], subject.latent(1)[0]
+    words = [f"{share:.0%}" for share in np.linspace(0, 1, STEPS)]
+    title = f"from latent {subject.number} to latent {subject.number + 1} of seed {subject.seed}"
+    strips = {title: (subject.draw(slerp(first, second)), words)}
+    for i, one in enumerate(subject.conditions):
+        values = np.repeat(subject.values, STEPS, axis=0)
+        values[:, i] = np.linspace(one.lower, one.upper, STEPS)
+        images = subject.draw(first.expand(STEPS, -1), values=values)
+        strips[f"along {one.name}, same latent"] = (images, [f"{value:.4g}" for value in values[:, i]])
+    names: list[str] = subject.run.store["labels"][:MOST_LABELS]
+    if subject.label is not None:
+        images = subject.draw(first.expand(len(names), -1), label=torch.arange(len(names)))
+        strips["label by label, same latent"] = (images, names)
+    return strips
+
+
+def _record(subject: Subject, folder: Path, places: Mapping[str, Point], notes: Sequence[str]) -> dict[str, Any]:
+    weights = digest(folder / "ema.safetensors")
+    return {
+        **provenance(subject.seed),
+        "synthetic": True,
+        "run": hashlib.sha256(f"{subject.run.store['digest']}{weights}".encode()).hexdigest()[:16],
+        "weights_digest": weights,
+        "number": subject.number,
+        "label": subject.name,
+        "conditions": {one.name: float(subject.values[0, i]) for i, one in enumerate(subject.conditions)},
+        "points": {name: list(point) for name, point in places.items()},
+        "notes": list(notes),
+    }

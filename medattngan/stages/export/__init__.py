@@ -1,0 +1,1 @@
+"""Samples → DICOM objects that open everywhere and say what they are."""

@@ -1,0 +1,276 @@
+"""Scans → SliceStore: find files, prepare series in parallel, join the results.
+
+Work in progress lives in a hidden folder beside the store, as shards that are each written atomically. The
+store appears by one rename when all is done. Started again with the same arguments, the shards are used
+again.
+"""
+
+from __future__ import annotations
+
+import csv
+import hmac
+import json
+import multiprocessing
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+import medattngan
+from medattngan.core.files import UserError, atomic_path, digest, read_json, write_json
+from medattngan.data.store import SliceStore, StoreWriter
+from medattngan.scans.find import Found, examine, stacks, state, walk
+from medattngan.scans.series import MASKED, REASONS, REJECTED_COLUMNS
+from medattngan.scans.table.rows import Labels, read_labels
+from medattngan.stages.ingest.assemble import Ledger, distinct, read_parts, write_slices
+from medattngan.stages.ingest.jobs import Job, batches
+from medattngan.stages.ingest.provenance import provenance
+from medattngan.stages.ingest.pseudonyms import load_salt
+from medattngan.stages.ingest.request import FOLDERS, Places, Request
+from medattngan.stages.ingest.worker import quiet, run_job, start_worker
+
+FILES_AT_ONCE = 64
+SMALL_BYTES = 64 << 20
+"""Less than this is read sooner by one process than others take to start."""
+
+
+def ingest(
+    sources: Sequence[str | Path] | str | Path,
+    out: str | Path,
+    *,
+    size: int = 64,
+    plane: str = "axial",
+    window: str | None = None,
+    labels: str | Path | None = None,
+    split: tuple[float, float, float] = (0.8, 0.1, 0.1),
+    seed: int = 0,
+    screen: str | None = None,
+    workers: int = 1,
+    cluster: str | None = None,
+    progress: bool = True,
+    rejected: str | Path | None = None,
+) -> SliceStore:
+    """Read every scan under `sources` into a new SliceStore at `out`.
+
+    The same input gives the same bytes at any number of workers, on a machine with the same salt (see `identity`).
+
+    Args:
+        sources: files and folders; DICOM, what nibabel reads, PNG, JPEG, TIFF, BMP, found by their content.
+        out: the folder to make.
+        size: height and width of the stored slices, px.
+        plane: axial, coronal or sagittal, to which volumes are turned and cut, or `acquired` for the scan's own.
+        window: of CT: a name (see `intensity.WINDOWS`) or `CENTER,WIDTH` in HU; soft tissue when not given.
+            Volumes that name no modality are taken for CT when it is given, and for MR when not.
+        labels: CSV with a column `file` or `patient` or both, any of `label`, `age`, `sex`, and further columns of
+            numbers (see `labels.read_labels`); or `folders`.
+        split: shares of train, val and test; by patient.
+        seed: of the split; not negative.
+        screen: look for text burned into the scans: `set-aside` leaves out series with text, `mask` covers it.
+            Needs the extra `screen`. Headers that speak of text or of faces are heeded too (see `screen.refuse`).
+        workers: processes; one does for little input.
+        cluster: the address of a Dask scheduler whose workers are used in place of processes here. They must see the
+            same files at the same paths. Needs the extra `cluster`.
+        progress: draw a progress bar and a summary on the terminal (stderr).
+        rejected: write a CSV of every file of which nothing was kept, with its reason, and of every file in which
+            text was masked. It holds names of files,
+            which may identify patients: keep it where the scans are.
+
+    Raises:
+        UserError: an argument is wrong, `out` or `rejected` exists, or nothing usable is there.
+    """
+    asked = None if labels is None else "folders" if Path(labels) == FOLDERS else "table"
+    request = Request(size, plane, window, split, seed, asked, screen).check()
+    if workers < 1:
+        raise UserError(f"--workers {workers} is not a positive number.")
+    places = Places.check(sources, out, labels, rejected)
+    table = None if places.table is None else read_labels(places.table)
+    salt, console = load_salt(), Console(stderr=True, quiet=not progress)
+    files = walk(places.sources, skip=places.not_scans)
+    small = sum(state(path)[0] for path, _ in files) < SMALL_BYTES
+    with quiet(), _pool(1 if small else workers, cluster) as pool, _bars(console) as bars:
+        found = _examine(pool, files, bars)
+        jobs = _plan(request, places, table, found, salt)
+        _run(pool, jobs, bars)
+        _join(request, places, table, found, jobs, salt)
+    store = SliceStore.open(places.out)
+    for line in _summary(store, places.rejected):
+        console.print(line, highlight=False, soft_wrap=True)
+    return store
+
+
+@contextmanager
+def _pool(workers: int, cluster: str | None) -> Iterator[Executor | None]:
+    """Worker processes, started afresh rather than forked, so that no thread or lock is inherited; None for one."""
+    if cluster is not None:
+        with _cluster(cluster) as workers_elsewhere:
+            yield workers_elsewhere
+        return
+    if workers == 1:
+        yield None
+        return
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), start_worker)
+    try:
+        yield pool
+    except BrokenProcessPool:
+        cure = "run the same command again with fewer --workers; what was done is kept"
+        raise UserError(f"A worker process died, most likely for want of memory; {cure}.") from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _cluster(address: str) -> Iterator[Executor]:
+    """The workers of a Dask cluster as an executor."""
+    try:
+        from distributed import Client
+    except ImportError:
+        raise UserError("--cluster needs Dask; install it with: pip install 'medattngan[cluster]'") from None
+    try:
+        client = Client(address, timeout=10)
+    except (OSError, ValueError):
+        raise UserError(f"--cluster {address}: no Dask scheduler answers there; give one as tcp://HOST:8786.") from None
+    with client:
+        client.run(start_worker)
+        yield client.get_executor()
+
+
+Bars = Callable[[str, int], Callable[[int], None]]
+
+
+@contextmanager
+def _bars(console: Console) -> Iterator[Bars]:
+    """A function that starts a bar, given its words and total, and returns what advances it."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console, disable=console.quiet) as bar:
+
+        def start(words: str, total: int) -> Callable[[int], None]:
+            task = bar.add_task(words, total=total)
+            return lambda done: bar.update(task, advance=done)
+
+        yield start
+
+
+def _examine(pool: Executor | None, files: Sequence[tuple[Path, str]], bars: Bars) -> list[Found]:
+    advance = bars("Looking into files", len(files))
+    found = []
+    for one in map(examine, files) if pool is None else pool.map(examine, files, chunksize=FILES_AT_ONCE):
+        found.append(one)
+        advance(1)
+    return found
+
+
+def _run(pool: Executor | None, jobs: Sequence[Job], bars: Bars) -> None:
+    """Do the jobs whose shard is not there yet."""
+    advance = bars("Preparing series", sum(len(job.series) for job in jobs))
+    left = [job for job in jobs if not job.records_path.is_file()]
+    advance(sum(len(job.series) for job in jobs) - sum(len(job.series) for job in left))
+    if pool is None:
+        for job in left:
+            advance(run_job(job))
+        return
+    for future in as_completed([pool.submit(run_job, job) for job in left]):
+        advance(future.result())
+
+
+def _plan(request: Request, places: Places, table: Labels | None, found: Sequence[Found], salt: bytes) -> list[Job]:
+    """The work to do, and a folder to do it in."""
+    series = stacks(found, table, request.window is not None, request.labels == "folders")
+    if table is not None and series and not any(table.find(one.pieces[0].relative, one.patient) for one in series):
+        raise UserError(f"No row of {places.table} matches a file or patient; check its column `file` or `patient`.")
+    _claim(places.work, _fingerprint(salt, request, found, places.table))
+    return batches(series, request.options, places.work)
+
+
+def _join(
+    request: Request, places: Places, table: Labels | None, found: Sequence[Found], jobs: Sequence[Job], salt: bytes
+) -> None:
+    """Make the store of the shards, and list what is not in it."""
+    ledger = Ledger()
+    for file in found:
+        if file.reason is not None:
+            ledger.reasons[file.path][file.reason] += 1
+    chosen = distinct(read_parts(jobs, salt, ledger), ledger)
+    if chosen:
+        building = places.work / "store"
+        shutil.rmtree(building, ignore_errors=True)
+        building.mkdir()
+        writer = StoreWriter(building)
+        index, intensity = write_slices(chosen, writer, request.split, request.seed)
+        writer.finish(index, intensity, provenance(asdict(request), found, chosen, index, ledger, salt, table))
+    if places.rejected is not None:
+        _write_rejected(places.rejected, ledger)
+    if not chosen:
+        shutil.rmtree(places.work)
+        raise UserError(_nothing(places.sources, ledger))
+    if places.out.is_dir():
+        places.out.rmdir()
+    building.rename(places.out)
+    shutil.rmtree(places.work)
+
+
+def _fingerprint(salt: bytes, request: Request, found: Sequence[Found], labels: Path | None) -> str:
+    """Names the work, so that shards of other work are never used. Salted, since it covers names of files."""
+    states = [(file.relative, *state(file.path)) for file in found]
+    table = None if labels is None else digest(labels)
+    work = json.dumps([medattngan.__version__, asdict(request), states, table])
+    return hmac.new(salt, work.encode("utf-8", "surrogateescape"), "sha256").hexdigest()
+
+
+def _claim(work: Path, fingerprint: str) -> None:
+    """Go on in the folder of an interrupted ingest if it did the same work, else begin an empty one."""
+    claim = work / "work.json"
+    if claim.is_file() and read_json(claim) == {"fingerprint": fingerprint}:
+        return
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    write_json(claim, {"fingerprint": fingerprint})
+
+
+def _write_rejected(path: Path, ledger: Ledger) -> None:
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
+        rows = csv.writer(handle)
+        rows.writerow(REJECTED_COLUMNS)
+        rows.writerows([str(name), reason, REASONS[reason]] for name, reason in sorted(ledger.rejected().items()))
+        for name, places in sorted(ledger.masked.items()):
+            rows.writerow([str(name), MASKED, f"text at {places} places was covered; the rest is in the store"])
+
+
+def _nothing(sources: Sequence[Path], ledger: Ledger) -> str:
+    """Why there is no store, in one sentence."""
+    where = ", ".join(map(str, sources))
+    why = ledger.rejected()
+    if not why:
+        return f"There is no file in {where}; give a folder of DICOM, NIfTI or picture files."
+    counts = sorted(((sum(r == reason for r in why.values()), reason) for reason in set(why.values())), reverse=True)
+    listed = ", ".join(f"{count} {reason}" for count, reason in counts)
+    return f"Nothing usable in {where} ({listed}); see which file is which with --rejected FILE.csv."
+
+
+def _summary(store: SliceStore, rejected: Path | None) -> Iterator[str]:
+    record = store.provenance
+    read = record["read"]
+    yield f"{read['slices']} slices of {read['series']} series of {read['patients']} patients in {store.path}"
+    for kind in ("files", "slices"):
+        for reason, count in sorted(record["set_aside"][kind].items()):
+            yield f"  set aside: {count} {kind} {reason} ({REASONS[reason]})"
+    if record["set_aside"]["files"]:
+        yield f"  which files: {rejected}" if rejected else "  which files: give --rejected FILE.csv"
+    if (masked := record["screen"].get("masked", {"series": 0}))["series"]:
+        yield f"  masked: text at {masked['places']} places of {masked['series']} series"
+    elif record["screen"] and "burned-in-text" not in record["set_aside"]["files"]:
+        yield "  screened: no text was found in the pixels; faint or small text may be there all the same"
+    for note in record["notes"]:
+        yield f"  {note}"

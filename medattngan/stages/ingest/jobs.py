@@ -1,0 +1,48 @@
+"""Batches of series, the unit that worker processes take and that an interrupted ingest need not repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from medattngan.scans.options import Options
+from medattngan.scans.series import Series
+
+BATCH_WEIGHT = 16.0
+WEIGHTS = {"dicom": 1.0, "volume": 4.0, "picture": 0.25}
+"""What a piece weighs. A batch closes at BATCH_WEIGHT: enough work to be worth a file, little enough to share out."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A batch of series and where its shard goes."""
+
+    number: int
+    series: tuple[Series, ...]
+    options: Options
+    folder: Path
+
+    @property
+    def codes_path(self) -> Path:
+        return self.folder / f"shard-{self.number:05d}.npy"
+
+    @property
+    def records_path(self) -> Path:
+        return self.folder / f"shard-{self.number:05d}.json"
+
+
+def batches(series: Sequence[Series], options: Options, folder: Path) -> list[Job]:
+    """Cut `series` into jobs, in order. The same series make the same jobs, so that shards can be found again."""
+    jobs: list[Job] = []
+    batch: list[Series] = []
+    weight = 0.0
+    for one in series:
+        batch.append(one)
+        weight += WEIGHTS[one.reader] * len(one.pieces)
+        if weight >= BATCH_WEIGHT:
+            jobs.append(Job(len(jobs), tuple(batch), options, folder))
+            batch, weight = [], 0.0
+    if batch:
+        jobs.append(Job(len(jobs), tuple(batch), options, folder))
+    return jobs

@@ -1,0 +1,181 @@
+"""The store's provenance: how it was made, what was read, what was set aside. It holds no word of the source."""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import pandas as pd
+
+import medattngan
+from medattngan.data.intensity import CODE_MAX
+from medattngan.scans.find import Found
+from medattngan.scans.geometry.planes import MIN_SLICES_TO_CUT, OBLIQUE_DEG, PLANES
+from medattngan.scans.options import BLANK_SHARE, BLANK_STEP, GROUP, PERCENTILES, parse_window
+from medattngan.scans.series import Series
+from medattngan.scans.table.rows import Labels
+from medattngan.scans.text.rapidocr import MARGIN, MIN_CHARACTERS, MIN_SCORE
+from medattngan.stages.ingest.assemble import Ledger, Part
+from medattngan.stages.ingest.pseudonyms import pseudonym
+
+READER_LIBRARIES = ("rapidocr-onnxruntime", "onnxruntime")
+LIBRARIES = ("monai", "torch", "numpy", "nibabel", "pydicom", "pillow", "tifffile")
+
+
+FACE_SLICES = 20
+"""Fewer slices of a head do not make the surface of a face."""
+
+FACES = "see docs/how-to/faces.md"
+
+
+def provenance(
+    asked: Mapping[str, Any],
+    found: Sequence[Found],
+    chosen: Sequence[tuple[Part, list[int]]],
+    index: pd.DataFrame,
+    ledger: Ledger,
+    salt: bytes,
+    labels: Labels | None = None,
+) -> dict[str, Any]:
+    """What goes into `provenance.json`.
+
+    Files that were set aside are listed by pseudonym: `ingest(rejected=…)` gives their names to whoever
+    holds them.
+    """
+    series = [part.series for part, _ in chosen]
+    names = {file.path: file.relative for file in found}
+    rejected = sorted((pseudonym(salt, "file", names[path]), reason) for path, reason in ledger.rejected().items())
+    return {
+        "kind": "slice store",
+        "medattngan": medattngan.__version__,
+        "python": platform.python_version(),
+        "libraries": {name: version(name) for name in LIBRARIES},
+        "asked": dict(asked),
+        "transforms": _transforms(asked),
+        "read": {
+            "files": dict(Counter(file.reader or "none" for file in found)),
+            "series": len({(row.patient, row.series) for row in index[["patient", "series"]].itertuples()}),
+            "patients": int(index["patient"].nunique()),
+            "slices": len(index),
+        },
+        "splits": _splits(index),
+        "screen": _screen(asked["screen"], chosen),
+        "set_aside": {
+            "files": dict(Counter(reason for _, reason in rejected)),
+            "slices": dict(ledger.slices),
+            "rejected_files": [{"file": name, "reason": reason} for name, reason in rejected],
+        },
+        "notes": [*notes(asked, series, index, found), *([] if labels is None else of_table(labels, index))],
+    }
+
+
+def _screen(asked: str | None, chosen: Sequence[tuple[Part, list[int]]]) -> dict[str, Any]:
+    """How text was looked for, and where it was covered. What it said is nowhere."""
+    if asked is None:
+        return {}
+    masked = [(part, len(keep)) for part, keep in chosen if part.boxes]
+    return {
+        "text": asked,
+        "reader": {name: version(name) for name in READER_LIBRARIES},
+        "policy": {"min_score": MIN_SCORE, "min_characters": MIN_CHARACTERS, "margin": MARGIN, "group": GROUP},
+        "masked": {
+            "series": len(masked),
+            "slices": sum(slices for _, slices in masked),
+            "places": sum(len(part.boxes) for part, _ in masked),
+        },
+        "masked_series": [{"series": part.name, "boxes": part.boxes} for part, _ in masked],
+    }
+
+
+def _splits(index: pd.DataFrame) -> dict[str, dict[str, int]]:
+    return {
+        str(name): {"patients": int(rows["patient"].nunique()), "slices": len(rows)}
+        for name, rows in index.groupby("split", observed=True)
+    }
+
+
+def _transforms(asked: Mapping[str, Any]) -> dict[str, Any]:
+    name, (center, width) = parse_window(asked["window"])
+    return {
+        "orientation": PLANES.get(asked["plane"], "as stored"),
+        "oblique_deg": OBLIQUE_DEG,
+        "min_slices_to_cut": MIN_SLICES_TO_CUT,
+        "fill_between": "bilinear between thick slices, to the finer spacing or the store's",
+        "resize": "pad to a square in mm with the lower end, bilinear with antialiasing",
+        "intensity": {
+            "ct": {"scheme": "window", "name": name, "center_hu": center, "width_hu": width},
+            "mr": {
+                "scheme": "percentile",
+                "percentiles": list(PERCENTILES),
+                "of": "all voxels of the volume",
+            },
+            "radiograph": {"scheme": "voi", "else": "full-range"},
+            "picture": {"scheme": "full-range"},
+            "code_max": CODE_MAX,
+        },
+        "blank": {"step": BLANK_STEP, "share": BLANK_SHARE},
+    }
+
+
+def notes(asked: Mapping[str, Any], series: Sequence[Series], index: pd.DataFrame, found: Sequence[Found]) -> list[str]:
+    """What a reader of the store ought to know, in sentences."""
+    said = []
+    volumes = sum(one.reader == "volume" for one in series)
+    pictures = [one for one in series if one.reader == "picture"]
+    if volumes:
+        taken = "CT in HU, since a window was given" if asked["window"] else "MR; give a window if they are CT"
+        said.append(f"{volumes} volumes name no modality and were taken for {taken}.")
+    if volumes and asked["labels"] != "table":
+        said.append("Patients of volumes were told apart by file name; a table with a column `patient` is surer.")
+    if asked["labels"] != "table":
+        said += _of_folders(pictures)
+    later = sum(piece.volumes - 1 for file in found for piece in file.pieces)
+    if later:
+        said.append(f"Only the first volume of 4-D files was read; {later} later ones were not.")
+    modalities = sorted(index["modality"].unique())
+    if len(modalities) > 1:
+        said.append(f"The store mixes modalities ({', '.join(modalities)}); a generator is better trained on one.")
+    said += _of_identity(series, found, asked.get("screen"))
+    if asked["labels"] == "table" and index["label"].isna().any() and index["label"].notna().any():
+        said.append(f"{int(index['label'].isna().sum())} slices have no label in the table.")
+    return said
+
+
+def of_table(labels: Labels, index: pd.DataFrame) -> Iterator[str]:
+    """Which columns of the table are in the index. Those that are not go by their number: a name may be a patient's."""
+    taken = [name for name in ("label", "age", "sex", *labels.numbers) if name in index and index[name].notna().any()]
+    yield f"Taken from the table: {', '.join(taken) or 'no column'}."
+    for number, reason in labels.ignored:
+        yield f"Column {number} of the table was not taken: {reason}."
+
+
+def _of_identity(series: Sequence[Series], found: Sequence[Found], screen: str | None) -> Iterator[str]:
+    """Who may be named by the pixels, and whose face may be seen."""
+    flagged = sum(any(piece.burned_in or piece.recognizable for piece in file.pieces) for file in found)
+    if flagged and screen is None:
+        yield f"{flagged} files say that their pixels identify the patient; --screen heeds it, without it nobody does."
+    volumes = [one for one in series if one.reader == "volume"]
+    heads = [one for one in series if len(one.pieces) >= FACE_SLICES and any(piece.of_head for piece in one.pieces)]
+    if heads:
+        yield f"{len(heads)} series are of the head: unless they were defaced, faces are in them; {FACES}."
+    if volumes:
+        yield f"{len(volumes)} volumes do not say what they show: heads that were not defaced have faces; {FACES}."
+
+
+def _of_folders(pictures: Sequence[Series]) -> Iterator[str]:
+    """What the folders of pictures were taken for."""
+    labels = sorted({one.label for one in pictures if one.label is not None})
+    owned = [one for one in pictures if one.patient != one.pieces[0].relative]
+    if labels:
+        cure = "if they name patients, make the store anew with a table of labels"
+        yield f"Labels from folder names: {', '.join(labels)}; {cure}."
+    if owned:
+        count = len({one.patient for one in owned})
+        cure = "if they are labels, say --labels folders, or give a table"
+        yield f"Each of {count} folders of pictures counts as a patient, and no label was taken from it; {cure}."
+    if len(owned) < len(pictures):
+        alone = len(pictures) - len(owned)
+        yield f"Each of {alone} pictures counts as a patient; a table with a column `patient` mends it."

@@ -1,0 +1,78 @@
+"""One batch of series → one shard on disk: what a worker process does.
+
+    shard-00012.npy    (slices, size, size) uint16 codes
+    shard-00012.json   one record a series, in the order of the batch; written last, so its presence says: done
+
+A shard knows its series by their place in the batch. It holds no word of the source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from medattngan.core.files import atomic_path, write_json
+from medattngan.core.types import Codes
+from medattngan.data.intensity import CODE_MAX
+from medattngan.scans.options import BLANK_SHARE, BLANK_STEP
+from medattngan.scans.pipelines import prepare
+from medattngan.scans.prepared import Prepared
+from medattngan.scans.series import SetAside
+from medattngan.stages.ingest.jobs import Job
+
+
+def write_shard(job: Job) -> None:
+    """Prepare every series of `job` and write its shard."""
+    records: list[dict[str, Any]] = []
+    kept: list[Codes] = []
+    for series in job.series:
+        try:
+            prepared = prepare(series, job.options)
+        except SetAside as error:
+            reasons = [(i, error.reason) for i in range(len(series.pieces))]
+            records.append({"slices": [], "set_aside": reasons})
+            continue
+        keep = ~is_blank(prepared.codes)
+        kept.append(prepared.codes[keep])
+        records.append(_record(prepared, keep.tolist()))
+    empty = np.empty((0, job.options.size, job.options.size), np.uint16)
+    with atomic_path(job.codes_path) as temporary, temporary.open("wb") as handle:
+        np.save(handle, np.concatenate([empty, *kept]), allow_pickle=False)
+    write_json(job.records_path, records)
+
+
+def is_blank(codes: Codes) -> npt.NDArray[np.bool_]:
+    """Which slices (count, H, W) have next to nothing on them.
+
+    >>> ramp = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1000
+    >>> is_blank(np.stack([np.full((8, 8), 700, np.uint16), ramp]))
+    array([ True, False])
+    """
+    flat = codes.reshape(len(codes), -1).astype(np.int32)
+    far = np.abs(flat - np.median(flat, axis=1, keepdims=True)) > BLANK_STEP * CODE_MAX
+    blank: npt.NDArray[np.bool_] = far.mean(axis=1) < BLANK_SHARE
+    return blank
+
+
+def _record(prepared: Prepared, keep: Sequence[bool]) -> dict[str, Any]:
+    slices = list(zip(prepared.positions_mm, prepared.digests, prepared.sources, strict=True))
+    return {
+        "map": prepared.map.to_dict(),
+        "scheme": prepared.scheme,
+        "plane": prepared.plane,
+        "spacing_mm": _number(prepared.spacing_mm),
+        "masked": prepared.boxes,
+        "slices": [[_number(mm), digest, source] for (mm, digest, source), k in zip(slices, keep, strict=True) if k],
+        "set_aside": [
+            *prepared.set_aside,
+            *((s, "blank") for (_, _, s), k in zip(slices, keep, strict=True) if not k),
+        ],
+    }
+
+
+def _number(value: float) -> float | None:
+    """JSON knows no NaN."""
+    return None if value != value else value

@@ -1,0 +1,1 @@
+"""SliceStore → counts and a contact sheet."""

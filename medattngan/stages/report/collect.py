@@ -1,0 +1,133 @@
+"""Which folders belong to one page: recognised by what is in them, and matched by their digests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from medattngan.core.files import UserError, digest, read_json
+from medattngan.core.run import Run
+from medattngan.data.samples import Samples
+from medattngan.data.store import SliceStore
+
+KINDS: dict[str, tuple[str, ...]] = {
+    "run": ("config.yaml", "store.json"),
+    "samples": ("samples.parquet", "pixels.npy"),
+    "scores": ("scores.json",),
+    "audit": ("audit.json", "gallery.png"),
+    "utility": ("utility.json",),
+    "statistics": ("stats.json",),
+}
+"""The files that tell what a folder is."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A run, and what was made from it.
+
+    Args:
+        samples: the folder of `drawn`.
+        scores: scores.json and its provenance.json, or None.
+        audit: the folder that `audit` wrote, or None.
+    """
+
+    run: Run
+    samples: Path
+    drawn: Samples
+    scores: tuple[dict[str, Any], dict[str, Any]] | None
+    audit: Path | None
+
+
+@dataclass(frozen=True)
+class Collected:
+    """All that the page shows."""
+
+    made: list[Made]
+    utility: list[Path] = field(default_factory=list)
+    statistics: list[Path] = field(default_factory=list)
+
+
+def collect(folders: Sequence[Path], store: SliceStore) -> Collected:
+    """Sort `folders` and match them.
+
+    Raises:
+        UserError: a folder is none of `KINDS`, they do not belong together, or there is no run with samples.
+    """
+    sorted_out: dict[str, list[Path]] = {kind: [] for kind in KINDS}
+    for folder in folders:
+        sorted_out[_kind(folder)].append(folder)
+    runs = [Run.open(path) for path in sorted_out["run"]]
+    _require_same_store(store, {run.path: str(run.store["digest"]) for run in runs})
+    samples = {path: Samples.open(path) for path in sorted_out["samples"]}
+    made = []
+    for run in runs:
+        path, drawn = _samples_of(run, samples)
+        scores = _pick(sorted_out["scores"], path, _scored, "scores")
+        audit = _pick(sorted_out["audit"], path, _audited, "audits")
+        found = None if scores is None else (read_json(scores / "scores.json"), read_json(scores / "provenance.json"))
+        if found is not None and scores is not None:
+            _require_same_store(store, {scores: str(found[1]["store"])})
+        if audit is not None:
+            _require_same_store(store, {audit: str(read_json(audit / "audit.json")["digests"]["store"])})
+        made.append(Made(run, path, drawn, found, audit))
+    if not made:
+        raise UserError("there is no run among the folders; a report needs a run and samples drawn from it.")
+    _require_all_used(sorted_out, made)
+    return Collected(made, sorted_out["utility"], sorted_out["statistics"])
+
+
+def _kind(folder: Path) -> str:
+    for kind, names in KINDS.items():
+        if all((folder / name).is_file() for name in names):
+            return kind
+    raise UserError(f"{folder} is not a folder of one of these kinds: {', '.join(KINDS)}; was it made by medattngan?")
+
+
+def _samples_of(run: Run, samples: dict[Path, Samples]) -> tuple[Path, Samples]:
+    """The samples that were drawn from weights that the run still has."""
+    weights = {digest(folder / "ema.safetensors") for folder in run.checkpoints()}
+    own = [path for path, drawn in samples.items() if drawn.provenance.get("weights_digest") in weights]
+    if not own:
+        raise UserError(
+            f"no samples were given that were drawn from a checkpoint that {run.path} has; "
+            f"draw some: medattngan sample {run.path} --count 500 --out SAMPLES."
+        )
+    if len(own) > 1:
+        raise UserError(f"{own[0]} and {own[1]} were both drawn from {run.path}; give one of them.")
+    return own[0], samples[own[0]]
+
+
+def _pick(candidates: Sequence[Path], samples: Path, made_from: Callable[[Path], object], what: str) -> Path | None:
+    """Of the candidates, the one that was made from `samples`; None where none was."""
+    pixels = digest(samples / "pixels.npy")
+    own = [path for path in candidates if made_from(path) == pixels]
+    if len(own) > 1:
+        raise UserError(f"{own[0]} and {own[1]} are both {what} of {samples}; give one of them.")
+    return own[0] if own else None
+
+
+def _scored(folder: Path) -> object:
+    return read_json(folder / "provenance.json").get("samples_file")
+
+
+def _audited(folder: Path) -> object:
+    return read_json(folder / "audit.json")["digests"]["samples"]
+
+
+def _require_same_store(store: SliceStore, made_with: dict[Path, str]) -> None:
+    for what, made in made_with.items():
+        if made != store.digest:
+            raise UserError(f"{what} was made with another store than {store.path}; give the one it was made with.")
+
+
+def _require_all_used(sorted_out: dict[str, list[Path]], made: Sequence[Made]) -> None:
+    """Refuse a folder that no run has a place for: it would be left out in silence."""
+    pixels = {digest(one.samples / "pixels.npy") for one in made}
+    used = {one.samples for one in made}
+    stray = [path for path in sorted_out["samples"] if path not in used]
+    stray += [path for path in sorted_out["scores"] if _scored(path) not in pixels]
+    stray += [path for path in sorted_out["audit"] if _audited(path) not in pixels]
+    if stray:
+        raise UserError(f"{stray[0]} was not made from a run or samples given here; give those too or leave it out.")

@@ -1,0 +1,93 @@
+"""How the training went, drawn from metrics.csv for a reader without colour."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from html import escape
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from medattngan.core.files import UserError
+from medattngan.stages.report.pictures import data_uri
+
+SMOOTH_ROWS = 9
+"""The bold line is a running median over so many rows; the faint one is every row."""
+STYLES = ("-", "--")
+INK = "#1d2327"
+
+PANELS: tuple[tuple[str, str, dict[str, str]], ...] = (
+    (
+        "Losses",
+        "The two networks play against each other, so neither loss needs to fall. Steady is good.",
+        {"loss_generator": "generator", "loss_discriminator": "critic"},
+    ),
+    (
+        "What the critic thinks",
+        "Its mean score of real and of synthetic slices. The closer the lines, the harder the two are to tell apart.",
+        {"logits_real": "real", "logits_fake": "synthetic"},
+    ),
+    (
+        "What the critic knows by heart",
+        "At 0 slices of other patients fare with it as training slices do, at 1 as synthetic slices do: then it has "
+        "learned its patients by heart and teaches the generator nothing new. More patients lower it, or augmentation.",
+        {"r_v": "r_v, share"},
+    ),
+)
+"""Heading, what to make of it, {column: name of its line}."""
+VALIDATION = "Fréchet distance while training went on, from few slices: look at its course only. Lower is better."
+
+
+def curve_figures(metrics: Path) -> str:
+    """One <figure> a panel, and one for the validation score where there was one.
+
+    Raises:
+        UserError: there is no such file, or nothing in it yet.
+    """
+    if not metrics.is_file():
+        raise UserError(f"{metrics} does not exist; is {metrics.parent} a run?")
+    table = pd.read_csv(metrics)
+    names = [column for column in table.columns if column.startswith("fd_val")]
+    panels = [*PANELS, *(("Validation score", VALIDATION, {name: name}) for name in names)]
+    figures = [_panel(table, *panel) for panel in panels if _has_values(table, panel[2])]
+    return "\n".join(figures) or "<p>The training was too short to log a curve.</p>"
+
+
+def _has_values(table: pd.DataFrame, columns: Iterable[str]) -> bool:
+    return any(table[name].notna().any() for name in columns if name in table)
+
+
+def _panel(table: pd.DataFrame, heading: str, words: str, lines: dict[str, str]) -> str:
+    with matplotlib.rc_context({"svg.hashsalt": heading, "svg.fonttype": "path", "font.size": 9}):
+        figure = Figure(figsize=(4.2, 2.5), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.add_subplot()
+        for (column, name), style in zip(lines.items(), STYLES, strict=False):
+            if column in table:
+                _line(axes, table[["kimg", column]].dropna(), column, name, style)
+        axes.set_xlabel("thousand real slices shown")
+        axes.spines[["top", "right"]].set_visible(False)
+        if len(lines) > 1:
+            axes.legend(frameon=False, handlelength=3)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
+    source = data_uri("image/svg+xml", buffer.getvalue())
+    alt = f"{heading}: {', '.join(lines.values())} against thousands of real slices shown"
+    return (
+        f'<figure class="curve"><h3>{escape(heading)}</h3><img src="{source}" alt="{escape(alt)}">'
+        f"<figcaption>{escape(words)}</figcaption></figure>"
+    )
+
+
+def _line(axes: Axes, rows: pd.DataFrame, column: str, name: str, style: str) -> None:
+    if len(rows) < 3 * SMOOTH_ROWS:
+        axes.plot(rows["kimg"], rows[column], style, color=INK, linewidth=1.4, marker="o", markersize=3, label=name)
+        return
+    smooth = rows[column].rolling(SMOOTH_ROWS, center=True, min_periods=1).median()
+    axes.plot(rows["kimg"], rows[column], color="#9aa0a6", linewidth=0.5)
+    axes.plot(rows["kimg"], smooth, style, color=INK, linewidth=1.4, label=name)

@@ -1,0 +1,101 @@
+"""Where everything on the page came from: digests, counts, seeds, versions. Nothing of any patient."""
+
+from __future__ import annotations
+
+import csv
+from html import escape
+from typing import Any
+
+from medattngan.core.files import read_json
+from medattngan.core.run import Run
+from medattngan.data.samples import Samples
+from medattngan.data.store import SPLITS, SliceStore
+
+Rows = list[tuple[str, str]]
+
+
+def record_tables(run: Run, samples: Samples, store: SliceStore, scores: dict[str, Any] | None) -> str:
+    """Tables of data, training and samples, and of scores where there are any."""
+    made = read_json(run.path / "provenance.json")
+    tables = [
+        ("Real slices", _data(store)),
+        ("Training", _training(run, made)),
+        ("Synthetic slices", _samples(samples)),
+    ]
+    tables += [] if scores is None else [("Scores", _scores(scores))]
+    return "\n".join(_table(heading, rows) for heading, rows in tables)
+
+
+def _table(heading: str, rows: Rows) -> str:
+    body = "".join(f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>' for name, value in rows)
+    return f"<table><caption>{escape(heading)}</caption><tbody>{body}</tbody></table>"
+
+
+def _data(store: SliceStore) -> Rows:
+    rows = []
+    for name in SPLITS:
+        part = store.index[store.index["split"] == name]
+        rows.append((name, f"{len(part)} slices of {part['patient'].nunique()} patients"))
+    spacing = store.index["spacing_mm"].dropna()
+    rows.append(("pixels", f"{store.size} × {store.size}" + (f", {spacing.median():.2f} mm" if len(spacing) else "")))
+    rows.append(("intensities", f"{store.map.lower:g} to {store.map.upper:g} {store.map.unit}"))
+    labels = store.index["label"].dropna().value_counts().sort_index()
+    if len(labels):
+        rows.append(("labels", ", ".join(f"{name}: {count}" for name, count in labels.items())))
+    return [*rows, ("store", store.digest)]
+
+
+def _training(run: Run, made: dict[str, Any]) -> Rows:
+    config, hardware = run.config, made["hardware"]
+    where = ", ".join(str(config.attention.resolutions[i]) for i in range(len(config.attention.resolutions)))
+    device = hardware.get("accelerator") or f"{hardware.get('cpu_count')} CPU cores ({hardware.get('machine')})"
+    return [
+        ("preset", config.model.preset),
+        (
+            "attention",
+            config.attention.kind if config.attention.kind == "none" else f"{config.attention.kind} at {where} px",
+        ),
+        (
+            "budget",
+            f"{config.train.kimg:g} thousand slices"
+            + ("" if config.train.minutes is None else f" or {config.train.minutes:g} minutes"),
+        ),
+        ("trained", _spent(run)),
+        ("seed", str(made["seed"])),
+        ("hardware", str(device)),
+        ("versions", ", ".join(f"{name} {number}" for name, number in made["versions"].items())),
+    ]
+
+
+def _spent(run: Run) -> str:
+    """How long the training has been, from the last row of its log."""
+    with (run.path / "metrics.csv").open(newline="", encoding="utf-8") as handle:
+        last = {"kimg": "0", "seconds": "0"}
+        for row in csv.DictReader(handle):
+            last = row
+    return f"{float(last['kimg']):.1f} thousand slices shown in {float(last['seconds']) / 60:.1f} minutes"
+
+
+def _samples(samples: Samples) -> Rows:
+    known = samples.provenance
+    rows = [("count", str(len(samples)))]
+    rows += [
+        (name.replace("_", " "), str(known[name]))
+        for name in ("seed", "truncation", "run", "weights_digest")
+        if name in known
+    ]
+    labels = samples.table["label"].dropna().value_counts().sort_index()
+    if len(labels):
+        rows.append(("labels", ", ".join(f"{name}: {count}" for name, count in labels.items())))
+    return rows
+
+
+def _scores(scores: dict[str, Any]) -> Rows:
+    extractor = scores["extractor"]
+    return [
+        ("compared with", f"split {scores['split']}"),
+        ("extractor", str(extractor["name"])),
+        ("its weights", str(extractor["weights_sha256"])),
+        ("interval", str(scores["interval"])),
+        ("seed", str(scores["seed"])),
+    ]

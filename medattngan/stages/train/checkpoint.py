@@ -1,0 +1,137 @@
+"""All that a training must remember, and how it reaches the disk whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.optim import Optimizer
+
+from medattngan.core.files import UserError, read_json, write_json
+from medattngan.core.run import best_checkpoint
+
+KEEP = 2
+"""Newest checkpoints kept, besides the best."""
+
+
+@dataclass
+class Progress:
+    """The numbers of a training. Randomness is derived from seed and step, so there is no generator to save."""
+
+    step: int = 0
+    images: int = 0
+    seconds: float = 0.0
+    lr_scale: float = 1.0
+    """Halved at each roll-back."""
+    rollbacks: int = 0
+    augment_probability: float = 0.0
+    validated_at: float = 0.0
+    """`seconds` at the last validation."""
+    validated_step: int = -1
+    score: float | None = None
+    """What the last validation gave."""
+
+    @property
+    def kimg(self) -> float:
+        """Thousands of real images shown."""
+        return self.images / 1000
+
+
+@dataclass
+class State:
+    """The networks, their optimisers and the numbers."""
+
+    generator: nn.Module
+    discriminator: nn.Module
+    ema: nn.Module
+    generator_optimizer: Optimizer
+    discriminator_optimizer: Optimizer
+    progress: Progress
+
+    def networks(self) -> dict[str, nn.Module]:
+        """The three networks by the name of their file."""
+        return {"generator": self.generator, "discriminator": self.discriminator, "ema": self.ema}
+
+    def finite(self) -> bool:
+        """Whether every weight and buffer is a number."""
+        tensors = (t for net in self.networks().values() for t in net.state_dict().values() if t.is_floating_point())
+        return all(bool(torch.isfinite(t).all()) for t in tensors)
+
+
+def save(state: State, checkpoints: Path) -> Path:
+    """Write `checkpoints/step-…` atomically and remove the ones no longer needed.
+
+    The folder gets its name by one rename after every file in it has reached the disk: a process killed
+    at any moment leaves either no new checkpoint or a whole one. Where there is one of this step already, its
+    weights are these, and only the numbers are written anew.
+    """
+    target = checkpoints / f"step-{state.progress.step:09d}"
+    if target.exists():
+        write_json(target / "checkpoint.json", asdict(state.progress))
+        return target
+    checkpoints.mkdir(parents=True, exist_ok=True)
+    for stale in checkpoints.glob(".step-*"):
+        shutil.rmtree(stale)
+    temporary = checkpoints / f".{target.name}"
+    temporary.mkdir()
+    for name, network in state.networks().items():
+        tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
+        save_file(tensors, temporary / f"{name}.safetensors")
+    optimizers = {
+        "generator": state.generator_optimizer.state_dict(),
+        "discriminator": state.discriminator_optimizer.state_dict(),
+    }
+    torch.save(optimizers, temporary / "optimizers.pt")
+    write_json(temporary / "checkpoint.json", asdict(state.progress))
+    for path in [*temporary.iterdir(), temporary]:
+        _sync(path)
+    temporary.rename(target)
+    _sync(checkpoints)
+    _prune(checkpoints)
+    return target
+
+
+def load(state: State, checkpoint: Path) -> None:
+    """Put a checkpoint back into `state`, bit for bit.
+
+    Raises:
+        UserError: the checkpoint belongs to another configuration or is damaged.
+    """
+    try:
+        for name, network in state.networks().items():
+            network.load_state_dict(load_file(checkpoint / f"{name}.safetensors"))
+        optimizers: dict[str, Any] = torch.load(checkpoint / "optimizers.pt", map_location="cpu", weights_only=True)
+        state.generator_optimizer.load_state_dict(optimizers["generator"])
+        state.discriminator_optimizer.load_state_dict(optimizers["discriminator"])
+    except (RuntimeError, OSError, KeyError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{checkpoint} cannot be resumed from ({reason}); remove it to use the one before.") from error
+    numbers = read_json(checkpoint / "checkpoint.json")
+    for key, value in numbers.items():
+        setattr(state.progress, key, value)
+
+
+def _prune(checkpoints: Path) -> None:
+    """Keep the newest few and the best."""
+    found = sorted(checkpoints.glob("step-*"))
+    best = best_checkpoint(found)
+    for old in found[:-KEEP]:
+        if old != best:
+            # Out of sight by one rename: a kill in the middle of removing must not leave half a checkpoint.
+            doomed = old.rename(checkpoints / f".{old.name}")
+            shutil.rmtree(doomed)
+
+
+def _sync(path: Path) -> None:
+    """Have the operating system put a file or a folder's entries on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,39 @@
+"""Start a training from the networks of another run."""
+
+from __future__ import annotations
+
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from medattngan.conditions.embedding import ValueEmbedding
+from medattngan.core.files import UserError
+from medattngan.core.run import Run
+
+
+@torch.no_grad()
+def begin_from(run: Run, generator: nn.Module, discriminator: nn.Module) -> None:
+    """Give both networks the weights of `run`'s last checkpoint, the generator the averaged ones.
+
+    What `run` has no weights for, such as the embedding of labels in a run without, starts at zero: with every label
+    and value alike, both networks then do what they did there.
+
+    Raises:
+        UserError: the networks of `run` are of another shape.
+    """
+    checkpoint = run.checkpoint("last")
+    for network, name in ((generator, "ema"), (discriminator, "discriminator")):
+        weights, own = load_file(checkpoint / f"{name}.safetensors"), network.state_dict()
+        unlike = sorted(key for key in weights if key not in own or own[key].shape != weights[key].shape)
+        if unlike:
+            raise UserError(
+                f"{run.path} has other networks than this configuration makes ({unlike[0]}); "
+                "begin from a run with the same preset, size, widths and attention."
+            )
+        # Of the two layers that embed values the last alone: with both at zero neither would ever learn.
+        drawn = [f"{at}.hidden." for at, module in network.named_modules() if isinstance(module, ValueEmbedding)]
+        for key, tensor in own.items():
+            if key in weights:
+                tensor.copy_(weights[key])
+            elif not key.startswith(tuple(drawn)):
+                tensor.zero_()

@@ -1,0 +1,127 @@
+"""What a training writes for people: metrics.csv, TensorBoard, grids and the progress line."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from PIL import Image
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from medattngan.core.files import atomic_path, write_text
+from medattngan.core.types import Images
+from medattngan.games.objective import Objective
+from medattngan.stages.train.tensorboard import Board
+
+Row = dict[str, float]
+
+
+def columns(objective: Objective, validated: Sequence[str] = (), gates: Sequence[str] = ()) -> list[str]:
+    """Every column that metrics.csv will have for a game, what a validation gives, and these gates."""
+    weights = {
+        "r1": objective.r1_gamma,
+        "r2": objective.r2_gamma,
+        "gradient_penalty": objective.gradient_penalty,
+    }
+    return [
+        *("step", "kimg", "seconds", "images_per_second", "loss_generator", "loss_discriminator"),
+        *(name for name, weight in weights.items() if weight > 0),
+        *("logits_real", "logits_fake", "sign_real", "augment_probability", "lr_scale"),
+        *gates,
+        *validated,
+    ]
+
+
+class Log:
+    """metrics.csv and TensorBoard, cut back to the step that a training resumes from.
+
+    Args:
+        run: the run folder.
+        header: every column metrics.csv will have.
+        step: rows of later steps are removed: they will be written again.
+    """
+
+    def __init__(self, run: Path, header: list[str], step: int) -> None:
+        self.path = run / "metrics.csv"
+        self.columns = header
+        self._cut_table(step)
+        self._board = Board(run / "tensorboard", step)
+
+    def cut(self, step: int) -> None:
+        """Forget what was logged after `step`."""
+        self._cut_table(step)
+        self._board.cut(step)
+
+    def _cut_table(self, step: int) -> None:
+        rows: list[dict[str, str]] = []
+        if self.path.is_file():
+            with self.path.open(newline="", encoding="utf-8") as handle:
+                # A row that a kill cut short has no value in its last column: it is written again, too.
+                rows = [r for r in csv.DictReader(handle) if None not in r.values() and int(r["step"]) <= step]
+        text = io.StringIO()
+        writer = csv.DictWriter(text, self.columns, restval="", extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_text(self.path, text.getvalue())
+
+    def write(self, row: Row) -> None:
+        """Append one row; a column without a value stays empty."""
+        with self.path.open("a", newline="", encoding="utf-8") as handle:
+            values = {k: f"{v:.6g}" if k != "step" else str(int(v)) for k, v in row.items()}
+            csv.DictWriter(handle, self.columns, restval="", lineterminator="\n").writerow(values)
+        self._board.write(int(row["step"]), {name: value for name, value in row.items() if name != "step"})
+
+    def close(self) -> None:
+        """Close TensorBoard's file."""
+        self._board.close()
+
+
+def save_grid(images: Images, path: Path, columns: int = 8) -> None:
+    """Write images (N, 1, H, W) in [-1, 1] as one 8-bit PNG, `columns` wide, for looking at only."""
+    pixels = ((images[:, 0].clamp(-1, 1).numpy() + 1) / 2 * 255).round().astype(np.uint8)
+    rows = -(-len(pixels) // columns)
+    filled = np.zeros((rows * columns, *pixels.shape[1:]), np.uint8)
+    filled[: len(pixels)] = pixels
+    height, width = pixels.shape[1:]
+    sheet = filled.reshape(rows, columns, height, width).transpose(0, 2, 1, 3).reshape(rows * height, columns * width)
+    with atomic_path(path) as temporary:
+        Image.fromarray(sheet).save(temporary, format="PNG")
+
+
+class ProgressLine:
+    """A bar with images a second and time left, or nothing where nobody looks."""
+
+    def __init__(self, shown: bool) -> None:
+        self.console = Console(stderr=True, quiet=not shown)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:3.0f} %"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=self.console,
+            disable=not shown,
+        )
+        self._task = self._bar.add_task("training", total=1.0, note="")
+
+    def __enter__(self) -> ProgressLine:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def update(self, share: float, note: str) -> None:
+        """Show that `share` (0 to 1) of the budget is spent."""
+        self._bar.update(self._task, completed=min(share, 1.0), note=note)
+
+    def say(self, message: str) -> None:
+        """Print a line above the bar."""
+        self.console.print(message, highlight=False, markup=False)

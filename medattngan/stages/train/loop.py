@@ -1,0 +1,175 @@
+"""The one training loop, for every preset."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+
+from medattngan.core.files import UserError
+from medattngan.core.run import Run
+from medattngan.games.adversarial import Terms
+from medattngan.stages.train import checkpoint as checkpointing
+from medattngan.stages.train import overfit
+from medattngan.stages.train.log import Log, ProgressLine, Row, columns, save_grid
+from medattngan.stages.train.overfit import Overfitting
+from medattngan.stages.train.players import Game
+from medattngan.stages.train.validate import Validation
+
+GRID_COUNT = 32
+MAX_ROLLBACKS = 3
+
+
+class DivergedError(Exception):
+    """A loss or a weight is no longer a number."""
+
+
+class Training:
+    """The clock around a game: budget, log, grids, checkpoints, validation, roll-back."""
+
+    def __init__(
+        self,
+        run: Run,
+        game: Game,
+        validation: Validation | None,
+        overfitting: Overfitting | None,
+        line: ProgressLine,
+    ) -> None:
+        self.run, self.game, self.line = run, game, line
+        self.validation, self.overfitting = validation, overfitting
+        self.numbers = game.state.progress
+        self.options = game.config.train
+
+    def to_the_end(self) -> None:
+        """Go on from the last checkpoint, if there is one, until the budget is spent."""
+        checkpoints = self.run.checkpoints()
+        if checkpoints:
+            checkpointing.load(self.game.state, checkpoints[-1])
+            self.line.say(f"resuming at {self.numbers.kimg:.1f} kimg")
+        else:
+            self._checkpoint()
+        validated = [] if self.validation is None else [self.validation.name]
+        validated += [] if self.overfitting is None else [overfit.COLUMN]
+        log = Log(self.run.path, columns(self.game.objective, validated, self.game.gates), self.numbers.step)
+        try:
+            while not self._came_to_the_end(log):
+                pass
+        finally:
+            log.close()
+
+    def _came_to_the_end(self, log: Log) -> bool:
+        """Play on and finish; False where that ended in a roll-back."""
+        try:
+            self._play_on(log)
+            self._finish(log)
+        except DivergedError as trouble:
+            self._roll_back(str(trouble), log)
+            return False
+        return True
+
+    def _play_on(self, log: Log) -> None:
+        """Play rounds until the budget is spent."""
+        numbers, options = self.numbers, self.options
+        clock_zero = time.monotonic() - numbers.seconds
+        saved_at, logged_images, played = numbers.seconds, numbers.images, 0.0
+        while (spent := self._spent()) < 1:
+            began = time.monotonic()
+            terms = self.game.play(spent)
+            played += time.monotonic() - began
+            numbers.seconds = time.monotonic() - clock_zero
+            if self._crossed(options.log_kimg):
+                self._log(log, terms, (numbers.images - logged_images) / max(played, 1e-9))
+                logged_images, played = numbers.images, 0.0
+            if self._crossed(options.grid_kimg):
+                self._grid()
+            if self._validation_due():
+                self._validate(log)
+            every = options.checkpoint_steps
+            if numbers.seconds - saved_at >= options.checkpoint_minutes * 60 or (every and numbers.step % every == 0):
+                self._checkpoint()
+                saved_at = numbers.seconds
+
+    def _finish(self, log: Log) -> None:
+        """The last score, grid and checkpoint."""
+        # The last row may be long ago: a bar that stays at 71 % looks like a training that broke off.
+        self.line.update(1.0, f"{self.numbers.kimg:.1f} kimg; the last score and checkpoint")
+        if self.validation is not None and self.numbers.validated_step != self.numbers.step:
+            self._validate(log)
+        self._grid()
+        self._checkpoint()
+
+    def _spent(self) -> float:
+        """How much of the budget is spent; 1 is all."""
+        by_time = 0.0 if self.options.minutes is None else self.numbers.seconds / 60 / self.options.minutes
+        return max(self.numbers.kimg / self.options.kimg, by_time)
+
+    def _crossed(self, every_kimg: float) -> bool:
+        """Whether the round just played crossed a multiple of `every_kimg`."""
+        now, every = self.numbers.images, every_kimg * 1000
+        return now // every > (now - self.game.objective.batch_size) // every
+
+    def _log(self, log: Log, terms: Terms, images_per_second: float) -> None:
+        """One row of metrics.csv.
+
+        Raises:
+            DivergedError: a loss is not a number.
+        """
+        numbers = self.numbers
+        values = {name: float(value) for name, value in terms.items()}
+        for name, value in values.items():
+            if not math.isfinite(value):
+                raise DivergedError(f"{name} is {value} at step {numbers.step}")
+        row: Row = {**self._position(), "images_per_second": images_per_second, **values}
+        row |= {"augment_probability": numbers.augment_probability, "lr_scale": numbers.lr_scale}
+        log.write(row)
+        self.line.update(self._spent(), f"{images_per_second:.0f} images/s  {numbers.kimg:.1f} kimg")
+
+    def _position(self) -> Row:
+        return {"step": self.numbers.step, "kimg": self.numbers.kimg, "seconds": self.numbers.seconds}
+
+    def _checkpoint(self) -> Path:
+        """Save, but never weights that are not numbers: there must always be a good state to go back to."""
+        if not self.game.state.finite():
+            raise DivergedError(f"a weight is not a number at step {self.numbers.step}")
+        return checkpointing.save(self.game.state, self.run.path / "checkpoints")
+
+    def _roll_back(self, trouble: str, log: Log) -> None:
+        """Return to the last good checkpoint with half the learning rates."""
+        rollbacks, scale = self.numbers.rollbacks + 1, self.numbers.lr_scale / 2
+        if rollbacks > MAX_ROLLBACKS:
+            raise UserError(
+                f"{self.run.path}: training diverged ({trouble}) again after {MAX_ROLLBACKS} roll-backs; "
+                "lower optimizer.generator_lr and optimizer.discriminator_lr or raise loss.r1_gamma."
+            )
+        last = self.run.checkpoints()[-1]
+        checkpointing.load(self.game.state, last)
+        self.numbers.rollbacks, self.numbers.lr_scale = rollbacks, scale
+        self._checkpoint()  # the same weights, and the count: a kill must not make us forget it
+        log.cut(self.numbers.step)
+        self.line.say(f"diverged ({trouble}); back to {last.name} with learning rates x {scale:g}")
+
+    def _grid(self) -> None:
+        name = f"kimg-{self.numbers.kimg:09.3f}.png"
+        save_grid(self.game.synthesize(GRID_COUNT), self.run.path / "grids" / name)
+
+    def _validation_due(self) -> bool:
+        every = self.options.validate_minutes
+        if self.validation is None or every is None:
+            return False
+        return self.numbers.seconds - self.numbers.validated_at >= every * 60
+
+    def _validate(self, log: Log) -> None:
+        """Score the averaged generator; the checkpoint keeps the score, and stays as long as it is the best."""
+        assert self.validation is not None
+        numbers = self.numbers
+        if not self.game.state.finite():
+            raise DivergedError(f"a weight is not a number at step {numbers.step}")
+        score = self.validation.score(self.game.synthesize(self.validation.count))
+        numbers.validated_at, numbers.validated_step, numbers.score = numbers.seconds, numbers.step, score
+        self._checkpoint()
+        row = {self.validation.name: score}
+        if self.overfitting is not None:
+            row[overfit.COLUMN] = self.overfitting.measure()
+        log.write({**self._position(), **row})
+        told = ", ".join(f"{name} {value:.2f}" for name, value in row.items())
+        self.line.say(f"{numbers.kimg:.1f} kimg: {told}")

@@ -1,0 +1,85 @@
+"""How much of what the critic knows of the training slices does not carry over to other patients.
+
+A critic that knows its patients by heart teaches the generator nothing new, whatever the losses say.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+import torch
+from torch import nn
+
+from medattngan.core.config import Config
+from medattngan.core.types import Logits
+from medattngan.data.batches import Batches
+from medattngan.data.store import SliceStore
+from medattngan.stages.sample.sample import latents
+from medattngan.stages.train.players import Game
+
+COLUMN = "r_v"
+SLICES = 512
+"""Of each kind, or as many as there are held-out ones."""
+
+
+class Overfitting:
+    """r_v of Karras et al. 2020, arXiv:2006.06676, Eq. 1: 0 where held-out slices fare with the critic as training
+    slices do, 1 where they fare as synthetic ones do.
+
+    Args:
+        game: whose critic is asked.
+        held_out: real slices of other patients.
+    """
+
+    def __init__(self, game: Game, held_out: Batches) -> None:
+        self.game, self.held_out = game, held_out
+
+    @classmethod
+    def prepare(cls, store: SliceStore, config: Config, game: Game, labels: list[str]) -> Overfitting | None:
+        """Take the validation split; None where no whole batch of it has what `game` is conditioned on."""
+        part = store.select(store.index["split"] == "val")
+        usable = np.ones(len(part), bool)
+        if labels:
+            usable &= part.index["label"].isin(labels).to_numpy(bool)
+        for condition in game.batches.conditions:
+            usable &= part.index[condition.name].notna().to_numpy(bool)
+        part, size = part.select(usable), game.batches.batch_size
+        if len(part) < size:
+            return None
+        held_out = Batches(part, labels, config.data.size, size, config.train.seed, game.batches.conditions)
+        return cls(game, held_out)
+
+    @torch.no_grad()
+    def measure(self) -> float:
+        """r_v of the critic as it is; see `share_not_carried_over`."""
+        game, trained_on = self.game, self.game.batches
+        steps = range(max(1, min(SLICES, len(self.held_out.store)) // trained_on.batch_size))
+        critic = cast(nn.Module, game.state.discriminator.module)
+        critic.eval()  # batch statistics and power iterations are the training's, and stay as they are
+        parts: list[list[Logits]] = [[], [], []]
+        for step in steps:
+            others = game.fabric.to_device(self.held_out(step))
+            z = latents(trained_on.seed, step * trained_on.batch_size, trained_on.batch_size, game.z_dim)
+            made = game.state.ema(game.fabric.to_device(z), *others[1:])
+            for part, batch in zip(
+                parts, (game.fabric.to_device(trained_on(step)), others, (made, *others[1:])), strict=True
+            ):
+                with game.fabric.autocast():
+                    part.append(critic.forward(*batch).float())
+        critic.train()
+        return share_not_carried_over(*(torch.cat(part) for part in parts))
+
+
+def share_not_carried_over(training: Logits, held_out: Logits, synthetic: Logits) -> float:
+    """(mean of `training` - mean of `held_out`) / (mean of `training` - mean of `synthetic`), within [0, 1].
+
+    It is 0 where the critic does not put training slices above synthetic ones: then it knows nothing of them.
+
+    >>> share_not_carried_over(torch.tensor([3.0, 5.0]), torch.tensor([3.0]), torch.tensor([0.0]))
+    0.25
+    """
+    apart = training.mean() - synthetic.mean()
+    if apart <= 0:
+        return 0.0
+    return float(((training.mean() - held_out.mean()) / apart).clamp(0, 1))

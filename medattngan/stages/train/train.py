@@ -1,0 +1,84 @@
+"""The verb: a configuration and a store → a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from medattngan.augment import LEAKS
+from medattngan.conditions.numbers import of_run
+from medattngan.core.config import Config
+from medattngan.core.files import UserError, digest
+from medattngan.core.run import Run
+from medattngan.data.batches import Batches
+from medattngan.data.store import SliceStore
+from medattngan.models import build
+from medattngan.stages.train.initialise import begin_from
+from medattngan.stages.train.log import ProgressLine
+from medattngan.stages.train.loop import Training
+from medattngan.stages.train.overfit import Overfitting
+from medattngan.stages.train.players import Game
+from medattngan.stages.train.select import describe, select_training
+from medattngan.stages.train.validate import Validation
+
+
+def train(
+    config: Config,
+    data: SliceStore | str | Path,
+    out: str | Path,
+    *,
+    resume: bool = False,
+    begin: Run | None = None,
+    progress: bool = True,
+) -> Run:
+    """Train `config` on the slices of `data` and leave everything in the run folder `out`.
+
+    With `resume`, go on from the last checkpoint in `out`, whose own configuration must agree in all but
+    the budget; where there is no run yet, start one. With `begin`, start from the networks of that run
+    instead of random ones.
+
+    Raises:
+        UserError: configuration and store or `begin` do not fit, `out` exists (without `resume`), or the training
+            diverged again after three roll-backs.
+    """
+    store = data if isinstance(data, SliceStore) else SliceStore.open(data)
+    part = select_training(store, config)
+    described = describe(store, part, config)
+    labels: list[str] = described["labels"]
+    torch.manual_seed(config.train.seed)
+    gan = build(config, classes=len(labels))
+    batches = Batches(part, labels, config.data.size, gan.objective.batch_size, config.train.seed, of_run(described))
+    if begin is not None:
+        begin_from(begin, gan.generator, gan.discriminator)
+        described["began_from"] = digest(begin.checkpoint("last") / "ema.safetensors")
+    game = Game(config, gan, batches)
+    run = _open_or_create(config, described, Path(out), resume)
+    with ProgressLine(progress) as line:
+        _warn_of_leaks(game, run, line)
+        validation = Validation.prepare(store, config, line.say)
+        overfitting = None if validation is None else Overfitting.prepare(store, config, game, labels)
+        Training(run, game, validation, overfitting, line).to_the_end()
+    return run
+
+
+def _open_or_create(config: Config, described: dict[str, Any], out: Path, resume: bool) -> Run:
+    if not (resume and (out / "config.yaml").is_file()):
+        return Run.create(out, config, described)
+    run = Run.open(out)
+    if run.store["digest"] != described["digest"]:
+        raise UserError(f"{out} was trained on another store; resume with the one it began with.")
+    budget = {"kimg": config.train.kimg, "minutes": config.train.minutes}
+    if run.config.model_copy(update={"train": run.config.train.model_copy(update=budget)}) != config:
+        raise UserError(f"{out} was begun with another configuration; resume with its own: {out / 'config.yaml'}.")
+    config.save(out / "config.yaml")
+    return Run(out, config, run.store)
+
+
+def _warn_of_leaks(game: Game, run: Run, line: ProgressLine) -> None:
+    """Say which augmentations may leave medically false traces in this modality's synthetic slices."""
+    modality = str(run.store["intensity"].get("modality"))
+    named = [name for name in game.policy if name in LEAKS.get(modality, LEAKS["OT"])]
+    if named:
+        line.say(f"augment.policy has {', '.join(named)}: in {modality} the generator may learn to do the same")

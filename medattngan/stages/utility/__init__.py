@@ -1,0 +1,1 @@
+"""Do synthetic slices help a classifier?"""

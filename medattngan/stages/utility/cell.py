@@ -1,0 +1,121 @@
+"""One cell: so many real images a class, one seed. A GAN is trained on them alone, then the classifier in every arm."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from medattngan.augment import LEAKS, augment
+from medattngan.core.config import Config
+from medattngan.core.files import atomic_path
+from medattngan.core.run import Run
+from medattngan.core.types import Codes
+from medattngan.data.intensity import codes_to_unit
+from medattngan.data.store import SliceStore
+from medattngan.extractors.cache import cached_features
+from medattngan.extractors.table import Extractor
+from medattngan.stages.sample.sample import sample
+from medattngan.stages.train.train import train
+from medattngan.stages.utility.classifier import Array, Images, choose_strength, fit, standardise
+
+CLASSICAL = ("flip", "translate", "scale", "rotate", "brightness", "contrast")
+"""The transforms of classical augmentation, less those that would be medically false in the modality (`LEAKS`)."""
+CLASSICAL_PROBABILITY = 0.8
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a cell sees and does.
+
+    Args:
+        real: the real slices it may see.
+        amounts: synthetic images for every real one, for the sweep, increasing.
+        begin: a run whose networks training starts from, or None.
+    """
+
+    folder: Path
+    real: SliceStore
+    seed: int
+    amounts: tuple[int, ...]
+    config: Config
+    begin: Run | None
+
+
+def chances(cell: Cell, test: SliceStore, extractor: Extractor) -> dict[str, Array]:
+    """Chances of each class for every test slice, (count, classes), by arm; from disk where they stand."""
+    path = cell.folder / "chances.npz"
+    if not path.is_file():
+        run = train(cell.config, cell.real, cell.folder / "run", resume=True, begin=cell.begin)
+        arms = dict(_arms(cell, run, test, extractor))
+        with atomic_path(path) as temporary, temporary.open("wb") as handle:
+            np.savez(handle, allow_pickle=False, **arms)
+    with np.load(path, allow_pickle=False) as stored:
+        return {name: stored[name] for name in stored.files}
+
+
+def _arms(cell: Cell, run: Run, test: SliceStore, extractor: Extractor) -> Iterator[tuple[str, Array]]:
+    """(a) real, (b) with classical augmentation, (c) with synthetic by amount, (d) synthetic only, and (b) with (c)."""
+    real = _see(extractor, cell.real.all_codes(), cell.real)
+    classical = _augmented(extractor, cell)
+    synthetic = _synthetic(extractor, cell, run)
+    strength = choose_strength(real, cell.seed)
+    unseen = _see(extractor, test.all_codes(), test).features
+    most = max(cell.amounts)
+
+    def predict(own: Images | None, made: Images | None) -> Array:
+        model = fit(own, made, strength, real)
+        answer: Array = model.predict_proba(standardise(unseen, real))
+        return answer
+
+    yield "real", predict(real, None)
+    yield "real + classical", predict(real, classical)
+    for amount in cell.amounts:
+        yield f"real + synthetic x{amount}", predict(real, _first(synthetic, amount * len(cell.real)))
+    yield "synthetic", predict(None, _first(synthetic, most * len(cell.real)))
+    yield "real + classical + synthetic", predict(real, classical + synthetic)
+
+
+def _see(extractor: Extractor, codes: Codes, part: SliceStore) -> Images:
+    labels = part.index["label"].to_numpy(str)
+    return Images(_features(extractor, codes), labels, part.index["patient"].to_numpy(str))
+
+
+def _features(extractor: Extractor, codes: Codes) -> Array:
+    return cached_features(extractor, torch.from_numpy(codes_to_unit(codes)).unsqueeze(1)).double().numpy()
+
+
+def _augmented(extractor: Extractor, cell: Cell) -> Images:
+    """As many copies of every real slice as the sweep's largest amount, each transformed by itself."""
+    modality = str(cell.real.intensity.get("modality"))
+    policy = [name for name in CLASSICAL if name not in LEAKS.get(modality, LEAKS["OT"])]
+    source = torch.Generator().manual_seed(cell.seed)
+    images = torch.from_numpy(codes_to_unit(cell.real.all_codes())).unsqueeze(1)
+    copies = [augment(images, policy, CLASSICAL_PROBABILITY, source).clamp(-1, 1) for _ in range(max(cell.amounts))]
+    index, times = cell.real.index, len(copies)
+    features = cached_features(extractor, torch.cat(copies)).double().numpy()
+    labels = np.tile(index["label"].to_numpy(str), times)
+    return Images(features, labels, np.tile(index["patient"].to_numpy(str), times))
+
+
+def _synthetic(extractor: Extractor, cell: Cell, run: Run) -> Images:
+    """As many synthetic slices of each class as real ones times the sweep's largest amount; the classes take turns."""
+    labels: list[str] = run.store["labels"]
+    each = max(cell.amounts) * len(cell.real) // len(labels)
+    drawn = []
+    for number, label in enumerate(labels):
+        folder = cell.folder / f"samples-{number}"
+        shutil.rmtree(folder, ignore_errors=True)
+        drawn.append(sample(run, folder, count=each, seed=cell.seed, label=label, checkpoint="last").codes)
+        shutil.rmtree(folder)
+    codes = np.stack(drawn, 1).reshape(-1, *drawn[0].shape[1:])
+    names = np.tile(np.array(labels), each)
+    return Images(_features(extractor, codes), names, np.full(len(names), "synthetic"))
+
+
+def _first(images: Images, count: int) -> Images:
+    return Images(images.features[:count], images.labels[:count], images.groups[:count])

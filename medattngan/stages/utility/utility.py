@@ -1,0 +1,137 @@
+"""Does it help? A classifier trained on few real images, with and without synthetic ones, tested on untouched patients.
+
+For each number of real images a class and each seed, a conditional GAN is trained on those images alone, or goes on
+from one that was trained without labels on other patients; then the same classifier is trained in every arm (Frid-Adar
+et al. 2018, arXiv:1803.01229, ask the question this way for liver lesions).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from medattngan.core.config import Config
+from medattngan.core.files import UserError, read_json, write_json
+from medattngan.core.provenance import provenance
+from medattngan.core.run import Run
+from medattngan.data.store import SliceStore
+from medattngan.extractors.table import load_extractor
+from medattngan.stages.train.train import train
+from medattngan.stages.utility.cell import Cell, chances
+from medattngan.stages.utility.classifier import Array
+from medattngan.stages.utility.compare import score_arms
+from medattngan.stages.utility.draw import draw_per_class, halve
+from medattngan.stages.utility.figure import save_figure
+
+BASELINES = ("real", "real + classical")
+"""What synthetic images must be better than: augmentation can do harm too, and is no bar then."""
+SCRATCH, PRETRAINED = "scratch", "pretrained"
+
+
+def utility(
+    config: Config,
+    data: SliceStore | str | Path,
+    out: str | Path,
+    *,
+    per_class: Sequence[int] = (10, 25, 50),
+    seeds: int = 5,
+    amounts: Sequence[int] = (1, 3, 10),
+    pretrain_minutes: float = 0.0,
+    extractor: str = "efficientnet-lite0",
+    say: Callable[[str], None] = lambda line: None,
+) -> dict[str, Any]:
+    """Fill the folder `out` with `utility.json` and a figure; what stands there is not computed again.
+
+    Args:
+        config: of one cell's GAN; `data.conditional` is set. `train.minutes` is spent in every cell.
+        per_class: numbers of real images a class; each image of another patient as far as there are patients.
+        amounts: synthetic images for every real one.
+        pretrain_minutes: of a GAN on the unlabelled half of the training patients, from which every cell is
+            trained once more; 0 for none.
+        say: is told how far it is.
+
+    Raises:
+        UserError: the store has no two classes or too few slices, or `out` was begun with other settings.
+    """
+    store = data if isinstance(data, SliceStore) else SliceStore.open(data)
+    out, amounts = Path(out), tuple(sorted(amounts))
+    config = config.model_copy(update={"data": config.data.model_copy(update={"conditional": True})})
+    training, test = _labelled(store)
+    settings = {
+        "config": config.model_dump(mode="json"), "store_digest": store.digest, "amounts": list(amounts),
+        "pretrain_minutes": pretrain_minutes, "extractor": extractor,
+    }  # fmt: skip
+    _begin(out, settings)
+    pool = training.select(halve(training.index, 0))
+    begins: dict[str, Run | None] = {SCRATCH: None}
+    if pretrain_minutes > 0:
+        begins[PRETRAINED] = _pretrain(config, training.select(~halve(training.index, 0)), out, pretrain_minutes)
+    network = load_extractor(extractor)
+    truth = np.unique(test.index["label"].to_numpy(str), return_inverse=True)[1]
+    patients = test.index["patient"].to_numpy(str)
+    record = {"settings": settings, "test_slices": len(test), "test_patients": len(set(patients))}
+    results: dict[str, Any] = {}
+    for count in per_class:
+        for start, begin in begins.items():
+            arms: dict[str, list[Array]] = {}
+            for seed in range(seeds):
+                say(f"{count} a class, {start}, seed {seed}")
+                real = pool.select(draw_per_class(pool.index, count, seed))
+                folder = out / f"{count}-{start}-seed{seed}"
+                cell = Cell(folder, real, seed, amounts, _of_seed(config, seed), begin)
+                for arm, values in chances(cell, test, network).items():
+                    arms.setdefault(arm, []).append(values)
+            scores = score_arms(truth, patients, arms, BASELINES)
+            results[f"{count} {start}"] = {"per_class": count, "start": start, "seeds": seeds, **scores}
+            write_json(out / "utility.json", {**record, "provenance": provenance(0), "results": results})
+    save_figure(out / "utility.png", results)
+    return results
+
+
+def _of_seed(config: Config, seed: int) -> Config:
+    """The configuration of a cell's GAN: no validation, as its patients are few."""
+    options = config.train.model_copy(update={"seed": seed, "validate_minutes": None})
+    return config.model_copy(update={"train": options})
+
+
+def _labelled(store: SliceStore) -> tuple[SliceStore, SliceStore]:
+    """The labelled slices of the training and of the test patients.
+
+    Raises:
+        UserError: there are no two classes in both.
+    """
+    parts = []
+    for name in ("train", "test"):
+        part = store.split(name)
+        parts.append(part.select(part.index["label"].notna()))
+    classes = [set(part.index["label"]) for part in parts]
+    if len(classes[0]) < 2 or classes[0] != classes[1]:
+        raise UserError(
+            f"{store.path} has the labels {sorted(classes[0])} for training and {sorted(classes[1])} for testing; "
+            "it takes the same two or more in both: ingest with --labels."
+        )
+    return parts[0], parts[1]
+
+
+def _begin(out: Path, settings: dict[str, Any]) -> None:
+    """Note what the folder is for, or refuse one that is for something else."""
+    path = out / "settings.json"
+    if path.is_file():
+        if read_json(path) != settings:
+            raise UserError(f"{out} was begun with other settings ({path}); give another --out.")
+    else:
+        write_json(path, settings)
+
+
+def _pretrain(config: Config, unlabelled: SliceStore, out: Path, minutes: float) -> Run:
+    """A GAN without labels on the patients whose labels nobody is to have."""
+    plain = config.data.model_copy(update={"conditional": False})
+    options = config.train.model_copy(update={"minutes": minutes, "validate_minutes": None})
+    own = config.model_copy(update={"data": plain, "train": options})
+    return train(own, unlabelled, out / "pretraining", resume=True)
+
+
+__all__ = ["utility"]

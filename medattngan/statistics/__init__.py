@@ -1,0 +1,1 @@
+"""Intervals, bootstrap and ROC curves, for whoever needs them."""

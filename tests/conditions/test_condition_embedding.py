@@ -1,0 +1,102 @@
+"""Values reach both networks, near values alike, and a network without conditions is the one it was."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from medattngan.conditions.embedding import WAVES, ValueEmbedding, waves
+from medattngan.core.config import Config
+from medattngan.games.losses import LOSSES
+from medattngan.games.penalties import squared_gradient
+from medattngan.models import Gan, build
+
+TAKE_VALUES = ("compact", "sagan")
+
+
+def tiny(preset: str, classes: int = 0, conditions: tuple[str, ...] = ("a", "b")) -> Gan:
+    torch.manual_seed(0)
+    tree: dict[str, Any] = {
+        "data": {"size": 32, "conditions": list(conditions)},
+        "model": {"preset": preset, "z_dim": 8, "generator_width": 8, "discriminator_width": 8},
+        "attention": {"resolutions": [8]},
+    }
+    gan = build(Config.from_tree(tree, "test"), classes)
+    for module in gan.generator.modules():
+        if isinstance(module, ValueEmbedding):  # gains and shifts start out the same for every value
+            nn.init.normal_(module.output.weight, 0.0, 0.1)
+    return gan
+
+
+def test_waves_are_cosines_of_unit_variance() -> None:
+    grid = torch.linspace(-1, 1, 4001)[:, None]
+    told = waves(grid)
+    assert told.shape == (4001, WAVES + 1)
+    torch.testing.assert_close(told.square().mean(0), torch.ones(WAVES + 1), atol=2e-3, rtol=0)
+    torch.testing.assert_close(told[:, 3], math.sqrt(2) * torch.cos(3 * math.pi * (grid[:, 0] + 1) / 2))
+
+
+def test_each_condition_has_waves_of_its_own() -> None:
+    two = waves(torch.tensor([[0.25, -0.5]]))
+    one, other = (waves(torch.tensor([[v]])) for v in (0.25, -0.5))
+    torch.testing.assert_close(two, torch.cat([one, other], 1))
+
+
+def test_a_vector_is_of_about_unit_variance_and_near_values_have_near_ones() -> None:
+    torch.manual_seed(0)
+    embed = ValueEmbedding(1, 256)
+    vectors = embed(torch.linspace(-1, 1, 101)[:, None]).detach()
+    assert 0.5 < float(vectors.square().mean()) < 2
+    near = (vectors[1:] - vectors[:-1]).norm(dim=1)
+    far = (vectors[60:] - vectors[:-60]).norm(dim=1)
+    assert near.max() < 0.3 * far.min()
+
+
+@pytest.mark.parametrize("classes", [0, 3])
+@pytest.mark.parametrize("preset", TAKE_VALUES)
+def test_a_value_changes_both_networks(preset: str, classes: int) -> None:
+    gan = tiny(preset, classes)
+    gan.generator.eval()
+    gan.discriminator.eval()
+    label = torch.zeros(3, dtype=torch.long) if classes else None
+    values = torch.tensor([[-1.0, 0.0], [0.5, 0.0], [0.5, 1.0]])
+    z = torch.randn(1, gan.z_dim).expand(3, -1)
+    with torch.no_grad():
+        images = gan.generator(z, label, values)
+        logits = gan.discriminator(images[:1].expand(3, -1, -1, -1), label, values)
+    assert all((images[i] - images[j]).abs().max() > 1e-4 for i, j in ((0, 1), (1, 2)))
+    assert len(set(logits.tolist())) == 3
+
+
+@pytest.mark.parametrize("preset", TAKE_VALUES)
+def test_every_weight_gets_a_finite_gradient(preset: str) -> None:
+    gan = tiny(preset, classes=2)
+    loss = LOSSES[gan.objective.kind]
+    label, values = torch.tensor([0, 1, 1, 0]), torch.rand(4, 2) * 2 - 1
+    fake = gan.generator(torch.randn(4, gan.z_dim), label, values)
+    real = (torch.rand(4, 1, 32, 32) * 2 - 1).requires_grad_()
+    logits = gan.discriminator(real, label, values), gan.discriminator(fake.detach(), label, values)
+    (loss.discriminator(*logits).mean() + squared_gradient(logits[0], real).mean()).backward()
+    loss.generator(logits[0].detach(), gan.discriminator(fake, label, values)).mean().backward()
+    for network in (gan.generator, gan.discriminator):
+        for name, parameter in network.named_parameters():
+            assert parameter.grad is not None, name
+            assert torch.isfinite(parameter.grad).all(), name
+
+
+@pytest.mark.parametrize("preset", ["compact", "sagan", "dcgan", "attention_generator"])
+def test_without_conditions_no_weight_and_no_random_number_is_spent_on_them(preset: str) -> None:
+    gan = tiny(preset, conditions=())
+    left = torch.rand(1)
+    assert not any(isinstance(m, ValueEmbedding) for net in (gan.generator, gan.discriminator) for m in net.modules())
+    torch.manual_seed(0)
+    z = torch.randn(2, gan.z_dim)
+    gan.generator.eval()
+    with torch.no_grad():
+        assert torch.equal(gan.generator(z, None), gan.generator(z, None, None))
+    tiny(preset, conditions=())
+    assert torch.equal(torch.rand(1), left)

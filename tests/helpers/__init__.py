@@ -1,0 +1,1 @@
+"""What several tests share: files they write, servers they start, cases they read."""

@@ -1,0 +1,74 @@
+"""The scripts that train many cells: what is whole stands, what is missing is filled in."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from medattngan.core.files import UserError, write_json
+from medattngan.core.run import Run
+from medattngan.data.store import SliceStore
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+SMALL = ["--minutes", "0.02", "--set", "data.size=32", "--set", "train.batch_size=4"]
+
+
+def fill(script: str, store: SliceStore, folder: Path, *arguments: str) -> dict[str, Any]:
+    """Run a script at toy size; its table."""
+    out = folder / f"{script}.json"
+    command = [sys.executable, str(SCRIPTS / f"{script}.py"), "--data", str(store.path), "--work", str(folder / script)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([*command, "--out", str(out), *SMALL, *arguments], check=True, env=environment)
+    table: dict[str, Any] = json.loads(out.read_text())
+    return table
+
+
+@pytest.mark.slow
+def test_a_table_is_filled_in_and_what_stands_is_not_trained_again(tiny_store: SliceStore, tmp_path: Path) -> None:
+    first = fill("ablate_attention", tiny_store, tmp_path, "--kind", "none", "--seed", "0")
+    both = fill("ablate_attention", tiny_store, tmp_path, "--kind", "none", "--kind", "scaled_dot", "--seed", "0")
+    assert [cell["row"] for cell in both["cells"]] == ["none", "scaled_dot"]
+    assert both["cells"][0] == first["cells"][0]
+    # The table is all that the next sitting needs: with the folders gone, what stands there is not trained again.
+    shutil.rmtree(tmp_path / "ablate_attention")
+    again = fill("ablate_attention", tiny_store, tmp_path, "--kind", "none", "--kind", "scaled_dot", "--seed", "0")
+    assert again == both
+    assert not (tmp_path / "ablate_attention").exists()
+    assert "three seeds" in both["verdict"]
+    assert all(cell["peak_mb"] > 100 for cell in both["cells"])
+    # Equal in weights as nearly as two 1×1 convolutions can be.
+    weights = [cell["generator_weights"] for cell in both["cells"]]
+    assert weights[0] == pytest.approx(weights[1], rel=0.01)
+
+
+@pytest.mark.slow
+def test_augmentation_is_compared_on_a_few_slices_of_a_few_patients(tiny_store: SliceStore, tmp_path: Path) -> None:
+    table = fill("compare_augmentation", tiny_store, tmp_path, "--patients", "3", "--slices", "4", "--jobs", "2")
+    assert [cell["row"] for cell in table["cells"]] == ["none", "fixed", "adaptive"]
+    scarce = SliceStore.open(tmp_path / "compare_augmentation" / "store-3x4")
+    assert scarce.index.groupby("patient").size().tolist() == [4, 4, 4]
+    assert set(scarce.index["split"]) == {"train"}
+
+
+def test_a_cell_of_other_settings_is_refused_not_entered(
+    tiny_store: SliceStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    for name in ("cells", "derived"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    from cells import Cell, run_cell
+
+    asked, stood = (Cell("row", "compact", (f"train.batch_size={size}",), 0, 1.0) for size in (4, 8))
+    folder = tmp_path / "row-1min-seed0"
+    (folder / "scores").mkdir(parents=True)
+    write_json(folder / "scores" / "scores.json", {})
+    Run.create(folder / "run", stood.resolved, {})
+    with pytest.raises(UserError, match="holds a cell of other settings"):
+        run_cell(asked, tiny_store, tiny_store, "test", tmp_path, [0])

@@ -1,0 +1,87 @@
+"""Sampling is a function of run, seed and number alone."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from medattngan.core.config import Config
+from medattngan.core.files import UserError
+from medattngan.core.run import Run
+from medattngan.data.samples import Samples
+from medattngan.data.store import SliceStore
+from medattngan.stages.sample.sample import latents, sample
+from medattngan.stages.train.train import train
+
+
+@pytest.fixture(scope="module")
+def run(tiny_store: SliceStore, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    tree = {
+        "data": {"size": 32, "conditional": True},
+        "model": {"generator_width": 8, "discriminator_width": 8, "z_dim": 8},
+        "attention": {"resolutions": [8]},
+        "train": {"kimg": 0.016, "minutes": None, "batch_size": 4, "validate_minutes": None},
+    }
+    path = tmp_path_factory.mktemp("sampling") / "run"
+    return train(Config.from_tree(tree, "test"), tiny_store, path, progress=False)
+
+
+def test_the_same_seed_gives_the_same_bytes(run: Run, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        sample(run, tmp_path / name, count=5, seed=7)
+    for file in ("pixels.npy", "samples.parquet", "intensity.json", "provenance.json"):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_more_slices_begin_with_the_same_ones(run: Run, tmp_path: Path) -> None:
+    few = sample(run, tmp_path / "few", count=3, seed=7, label=run.store["labels"][0])
+    many = sample(run, tmp_path / "many", count=21, seed=7, label=run.store["labels"][0])
+    other = sample(run, tmp_path / "other", count=3, seed=8, label=run.store["labels"][0])
+    assert np.array_equal(few.codes, many.codes[:3])
+    assert not np.array_equal(few.codes, other.codes)
+
+
+def test_values_come_back_in_the_units_of_the_store(run: Run, tiny_store: SliceStore, tmp_path: Path) -> None:
+    samples = sample(run, tmp_path / "s", count=2)
+    assert samples.map == tiny_store.map
+    values = samples.physical(0)
+    assert tiny_store.map.lower <= values.min() <= values.max() <= tiny_store.map.upper
+
+
+def test_sampling_needs_the_run_folder_alone(run: Run, tmp_path: Path) -> None:
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(run.path, moved)
+    sample(moved, tmp_path / "s", count=2, seed=1)
+    again = sample(run, tmp_path / "t", count=2, seed=1)
+    assert np.array_equal(Samples.open(tmp_path / "s").codes, again.codes)
+
+
+def test_labels_are_drawn_as_often_as_they_were_seen(run: Run, tmp_path: Path) -> None:
+    table = sample(run, tmp_path / "s", count=200, seed=0).table
+    share = np.asarray(run.store["label_counts"]) / sum(run.store["label_counts"])
+    drawn = table["label"].value_counts(normalize=True)[run.store["labels"]].to_numpy()
+    assert np.abs(drawn - share).max() < 0.12
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"count": 0}, "--count is 0"),
+        ({"count": 1, "truncation": 0.0}, "--truncation is 0.0"),
+        ({"count": 1, "label": "nonsense"}, "not among the labels"),
+    ],
+)
+def test_what_cannot_be_sampled_is_refused_without_a_trace(
+    run: Run, tmp_path: Path, options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        sample(run, tmp_path / "s", **options)  # type: ignore[arg-type]
+    assert not (tmp_path / "s").exists()
+
+
+def test_truncation_draws_latents_closer_to_the_mean() -> None:
+    wide, narrow = latents(0, 0, 50, 64), latents(0, 0, 50, 64, truncation=0.5)
+    assert float(narrow.std()) == pytest.approx(float(wide.std()) / 2, rel=1e-3)

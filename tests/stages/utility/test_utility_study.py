@@ -1,0 +1,99 @@
+"""The whole comparison at toy size: GANs, arms, table, figure."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from medattngan.core.config import Config
+from medattngan.core.files import UserError
+from medattngan.core.run import Run
+from medattngan.data.store import SliceStore
+from medattngan.models import build
+from medattngan.stages.train.initialise import begin_from
+from medattngan.stages.train.train import train
+from medattngan.stages.utility.utility import utility
+
+TOY = Config.from_tree(
+    {
+        "data": {"size": 32},
+        "model": {"generator_width": 8, "discriminator_width": 8},
+        "train": {"kimg": 0.064, "minutes": None, "batch_size": 8, "validate_minutes": None},
+    },
+    "toy",
+)
+
+
+@pytest.fixture(scope="module")
+def plain_run(tiny_store: SliceStore, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return train(TOY, tiny_store, tmp_path_factory.mktemp("plain") / "run", progress=False)
+
+
+def conditional(width: int = 8) -> Config:
+    tree = TOY.model_dump(mode="json")
+    tree["data"]["conditional"] = True
+    tree["model"]["generator_width"] = width
+    return Config.from_tree(tree, "toy")
+
+
+def test_a_training_begun_from_another_run_starts_with_what_that_one_draws(plain_run: Run) -> None:
+    gan = build(conditional(), classes=2)
+    begin_from(plain_run, gan.generator, gan.discriminator)
+    plain = build(TOY, classes=0)
+    begin_from(plain_run, plain.generator, plain.discriminator)
+    z = torch.randn(4, gan.z_dim, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        expected = plain.generator(z, None)
+        for label in (0, 1):
+            labels = torch.full((4,), label)
+            assert torch.equal(gan.generator(z, labels), expected)
+            assert torch.equal(gan.discriminator(expected, labels), plain.discriminator(expected, None))
+
+
+def test_values_begin_without_a_say_and_can_learn_one(plain_run: Run) -> None:
+    asked = TOY.model_copy(update={"data": TOY.data.model_copy(update={"conditions": ("position_mm",)})})
+    gan, plain = build(asked, classes=0), build(TOY, classes=0)
+    begin_from(plain_run, gan.generator, gan.discriminator)
+    begin_from(plain_run, plain.generator, plain.discriminator)
+    z, values = torch.randn(4, gan.z_dim, generator=torch.Generator().manual_seed(0)), torch.linspace(-1, 1, 4)[:, None]
+    drawn = gan.generator(z, None, values)
+    assert torch.equal(drawn, plain.generator(z, None))
+    drawn.sum().backward()
+    assert float(gan.generator.get_submodule("values.output").weight.grad.abs().sum()) > 0
+
+
+def test_a_run_of_another_width_is_refused(plain_run: Run) -> None:
+    gan = build(conditional(width=16), classes=2)
+    with pytest.raises(UserError, match="other networks"):
+        begin_from(plain_run, gan.generator, gan.discriminator)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning", "ignore::RuntimeWarning")  # four images
+def test_every_arm_is_scored_for_every_start_and_what_stands_is_kept(tiny_store: SliceStore, tmp_path: Path) -> None:
+    out = tmp_path / "utility"
+    options = {"per_class": [2], "seeds": 2, "amounts": [1, 2], "pretrain_minutes": 0.005}
+    results = utility(TOY, tiny_store, out, **options, extractor="efficientnet-lite0@128")
+    arms = ["real", "real + classical", "real + synthetic x1", "real + synthetic x2", "synthetic"]
+    for name in ("2 scratch", "2 pretrained"):
+        scores = results[name]["balanced_accuracy"]
+        assert list(scores["arms"]) == [*arms, "real + classical + synthetic"]
+        assert all(0 <= score["ci95"][0] <= score["ci95"][1] <= 1 for score in scores["arms"].values())
+        assert "real + synthetic x2 - real + classical" in scores["differences"]
+        assert "real + synthetic x2 - real" in scores["differences"]
+    assert json.loads((out / "utility.json").read_text())["test_patients"] == 2
+    before = {p: p.stat().st_mtime_ns for p in out.glob("*/run/checkpoints/*/*")}
+    assert utility(TOY, tiny_store, out, **options, extractor="efficientnet-lite0@128") == results
+    assert {p: p.stat().st_mtime_ns for p in out.glob("*/run/checkpoints/*/*")} == before
+    with pytest.raises(UserError, match="other settings"):
+        utility(TOY, tiny_store, out, **{**options, "amounts": [1]}, extractor="efficientnet-lite0@128")
+
+
+def test_a_store_without_labels_is_refused(tiny_store: SliceStore, tmp_path: Path) -> None:
+    bare = tiny_store.select([True] * len(tiny_store))
+    bare.index["label"] = None
+    with pytest.raises(UserError, match="ingest with --labels"):
+        utility(TOY, bare, tmp_path / "utility")
