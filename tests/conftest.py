@@ -32,6 +32,15 @@ def private_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture(autouse=True)
+def salt(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The salt file that this test's ingests read: always the same, and no other test's."""
+    path = tmp_path_factory.mktemp("salt") / "salt"
+    path.write_bytes(bytes(range(32)))
+    monkeypatch.setenv("MEDATTNGAN_SALT_FILE", str(path))
+    return path
+
+
 def draw_blob(rng: np.random.Generator, radius: float) -> Codes:
     """One bright, slightly textured ellipse in the dark: (TINY_SIZE, TINY_SIZE) uint16."""
     rows, columns = np.mgrid[0:TINY_SIZE, 0:TINY_SIZE] - TINY_SIZE / 2
