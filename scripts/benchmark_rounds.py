@@ -14,30 +14,34 @@ slower.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import torch
 import typer
-from training_speed import device, prepare
+from training_speed import device, period, prepare
 
 from medattngan.attention.scaled_dot import ScaledDotAttention2d
 from medattngan.core.config import Config
 from medattngan.core.files import write_json
 from medattngan.core.provenance import provenance
 from medattngan.data.store import SliceStore
-from medattngan.stages.train.players import Game
+from medattngan.games.adversarial import AdversarialGame
+from medattngan.stages.train.players import Players
 
 CONFIG = Path(__file__).parents[1] / "configs" / "compact.yaml"
 
 
-def variants(store: SliceStore, settings: list[str]) -> dict[str, Game]:
-    """Games that differ in one part each."""
+def variants(store: SliceStore, settings: list[str]) -> dict[str, Players]:
+    """Trainings that differ in one part each."""
     given = Config.load(CONFIG, [f"data.size={store.size}", *settings])
     games = {name: prepare(given, store) for name in ("default", "apart", "every key")}
-    games["apart"].joint = False
-    for network in (games["every key"].state.generator, games["every key"].state.discriminator):
+    own = games["apart"].system
+    assert isinstance(own.game, AdversarialGame)
+    games["apart"].system = replace(own, game=replace(own.game, group=0))
+    for network in (games["every key"].state.networks["generator"], games["every key"].state.networks["discriminator"]):
         for module in network.modules():
             if isinstance(module, ScaledDotAttention2d):
                 module.pool = False
@@ -45,19 +49,19 @@ def variants(store: SliceStore, settings: list[str]) -> dict[str, Game]:
     return {**games, "none": prepare(without, store)}
 
 
-def seconds(game: Game) -> float:
+def seconds(game: Players) -> float:
     """Of as many rounds as the penalties have a period: one of them takes them."""
     began = time.perf_counter()
-    for _ in range(game.objective.penalty_every):
+    for _ in range(period(game)):
         game.play(0.0)
     return time.perf_counter() - began
 
 
-def measure(games: dict[str, Game], turns: int) -> list[dict[str, Any]]:
+def measure(games: dict[str, Players], turns: int) -> list[dict[str, Any]]:
     """Every variant in turn, `turns` times, after one turn that does not count."""
     times = np.array([[seconds(game) for game in games.values()] for _ in range(turns + 1)])[1:]
     ratios = times[:, :1] / times
-    images = [game.objective.penalty_every * game.objective.batch_size for game in games.values()]
+    images = [period(game) * game.system.batch_size for game in games.values()]
     return [
         {
             "variant": name, "images_per_second": images[i] / float(np.median(times[:, i])),

@@ -213,7 +213,7 @@ def plan(
     """
     if unknown := set(compiles) - {"on", "off"}:
         raise UserError(f"--compile {min(unknown)!r} must be on or off.")
-    own = build(Config.load(CONFIGS / f"{config}.yaml", settings), classes=0).objective.batch_size
+    own = build(Config.load(CONFIGS / f"{config}.yaml", settings)).batch_size
     combinations = []
     for (size, store), batch, precision, how in itertools.product(
         stores.items(), batches or [own], precisions, compiles

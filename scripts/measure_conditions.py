@@ -21,7 +21,8 @@ import torch
 import typer
 from value_readers import Numbers, train_network, train_ridge
 
-from medattngan.conditions.numbers import of_run
+from medattngan.conditions.numbers import Number
+from medattngan.conditions.table import of_run
 from medattngan.core.config import Config
 from medattngan.core.files import UserError, read_json, write_json
 from medattngan.core.provenance import provenance
@@ -83,6 +84,7 @@ def sweep(run: Run, work: Path, name: str, count: int) -> Samples:
     if (work / "samples" / "provenance.json").is_file():
         return Samples.open(work / "samples")
     (condition,) = of_run(run.store)
+    assert isinstance(condition, Number)
     values = np.random.default_rng(0).permutation(np.linspace(condition.lower, condition.upper, count))
     return sample(run, work / "samples", count=count, seed=0, values={name: values.tolist()}, checkpoint="last")
 
@@ -90,6 +92,7 @@ def sweep(run: Run, work: Path, name: str, count: int) -> Samples:
 def picture(run: Run, work: Path, name: str, out: Path) -> None:
     """A sheet of the same latents at several values."""
     (condition,) = of_run(run.store)
+    assert isinstance(condition, Number)
     values = np.linspace(condition.lower, condition.upper, COLUMNS)
     columns = []
     for value in values:

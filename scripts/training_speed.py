@@ -17,13 +17,14 @@ from typing import Any
 import torch
 from benchmark_attention import resident
 
-from medattngan.conditions.numbers import of_run
+from medattngan.conditions.table import of_run
 from medattngan.core.config import Config
 from medattngan.core.files import write_json
 from medattngan.data.batches import Batches
 from medattngan.data.store import SliceStore
+from medattngan.games.adversarial import AdversarialGame
 from medattngan.models import build
-from medattngan.stages.train.players import Game
+from medattngan.stages.train.players import Players
 from medattngan.stages.train.select import describe, select_training
 
 WARM_UP = 2
@@ -57,15 +58,14 @@ def reason(error: Exception) -> str:
     return f"{type(error).__name__}: {(sentence + stop).strip()[:300]}"
 
 
-def prepare(config: Config, store: SliceStore) -> Game:
+def prepare(config: Config, store: SliceStore) -> Players:
     """The game that `train` would play."""
     part = select_training(store, config)
     described = describe(store, part, config)
     torch.manual_seed(config.train.seed)
-    gan = build(config, classes=len(described["labels"]))
-    size, count = config.data.size, gan.objective.batch_size
-    batches = Batches(part, described["labels"], size, count, config.train.seed, of_run(described))
-    return Game(config, gan, batches)
+    system = build(config, of_run(described))
+    batches = Batches(part, config.data.size, system.batch_size, config.train.seed, of_run(described))
+    return Players(config, system, batches)
 
 
 def measure(config: Config, store: SliceStore, seconds: float) -> Result:
@@ -83,24 +83,30 @@ def measure(config: Config, store: SliceStore, seconds: float) -> Result:
     """
     held = _begin_memory()
     game = prepare(config, store)
-    period, batch = game.objective.penalty_every, game.objective.batch_size
-    warm_up = _timed(game, lambda: _play(game, WARM_UP * period))
-    once = _timed(game, lambda: _play(game, period))
-    rounds = period * max(1, round(seconds / PARTS / once))
+    rounds_of_all_kinds, batch = period(game), game.system.batch_size
+    warm_up = _timed(game, lambda: _play(game, WARM_UP * rounds_of_all_kinds))
+    once = _timed(game, lambda: _play(game, rounds_of_all_kinds))
+    rounds = rounds_of_all_kinds * max(1, round(seconds / PARTS / once))
     parts = [batch * rounds / _timed(game, lambda: _play(game, rounds)) for _ in range(PARTS)]
     rate = statistics.median(parts)
     return {
         "images_per_second": rate,
         "parts": parts,
         "rounds": rounds * PARTS,
-        "start_seconds": max(0.0, warm_up - WARM_UP * period * batch / rate),
+        "start_seconds": max(0.0, warm_up - WARM_UP * rounds_of_all_kinds * batch / rate),
         "reading_images_per_second": _reading(game, rounds),
         **_memory(held),
         **_graphs(),
     }
 
 
-def _play(game: Game, rounds: int) -> None:
+def period(game: Players) -> int:
+    """Of how many rounds one takes the penalties: in so many every kind of round is played."""
+    rules = game.system.game
+    return rules.objective.penalty_every if isinstance(rules, AdversarialGame) else 1
+
+
+def _play(game: Players, rounds: int) -> None:
     """Play so many rounds, and look at the losses of the last."""
     for _ in range(rounds):
         terms = game.play(0.0)
@@ -109,7 +115,7 @@ def _play(game: Game, rounds: int) -> None:
             raise UnsteadyError(f"{name} is {float(value)} after {game.state.progress.step} steps.")
 
 
-def _timed(game: Game, play: Callable[[], None]) -> float:
+def _timed(game: Players, play: Callable[[], None]) -> float:
     """Seconds of `play`, until the device has done its part."""
     _synchronise(game)
     began = time.perf_counter()
@@ -118,7 +124,7 @@ def _timed(game: Game, play: Callable[[], None]) -> float:
     return time.perf_counter() - began
 
 
-def _synchronise(game: Game) -> None:
+def _synchronise(game: Players) -> None:
     kind = game.fabric.device.type
     if kind == "cuda":
         torch.cuda.synchronize()
@@ -126,7 +132,7 @@ def _synchronise(game: Game) -> None:
         torch.mps.synchronize()
 
 
-def _reading(game: Game, rounds: int) -> float:
+def _reading(game: Players, rounds: int) -> float:
     """Images a second of reading alone."""
     began, step = time.perf_counter(), game.state.progress.step
     for offset in range(rounds):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
+from torch import Tensor
 
-from medattngan.augment.geometry import GEOMETRIC, transform
-from medattngan.augment.intensity import perturb
+from medattngan.augment.geometry import GEOMETRIC, draw_matrices, warp
+from medattngan.augment.intensity import draw_changes, perturb
 from medattngan.core.types import Images
 
 LEAKS: dict[str, tuple[str, ...]] = {
@@ -31,7 +32,20 @@ def augment(images: Images, policy: Sequence[str], probability: float, generator
         probability: of each transform, for each image.
         generator: the source of randomness, on the CPU.
     """
-    return perturb(transform(images, policy, probability, generator), policy, probability, generator)
+    return apply(images, draw(len(images), images.shape[-1], policy, probability, generator))
 
 
-__all__ = ["GEOMETRIC", "LEAKS", "augment"]
+def draw(
+    count: int, size: int, policy: Sequence[str], probability: float, generator: torch.Generator
+) -> dict[str, Tensor]:
+    """The random numbers of `augment` for `count` images of side `size`, by name; none where nothing is to be done."""
+    drawn = draw_matrices(count, size, policy, probability, generator)
+    return drawn | draw_changes(count, size, policy, probability, generator)
+
+
+def apply(images: Images, drawn: Mapping[str, Tensor]) -> Images:
+    """Transform a batch by what `draw` drew: a pure function of both."""
+    return perturb(warp(images, drawn), drawn)
+
+
+__all__ = ["GEOMETRIC", "LEAKS", "apply", "augment", "draw"]

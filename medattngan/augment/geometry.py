@@ -7,7 +7,7 @@ image with the given probability. What falls outside the image is filled with -1
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -32,16 +32,29 @@ def transform(images: Images, policy: Sequence[str], probability: float, generat
     >>> torch.equal(transform(x, ["rotate"], 0.0, torch.Generator()), x)
     True
     """
-    if probability <= 0 or not set(policy) & set(GEOMETRIC):
+    return warp(images, draw_matrices(len(images), images.shape[-1], policy, probability, generator))
+
+
+def warp(images: Images, drawn: Mapping[str, Tensor]) -> Images:
+    """Resample (B, 1, H, W) by what `draw_matrices` drew; unchanged where it drew nothing."""
+    if "theta" not in drawn:
         return images
-    theta = _matrices(images.shape, policy, probability, generator).to(images)
-    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
+    grid = F.affine_grid(drawn["theta"].to(images), list(images.shape), align_corners=False)
     return F.grid_sample(images + 1, grid, mode="bilinear", padding_mode="zeros", align_corners=False) - 1
 
 
-def _matrices(shape: torch.Size, policy: Sequence[str], probability: float, generator: torch.Generator) -> Tensor:
+def draw_matrices(
+    count: int, size: int, policy: Sequence[str], probability: float, generator: torch.Generator
+) -> dict[str, Tensor]:
+    """`theta` (count, 2, 3): a map from output to input coordinates for each image of side `size`; or nothing."""
+    if probability <= 0 or not set(policy) & set(GEOMETRIC):
+        return {}
+    return {"theta": _matrices(count, size, policy, probability, generator)}
+
+
+def _matrices(count: int, size: int, policy: Sequence[str], probability: float, generator: torch.Generator) -> Tensor:
     """(B, 2, 3) maps from output to input coordinates; on the CPU on every device, so that a seed says all."""
-    count, pixel = shape[0], 2 / shape[-1]  # from one edge to the other the coordinates go from -1 to 1
+    pixel = 2 / size  # from one edge to the other the coordinates go from -1 to 1
 
     def chosen(neutral: float, value: Tensor) -> Tensor:
         keep = torch.rand(count, generator=generator) < probability

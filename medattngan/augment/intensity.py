@@ -6,7 +6,7 @@ teach the generator to shift them, so they are named in `LEAKS` and no preset us
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -19,28 +19,43 @@ CONTRAST_LOG2 = 0.5
 """Standard deviation of the log2 of the gain about the image's mean."""
 CUTOUT = 0.5
 """Side of the erased square, as a share of the image."""
+NAMES = ("shift", "shifted", "gain", "gained", "square", "erased")
+"""Of the numbers that `draw_changes` draws."""
 
 
-def perturb(images: Images, policy: Sequence[str], probability: float, generator: torch.Generator) -> Images:
-    """Apply brightness, contrast and cutout where named in `policy`, each with `probability`; (B, 1, H, W) stays."""
-    if probability <= 0:
-        return images
-    count = len(images)
-
-    def keep() -> Tensor:
-        return (torch.rand(count, 1, 1, 1, generator=generator) < probability).to(images)
-
-    if "brightness" in policy:
-        shift = torch.randn(count, 1, 1, 1, generator=generator).to(images) * BRIGHTNESS
-        images = images + keep() * shift
-    if "contrast" in policy:
-        gain = torch.exp2(torch.randn(count, 1, 1, 1, generator=generator) * CONTRAST_LOG2).to(images)
+def perturb(images: Images, drawn: Mapping[str, Tensor]) -> Images:
+    """Change (B, 1, H, W) by what `draw_changes` drew; same shape."""
+    drawn = {name: tensor.to(images) for name, tensor in drawn.items() if name in NAMES}
+    if "shift" in drawn:
+        images = images + drawn["shifted"] * (drawn["shift"] * BRIGHTNESS)
+    if "gain" in drawn:
         mean = images.mean(dim=(1, 2, 3), keepdim=True)
-        images = images + keep() * (gain - 1) * (images - mean)
-    if "cutout" in policy:
-        erased = _squares(count, images.shape[-1], generator).to(images) * keep()
+        images = images + drawn["gained"] * (drawn["gain"] - 1) * (images - mean)
+    if "square" in drawn:
+        erased = drawn["square"] * drawn["erased"]
         images = images * (1 - erased) - erased
     return images
+
+
+def draw_changes(
+    count: int, size: int, policy: Sequence[str], probability: float, generator: torch.Generator
+) -> dict[str, Tensor]:
+    """What brightness, contrast and cutout do to each of `count` images where named in `policy`: (count, 1, …) each."""
+    drawn: dict[str, Tensor] = {}
+    if probability <= 0:
+        return drawn
+
+    def keep() -> Tensor:
+        return torch.rand(count, 1, 1, 1, generator=generator) < probability
+
+    if "brightness" in policy:
+        drawn |= {"shift": torch.randn(count, 1, 1, 1, generator=generator), "shifted": keep()}
+    if "contrast" in policy:
+        gain = torch.exp2(torch.randn(count, 1, 1, 1, generator=generator) * CONTRAST_LOG2)
+        drawn |= {"gain": gain, "gained": keep()}
+    if "cutout" in policy:
+        drawn |= {"square": _squares(count, size, generator), "erased": keep()}
+    return drawn
 
 
 def _squares(count: int, size: int, generator: torch.Generator) -> Tensor:

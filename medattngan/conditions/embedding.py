@@ -12,9 +12,12 @@ which a continuous condition must, as most values are seen once: Ding et al. 202
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+
+from medattngan.conditions.condition import Conditions
 
 WAVES = 8
 HIDDEN = 128
@@ -32,17 +35,23 @@ def waves(values: Tensor) -> Tensor:
 
 
 class ValueEmbedding(nn.Module):
-    """A vector for values: (B, conditions) in [-1, 1] → (B, width), at first of about unit variance."""
+    """A vector for the values of several conditions: (B,) in [-1, 1] each → (B, width), at first of unit variance.
 
-    def __init__(self, conditions: int, width: int) -> None:
+    Args:
+        names: of the conditions, in the order in which they are read.
+    """
+
+    def __init__(self, names: Sequence[str], width: int) -> None:
         super().__init__()
-        self.hidden = nn.Linear(conditions * (WAVES + 1), HIDDEN)
+        self.names = tuple(names)
+        self.hidden = nn.Linear(len(names) * (WAVES + 1), HIDDEN)
         self.output = nn.Linear(HIDDEN, width)
         nn.init.kaiming_normal_(self.hidden.weight, 0.2)
         nn.init.normal_(self.output.weight, 0.0, 1 / math.sqrt(HIDDEN))
         nn.init.zeros_(self.hidden.bias)
         nn.init.zeros_(self.output.bias)
 
-    def forward(self, values: Tensor) -> Tensor:
+    def forward(self, conditions: Conditions) -> Tensor:
+        values = torch.stack([conditions[name] for name in self.names], 1)
         hidden = nn.functional.leaky_relu(self.hidden(waves(values)), 0.2)
         return torch.as_tensor(self.output(hidden))

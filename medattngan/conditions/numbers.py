@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import torch
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
+from torch import Tensor
 
 from medattngan.core.files import UserError
 
@@ -30,15 +32,15 @@ Numbers = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Condition:
+class Number:
     """One continuous condition, by the quantiles of the training slices.
 
     Args:
         name: the column of the store's index.
         quantiles: at LEVELS, ascending; the first and the last are the range.
 
-    >>> age = Condition("age", tuple(np.linspace(20, 80, 21)))
-    >>> age.standardise([20, 50, 95]), age.draw([0.5])
+    >>> age = Number("age", tuple(np.linspace(20, 80, 21)))
+    >>> age.standardise([20, 50, 95]), age.at([0.5])
     (array([-1.,  0.,  1.], dtype=float32), array([50.]))
     """
 
@@ -55,14 +57,43 @@ class Condition:
         """The greatest value that can be asked for."""
         return self.quantiles[-1]
 
+    def encode(self, values: npt.ArrayLike) -> Tensor:
+        """(count,) float32 in [-1, 1]; see `standardise`."""
+        return torch.from_numpy(self.standardise(np.asarray(values, np.float64)))
+
+    def parse(self, text: str) -> float:
+        """A number.
+
+        Raises:
+            UserError: it is none.
+        """
+        try:
+            return float(text)
+        except ValueError:
+            raise UserError(
+                f"--set {self.name}={text} must be a condition and a number, as in position_mm=20."
+            ) from None
+
     def standardise(self, values: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """What the networks are told: the range mapped to [-1, 1] linearly, values beyond it on its ends."""
         clipped = np.clip(np.asarray(values, np.float64), self.lower, self.upper)
         return (2 * (clipped - self.lower) / (self.upper - self.lower) - 1).astype(np.float32)
 
-    def draw(self, shares: npt.ArrayLike) -> Numbers:
+    def at(self, shares: npt.ArrayLike) -> Numbers:
         """The values below which these shares of the training slices lie: uniform shares give their distribution."""
         return np.asarray(np.interp(np.asarray(shares, np.float64), LEVELS, self.quantiles))
+
+    def draw(self, count: int, seed: int, place: int) -> Numbers:
+        """Values as often as the training slices have them, (count,). The first of many are those of few."""
+        return self.at(np.random.default_rng([seed, 2, place]).random(count))
+
+    def spread(self, count: int, seed: int, place: int) -> Numbers:
+        """As `draw`."""
+        return self.draw(count, seed, place)
+
+    def column(self, values: npt.ArrayLike) -> Numbers:
+        """Numbers."""
+        return np.asarray(values, np.float64)
 
     def require(self, values: npt.ArrayLike) -> None:
         """Refuse what training has not seen.
@@ -82,14 +113,9 @@ class Condition:
         return asdict(self)
 
     @classmethod
-    def from_record(cls, record: dict[str, Any]) -> Condition:
+    def from_record(cls, record: dict[str, Any]) -> Number:
         """What `record` gave."""
         return cls(str(record["name"]), tuple(float(value) for value in record["quantiles"]))
-
-
-def of_run(store: dict[str, Any]) -> list[Condition]:
-    """The continuous conditions of a run, by its store.json; one that is older than conditions has none."""
-    return [Condition.from_record(record) for record in store.get("conditions", [])]
 
 
 def possible(index: pd.DataFrame) -> list[str]:
@@ -98,7 +124,7 @@ def possible(index: pd.DataFrame) -> list[str]:
     return [str(name) for name in numbers if name not in NOT_CONDITIONS]
 
 
-def measure(index: pd.DataFrame, name: str) -> Condition:
+def measure(index: pd.DataFrame, name: str) -> Number:
     """The distribution of the column `name` over the slices of `index`.
 
     Raises:
@@ -125,22 +151,12 @@ def measure(index: pd.DataFrame, name: str) -> Condition:
     # Rounded to a few thousandths of the range: the decimals of a position tell scans apart.
     decimals = 2 - math.floor(math.log10(high - low))
     quantiles = np.round(np.quantile(values.clip(low, high), LEVELS), decimals)
-    return Condition(name, tuple(float(value) for value in quantiles))
+    return Number(name, tuple(float(value) for value in quantiles))
 
 
-def draw(conditions: Sequence[Condition], count: int, seed: int) -> Numbers:
-    """Values as often as the training slices have them, each condition by itself: (count, conditions).
-
-    The first of many are those of few.
-    """
-    shares = [np.random.default_rng([seed, 2, i]).random(count) for i in range(len(conditions))]
-    drawn = [one.draw(share) for one, share in zip(conditions, shares, strict=True)]
-    return np.stack(drawn, axis=1) if drawn else np.empty((count, 0))
-
-
-def standardised(conditions: Sequence[Condition], values: Numbers) -> npt.NDArray[np.float32]:
-    """Values (count, conditions) as the networks are told them, each in [-1, 1]."""
-    return np.stack([c.standardise(values[:, i]) for i, c in enumerate(conditions)], axis=1)
+def is_number(index: pd.DataFrame, name: str) -> bool:
+    """Whether a column is one of numbers that can be a condition."""
+    return name in possible(index)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -11,9 +11,6 @@ from torch import Tensor
 Latent: TypeAlias = Tensor
 """(B, z_dim), standard normal."""
 
-Values: TypeAlias = Tensor
-"""(B, conditions), continuous conditions, each in [-1, 1] over the range of the training slices."""
-
 Images: TypeAlias = Tensor
 """(B, 1, H, W) in [-1, 1]."""
 

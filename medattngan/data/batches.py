@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from medattngan.conditions.numbers import Condition, standardised
-from medattngan.core.types import Images, Values
+from medattngan.conditions.condition import Condition
+from medattngan.conditions.table import encoded
+from medattngan.core.types import Images
 from medattngan.data.intensity import codes_to_unit
 from medattngan.data.store import SliceStore
 
@@ -25,29 +26,16 @@ class Batches:
 
     Args:
         store: the training slices.
-        labels: names of the classes in order, empty for an unconditional training.
         size: height and width wanted; larger slices are averaged down.
-        conditions: the continuous conditions, which `store` has for every slice.
+        conditions: what the networks are told, which `store` has for every slice.
     """
 
     def __init__(
-        self,
-        store: SliceStore,
-        labels: list[str],
-        size: int,
-        batch_size: int,
-        seed: int,
-        conditions: Sequence[Condition] = (),
+        self, store: SliceStore, size: int, batch_size: int, seed: int, conditions: Sequence[Condition] = ()
     ) -> None:
         self.store, self.size, self.batch_size, self.seed = store, size, batch_size, seed
-        self.classes = len(labels)
-        self.labels = None
-        if labels:
-            self.labels = torch.tensor([labels.index(name) for name in store.index["label"]])
-        self.conditions, self.values = tuple(conditions), None
-        if conditions:
-            columns = store.index[[one.name for one in conditions]].to_numpy(np.float64)
-            self.values = torch.from_numpy(standardised(conditions, columns))
+        self.conditions = tuple(conditions)
+        self.told = encoded(conditions, {one.name: list(store.index[one.name]) for one in conditions})
         self._epoch = -1
         self._order = np.empty(0, np.intp)
 
@@ -61,12 +49,10 @@ class Batches:
             rows.append(int(self._order[offset]))
         return rows
 
-    def __call__(self, step: int) -> tuple[Images, Tensor | None, Values | None]:
-        """Batch number `step`: images (B, 1, size, size) in [-1, 1], labels (B,) or None, values or None."""
+    def __call__(self, step: int) -> tuple[Images, dict[str, Tensor]]:
+        """Batch number `step`: images (B, 1, size, size) in [-1, 1], and of each condition, by name, (B, …)."""
         rows = self._rows(step)
-        images = load_images(self.store, rows, self.size)
-        labels = None if self.labels is None else self.labels[rows]
-        return images, labels, None if self.values is None else self.values[rows]
+        return load_images(self.store, rows, self.size), {name: one[rows] for name, one in self.told.items()}
 
 
 def load_images(store: SliceStore, rows: list[int], size: int) -> Images:

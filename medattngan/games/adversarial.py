@@ -1,20 +1,98 @@
-"""One step of the alternating game: first the critic, then the generator. Goodfellow et al. 2014, algorithm 1."""
+"""The alternating game of two: first the discriminator moves, then the generator.
+
+Goodfellow et al. 2014, arXiv:1406.2661, algorithm 1, one move each.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from medattngan import augment
 from medattngan.core.types import Images, Logits
+from medattngan.games.game import Batch, Draws, Networks, Phase, Round, Terms
 from medattngan.games.losses import LOSSES
 from medattngan.games.objective import Objective
 from medattngan.games.penalties import squared_gradient, unit_gradient_penalty
 
 Critic = Callable[[Images], Logits]
-Terms = dict[str, Tensor]
-"""Named scalars; their sum is minimised and each is logged."""
+SEEN = ("real", "fake", "moved")
+"""What the discriminator is shown, augmented each time anew: real slices, synthetic ones, and those again that the
+generator moves by."""
+
+
+@dataclass(frozen=True)
+class AdversarialGame:
+    """A generator and a discriminator; every loss of `LOSSES`, with gradient penalties.
+
+    Args:
+        objective: losses and penalties.
+        z_dim: width of the latent.
+        group: the discriminator compares images in groups of so many at most, so that real and synthetic ones can go
+            through it in one pass where a batch is a multiple of it: fewer, larger operations. 0 for two passes.
+    """
+
+    objective: Objective
+    z_dim: int
+    group: int = 0
+
+    def columns(self) -> tuple[str, ...]:
+        """Losses, penalties that have a weight, and three numbers to watch."""
+        rules = self.objective
+        weights = {"r1": rules.r1_gamma, "r2": rules.r2_gamma, "gradient_penalty": rules.gradient_penalty}
+        penalties = (name for name, weight in weights.items() if weight > 0)
+        return "loss_generator", "loss_discriminator", *penalties, "logits_real", "logits_fake", "sign_real"
+
+    def draw(self, now: Round, source: torch.Generator) -> dict[str, Tensor]:
+        """Latents, where between real and synthetic to penalise, and an augmentation for each time images are seen."""
+        drawn = {"z": torch.randn(now.count, self.z_dim, generator=source)}
+        if penalties_due(self.objective, now.step):
+            drawn["mix"] = torch.rand(now.count, 1, 1, 1, generator=source)
+        for name in SEEN:
+            seen = augment.draw(now.count, now.size, now.policy, now.probability, source)
+            drawn |= {f"{name}.{key}": tensor for key, tensor in seen.items()}
+        return drawn
+
+    def phases(self, networks: Networks, batch: Batch, draws: Draws) -> Iterator[Phase]:
+        """The discriminator's move, then the generator's, both on the same synthetic images."""
+        rules, real = self.objective, batch.images
+        fake = networks["generator"](draws["z"], batch.conditions)
+
+        def seen(images: Images, name: str) -> Images:
+            prefix = f"{name}."
+            return augment.apply(images, {k.removeprefix(prefix): v for k, v in draws.items() if k.startswith(prefix)})
+
+        def critic(images: Images, twice: bool = False) -> Logits:
+            sets = len(images) // len(real)
+            told = {name: one.repeat(sets, *[1] * (one.ndim - 1)) for name, one in batch.conditions.items()}
+            return networks["discriminator"].bare(images, told, twice=twice)
+
+        mix = draws.get("mix")
+        joint = self.group > 0 and len(real) % self.group == 0
+        seen_real, logits = seen(real, "real"), list[Logits]()
+
+        def discriminator() -> Terms:
+            asked = partial(critic, twice=mix is not None)
+            terms, *found = discriminator_terms(asked, rules, seen_real, seen(fake.detach(), "fake"), mix, joint)
+            logits.extend(found)
+            return terms
+
+        yield Phase(("discriminator",), discriminator, lambda: self._watched(*logits))
+        yield Phase(("generator",), lambda: generator_terms(critic, rules, seen_real, seen(fake, "moved")))
+
+    def _watched(self, real: Logits, fake: Logits) -> Terms:
+        # The relativistic game sees differences only: there the synthetic images' mean stands for the logits' zero.
+        zero = fake.mean() if LOSSES[self.objective.kind].relative else 0.0
+        return {"logits_real": real.mean(), "logits_fake": fake.mean(), "sign_real": (real - zero).sign().mean()}
+
+    def override(self, settings: Mapping[str, Any]) -> AdversarialGame:
+        """With these settings of the objective."""
+        return replace(self, objective=replace(self.objective, **settings))
 
 
 def discriminator_terms(
@@ -56,11 +134,11 @@ def _judge(critic: Critic, images: Images, penalised: bool) -> tuple[Logits, Ten
 def generator_terms(critic: Critic, objective: Objective, real: Images, fake: Images) -> Terms:
     """The generator's losses; `fake` carries its graph.
 
-    The relativistic game asks the critic again about `real`, as it is after its own move: that move can shift all
+    A relativistic game asks the critic again about `real`, as it is after its own move: that move can shift all
     logits by more than real and synthetic ones differ, and the generator would take the shift for its lead or lag.
     """
     fake_logits = critic(fake)
-    real_logits = critic(real).detach() if objective.kind == "relativistic" else fake_logits
+    real_logits = critic(real).detach() if LOSSES[objective.kind].relative else fake_logits
     return {"loss_generator": LOSSES[objective.kind].generator(real_logits, fake_logits).mean()}
 
 

@@ -19,6 +19,8 @@ class Adversarial(NamedTuple):
 
     discriminator: Callable[[Logits, Logits], Logits]
     generator: Callable[[Logits, Logits], Logits]
+    relative: bool = False
+    """It sees differences of logits only, so that they have no zero."""
 
 
 def minimax_discriminator(real: Logits, fake: Logits) -> Logits:
@@ -89,5 +91,5 @@ LOSSES: dict[str, Adversarial] = {
     "hinge": Adversarial(hinge_discriminator, critic_generator),
     "least_squares": Adversarial(least_squares_discriminator, least_squares_generator),
     "wasserstein": Adversarial(wasserstein_discriminator, critic_generator),
-    "relativistic": Adversarial(relativistic_loss, relativistic_generator),
+    "relativistic": Adversarial(relativistic_loss, relativistic_generator, relative=True),
 }

@@ -1,4 +1,4 @@
-"""A preset's own losses and optimiser settings."""
+"""What the two players of an adversarial game want."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ LossKind = Literal["minimax", "non_saturating", "hinge", "least_squares", "wasse
 
 @dataclass(frozen=True)
 class Objective:
-    """A preset's own losses and optimiser settings; a configuration may override each.
+    """A preset's own losses and penalties; a configuration may override each.
 
     Args:
         kind: a key of medattngan.losses.LOSSES.
@@ -24,8 +24,3 @@ class Objective:
     r2_gamma: float = 0.0
     gradient_penalty: float = 0.0
     penalty_every: int = 1
-    generator_lr: float = 2e-4
-    discriminator_lr: float = 2e-4
-    beta1: float = 0.0
-    beta2: float = 0.99
-    batch_size: int = 32

@@ -20,12 +20,15 @@ The listing this follows cannot run. Mended here:
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from medattngan.core.types import Images, Latent, Logits, Values
+from medattngan.conditions.condition import NOTHING, Conditions
+from medattngan.core.types import Images, Latent, Logits
+from medattngan.games.adversarial import AdversarialGame
+from medattngan.games.game import System
 from medattngan.games.objective import Objective
-from medattngan.models.gan import Gan, Shape
 from medattngan.models.layers import make_attention, prefer, require_unconditional
+from medattngan.models.shape import Shape
 
 WIDTH = 128
 Z_DIM = 100
@@ -59,7 +62,7 @@ class Generator(nn.Module):
             nn.Tanh(),
         )
 
-    def forward(self, z: Latent, label: Tensor | None = None, values: Values | None = None) -> Images:
+    def forward(self, z: Latent, conditions: Conditions = NOTHING) -> Images:
         x = self.first(z).reshape(len(z), -1, self.side, self.side)
         return torch.as_tensor(self.grow(self.block(x)))
 
@@ -80,11 +83,11 @@ class Discriminator(nn.Module):
         self.block = attention_block(shape, channels)
         self.last = nn.Linear(channels * (shape.size // 4) ** 2, 1)
 
-    def forward(self, images: Images, label: Tensor | None = None, values: Values | None = None) -> Logits:
+    def forward(self, images: Images, conditions: Conditions = NOTHING) -> Logits:
         return torch.as_tensor(self.last(self.block(self.shrink(images)).flatten(1))).squeeze(1)
 
 
-def build(shape: Shape) -> Gan:
+def build(shape: Shape) -> System:
     """Networks and game, unconditional and without augmentation.
 
     Raises:
@@ -92,6 +95,12 @@ def build(shape: Shape) -> Gan:
     """
     require_unconditional("attention_generator", shape)
     shape = prefer(shape, "scaled_dot", value_reduction=1, project=False)
-    objective = Objective("minimax", generator_lr=2e-4, discriminator_lr=2e-4, beta1=0.5, beta2=0.999, batch_size=64)
     generator = Generator(shape)
-    return Gan(generator, Discriminator(shape), generator.z_dim, objective)
+    return System(
+        {"generator": generator, "discriminator": Discriminator(shape)},
+        AdversarialGame(Objective("minimax"), generator.z_dim),
+        rates={"generator": 2e-4, "discriminator": 2e-4},
+        z_dim=generator.z_dim,
+        betas=(0.5, 0.999),
+        batch_size=64,
+    )

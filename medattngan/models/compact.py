@@ -15,11 +15,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from medattngan.conditions.condition import NOTHING, Conditions
 from medattngan.conditions.embedding import ValueEmbedding
-from medattngan.core.types import Features, Images, Latent, Logits, Values
+from medattngan.core.types import Features, Images, Latent, Logits
+from medattngan.games.adversarial import AdversarialGame
+from medattngan.games.game import System
 from medattngan.games.objective import Objective
-from medattngan.models.gan import Gan, Shape
-from medattngan.models.layers import attention_at, minibatch_deviation, prefer
+from medattngan.models.layers import GROUP, attention_at, minibatch_deviation, prefer, require_labels_and_numbers
+from medattngan.models.shape import Shape
 
 Z_DIM = 128
 GENERATOR_WIDTH = 32
@@ -107,7 +110,7 @@ class Generator(nn.Module):
         self.z_dim = shape.z_dim or Z_DIM
         base = shape.generator_width or GENERATOR_WIDTH
         self.embedding = nn.Embedding(shape.classes, self.z_dim) if shape.classes else None
-        self.values = ValueEmbedding(shape.conditions, self.z_dim) if shape.conditions else None
+        self.values = ValueEmbedding(shape.numbers, self.z_dim) if shape.numbers else None
         self.mapping = nn.Sequential(
             *(layer for _ in range(2) for layer in (nn.Linear(self.z_dim, self.z_dim), nn.LeakyReLU(0.2)))
         )
@@ -123,11 +126,11 @@ class Generator(nn.Module):
             self.images.append(_to_image(width))
             channels = width
 
-    def forward(self, z: Latent, label: Tensor | None = None, values: Values | None = None) -> Images:
-        if self.embedding is not None and label is not None:
-            z = z + self.embedding(label)
-        if self.values is not None and values is not None:
-            z = z + self.values(values)
+    def forward(self, z: Latent, conditions: Conditions = NOTHING) -> Images:
+        if self.embedding is not None:
+            z = z + self.embedding(conditions["label"])
+        if self.values is not None:
+            z = z + self.values(conditions)
         w = self.mapping(z)
         x = F.leaky_relu(self.first(w), 0.2).reshape(len(z), -1, 4, 4)
         # channels_last from here on is a quarter to a third faster on the CPU.
@@ -166,26 +169,32 @@ class Discriminator(nn.Module):
             if isinstance(layer, nn.Conv2d):
                 _initialise(layer)
         self.embedding = nn.Embedding(shape.classes, channels * 16) if shape.classes else None
-        self.values = ValueEmbedding(shape.conditions, channels * 16) if shape.conditions else None
+        self.values = ValueEmbedding(shape.numbers, channels * 16) if shape.numbers else None
 
-    def forward(self, images: Images, label: Tensor | None = None, values: Values | None = None) -> Logits:
+    def forward(self, images: Images, conditions: Conditions = NOTHING) -> Logits:
         x = self.stages(images.contiguous(memory_format=torch.channels_last))
         x = F.leaky_relu(self.summary(minibatch_deviation(x)), 0.2).flatten(1)
         logits = torch.as_tensor(self.last(x)).squeeze(1)
-        if self.embedding is not None and label is not None:
-            logits = logits + (self.embedding(label) * x).sum(1) / math.sqrt(x.shape[1])
-        if self.values is not None and values is not None:
-            logits = logits + (self.values(values) * x).sum(1) / math.sqrt(x.shape[1])
+        if self.embedding is not None:
+            logits = logits + (self.embedding(conditions["label"]) * x).sum(1) / math.sqrt(x.shape[1])
+        if self.values is not None:
+            logits = logits + (self.values(conditions) * x).sum(1) / math.sqrt(x.shape[1])
         return logits
 
 
-def build(shape: Shape) -> Gan:
+def build(shape: Shape) -> System:
     """Networks and game of the default."""
-    objective = Objective(
-        "relativistic", r1_gamma=0.3, r2_gamma=0.3, penalty_every=4,
-        generator_lr=5e-4, discriminator_lr=5e-4, beta1=0.0, beta2=0.99, batch_size=8,
-    )  # fmt: skip
+    require_labels_and_numbers("compact", shape)
     shape = prefer(shape, "scaled_dot", pool=True)
     generator = Generator(shape)
-    policy = ("translate", "scale", "rotate")
-    return Gan(generator, Discriminator(shape), generator.z_dim, objective, policy, joint=True)
+    return System(
+        {"generator": generator, "discriminator": Discriminator(shape)},
+        AdversarialGame(
+            Objective("relativistic", r1_gamma=0.3, r2_gamma=0.3, penalty_every=4), generator.z_dim, group=GROUP
+        ),
+        rates={"generator": 5e-4, "discriminator": 5e-4},
+        z_dim=generator.z_dim,
+        betas=(0.0, 0.99),
+        batch_size=8,
+        policy=("translate", "scale", "rotate"),
+    )

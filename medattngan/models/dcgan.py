@@ -11,12 +11,15 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from medattngan.core.types import Images, Latent, Logits, Values
+from medattngan.conditions.condition import NOTHING, Conditions
+from medattngan.core.types import Images, Latent, Logits
+from medattngan.games.adversarial import AdversarialGame
+from medattngan.games.game import System
 from medattngan.games.objective import Objective
-from medattngan.models.gan import Gan, Shape
 from medattngan.models.layers import attention_at, require_unconditional
+from medattngan.models.shape import Shape
 
 WIDTH = 64
 WIDEST = 8
@@ -60,7 +63,7 @@ class Generator(nn.Module):
         self.layers = nn.Sequential(*layers, nn.ConvTranspose2d(channels, 1, 4, 2, 1, bias=False), nn.Tanh())
         self.apply(_initialise)
 
-    def forward(self, z: Latent, label: Tensor | None = None, values: Values | None = None) -> Images:
+    def forward(self, z: Latent, conditions: Conditions = NOTHING) -> Images:
         return torch.as_tensor(self.layers(z[:, :, None, None]))
 
 
@@ -85,15 +88,19 @@ class Discriminator(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Conv2d(channels, 1, 4, 1, 0, bias=False))
         self.apply(_initialise)
 
-    def forward(self, images: Images, label: Tensor | None = None, values: Values | None = None) -> Logits:
+    def forward(self, images: Images, conditions: Conditions = NOTHING) -> Logits:
         return torch.as_tensor(self.layers(images)).flatten()
 
 
-def build(shape: Shape) -> Gan:
+def build(shape: Shape) -> System:
     """The baseline, unconditional and without augmentation, as in the tutorial."""
     require_unconditional("dcgan", shape)
-    objective = Objective(
-        "non_saturating", generator_lr=2e-4, discriminator_lr=2e-4, beta1=0.5, beta2=0.999, batch_size=128
-    )
     generator = Generator(shape)
-    return Gan(generator, Discriminator(shape), generator.z_dim, objective)
+    return System(
+        {"generator": generator, "discriminator": Discriminator(shape)},
+        AdversarialGame(Objective("non_saturating"), generator.z_dim),
+        rates={"generator": 2e-4, "discriminator": 2e-4},
+        z_dim=generator.z_dim,
+        betas=(0.5, 0.999),
+        batch_size=128,
+    )

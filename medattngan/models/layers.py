@@ -9,9 +9,10 @@ import torch
 from torch import nn
 
 from medattngan.attention import ATTENTION
+from medattngan.conditions.labels import Label
 from medattngan.core.files import UserError
 from medattngan.core.types import Features
-from medattngan.models.gan import Shape
+from medattngan.models.shape import Shape
 
 
 def make_attention(shape: Shape, channels: int) -> nn.Module:
@@ -42,15 +43,29 @@ def prefer(shape: Shape, kind: str, **options: Any) -> Shape:
 
 
 def require_unconditional(preset: str, shape: Shape) -> None:
-    """Refuse labels and continuous conditions where a preset has no place for them.
+    """Refuse labels and other conditions where a preset has no place for them.
 
     Raises:
-        UserError: either was asked for.
+        UserError: any was asked for.
     """
     if shape.classes:
         raise UserError(f"model.preset={preset} takes no labels; set data.conditional=false or choose another preset.")
     if shape.conditions:
         raise UserError(f"model.preset={preset} takes no conditions; set data.conditions=[] or choose another preset.")
+
+
+def require_labels_and_numbers(preset: str, shape: Shape) -> None:
+    """Refuse conditions that are neither the label nor a number.
+
+    Raises:
+        UserError: one was asked for.
+    """
+    for one in shape.conditions:
+        if one.name not in shape.numbers and not isinstance(one, Label):
+            raise UserError(
+                f"model.preset={preset} takes labels and numbers, and {one.name} is neither; "
+                "take it out of data.conditions or choose another preset."
+            )
 
 
 GROUP = 4

@@ -15,16 +15,21 @@ Width 64 is the paper's and meant for a GPU; on a CPU give `model.generator_widt
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from medattngan.conditions.condition import NOTHING, Conditions
 from medattngan.conditions.embedding import ValueEmbedding
-from medattngan.core.types import Features, Images, Latent, Logits, Values
+from medattngan.core.types import Features, Images, Latent, Logits
+from medattngan.games.adversarial import AdversarialGame
+from medattngan.games.game import System
 from medattngan.games.objective import Objective
-from medattngan.models.gan import Gan, Shape
-from medattngan.models.layers import attention_at, prefer
+from medattngan.models.layers import attention_at, prefer, require_labels_and_numbers
+from medattngan.models.shape import Shape
 
 WIDTH = 64
 WIDEST = 16
@@ -54,12 +59,12 @@ def _attention(shape: Shape, resolution: int, channels: int) -> nn.Sequential:
 
 
 class ClassBatchNorm2d(nn.Module):
-    """Batch normalisation with a gain and a shift for each class: (B, C, H, W) and (B,) → (B, C, H, W).
+    """Batch normalisation with a gain and a shift for each class: (B, C, H, W) → (B, C, H, W).
 
-    Dumoulin et al. 2017, arXiv:1610.07629, Eq. 5. Continuous values (B, conditions) add to both.
+    Dumoulin et al. 2017, arXiv:1610.07629, Eq. 5. Continuous conditions, by `numbers`, add to both.
     """
 
-    def __init__(self, channels: int, classes: int, conditions: int = 0) -> None:
+    def __init__(self, channels: int, classes: int, numbers: Sequence[str] = ()) -> None:
         super().__init__()
         self.normalise = nn.BatchNorm2d(channels, affine=False)
         self.gain = nn.Embedding(max(classes, 1), channels)
@@ -67,16 +72,17 @@ class ClassBatchNorm2d(nn.Module):
         nn.init.ones_(self.gain.weight)
         nn.init.zeros_(self.shift.weight)
         self.values = None
-        if conditions:
-            self.values = ValueEmbedding(conditions, 2 * channels)
+        if numbers:
+            self.values = ValueEmbedding(numbers, 2 * channels)
             nn.init.zeros_(self.values.output.weight)
 
-    def forward(self, x: Features, label: Tensor | None, values: Values | None = None) -> Features:
-        if label is None:  # values alone: one class
+    def forward(self, x: Features, conditions: Conditions) -> Features:
+        label = conditions.get("label")
+        if label is None:  # numbers alone: one class
             label = torch.zeros(len(x), dtype=torch.long, device=x.device)
         gain, shift = self.gain(label), self.shift(label)
-        if self.values is not None and values is not None:
-            more = self.values(values).chunk(2, 1)
+        if self.values is not None:
+            more = self.values(conditions).chunk(2, 1)
             gain, shift = gain + more[0], shift + more[1]
         return torch.as_tensor(gain[:, :, None, None] * self.normalise(x) + shift[:, :, None, None])
 
@@ -87,18 +93,17 @@ class GeneratorBlock(nn.Module):
     (B, inputs, H, W) → (B, outputs, 2H, 2W).
     """
 
-    def __init__(self, inputs: int, outputs: int, classes: int, conditions: int = 0) -> None:
+    def __init__(self, inputs: int, outputs: int, classes: int, numbers: Sequence[str] = ()) -> None:
         super().__init__()
-        self.conditional = classes + conditions > 0
+        self.conditional = bool(classes or numbers)
         self.norms = nn.ModuleList(
-            ClassBatchNorm2d(c, classes, conditions) if self.conditional else nn.BatchNorm2d(c)
-            for c in (inputs, outputs)
+            ClassBatchNorm2d(c, classes, numbers) if self.conditional else nn.BatchNorm2d(c) for c in (inputs, outputs)
         )
         self.convolutions = nn.ModuleList(_normed(nn.Conv2d(c, outputs, 3, padding=1)) for c in (inputs, outputs))
         self.shortcut = _normed(nn.Conv2d(inputs, outputs, 1))
 
-    def forward(self, x: Features, label: Tensor | None, values: Values | None = None) -> Features:
-        condition = (label, values) if self.conditional else ()
+    def forward(self, x: Features, conditions: Conditions = NOTHING) -> Features:
+        condition = (conditions,) if self.conditional else ()
         y = F.relu(self.norms[0](x, *condition))
         y = self.convolutions[0](F.interpolate(y, scale_factor=2.0, mode="nearest"))
         y = self.convolutions[1](F.relu(self.norms[1](y, *condition)))
@@ -146,16 +151,16 @@ class Generator(nn.Module):
         while resolution < shape.size:
             resolution *= 2
             width = _width(resolution, shape.size, base)
-            self.blocks.append(GeneratorBlock(channels, width, shape.classes, shape.conditions))
+            self.blocks.append(GeneratorBlock(channels, width, shape.classes, shape.numbers))
             self.attentions.append(_attention(shape, resolution, width))
             channels = width
         self.norm = nn.BatchNorm2d(channels)
         self.last = _normed(nn.Conv2d(channels, 1, 3, padding=1))
 
-    def forward(self, z: Latent, label: Tensor | None = None, values: Values | None = None) -> Images:
+    def forward(self, z: Latent, conditions: Conditions = NOTHING) -> Images:
         x = self.first(z).reshape(len(z), -1, 4, 4)
         for block, attention in zip(self.blocks, self.attentions, strict=True):
-            x = attention(block(x, label, values))
+            x = attention(block(x, conditions))
         return torch.tanh(self.last(F.relu(self.norm(x))))
 
 
@@ -181,24 +186,31 @@ class Discriminator(nn.Module):
         self.stages = nn.Sequential(*stages, DiscriminatorBlock(channels, channels, halve=False), nn.ReLU())
         self.last = _normed(nn.Linear(channels, 1))
         self.embedding = _normed(nn.Embedding(shape.classes, channels)) if shape.classes else None
-        self.values = ValueEmbedding(shape.conditions, channels) if shape.conditions else None
+        self.values = ValueEmbedding(shape.numbers, channels) if shape.numbers else None
         if self.values is not None:
             _normed(self.values.hidden)
             _normed(self.values.output)
 
-    def forward(self, images: Images, label: Tensor | None = None, values: Values | None = None) -> Logits:
+    def forward(self, images: Images, conditions: Conditions = NOTHING) -> Logits:
         x = self.stages(images).sum((2, 3))
         logits = torch.as_tensor(self.last(x)).squeeze(1)
         if self.embedding is not None:
-            logits = logits + (self.embedding(label) * x).sum(1)
-        if self.values is not None and values is not None:
-            logits = logits + (self.values(values) * x).sum(1)
+            logits = logits + (self.embedding(conditions["label"]) * x).sum(1)
+        if self.values is not None:
+            logits = logits + (self.values(conditions) * x).sum(1)
         return logits
 
 
-def build(shape: Shape) -> Gan:
+def build(shape: Shape) -> System:
     """Networks and game of the paper, conditional where there are classes, without augmentation."""
+    require_labels_and_numbers("sagan", shape)
     shape = prefer(shape, "scaled_dot", pool=True, scaled=False)
-    objective = Objective("hinge", generator_lr=1e-4, discriminator_lr=4e-4, beta1=0.0, beta2=0.9, batch_size=64)
     generator = Generator(shape)
-    return Gan(generator, Discriminator(shape), generator.z_dim, objective)
+    return System(
+        {"generator": generator, "discriminator": Discriminator(shape)},
+        AdversarialGame(Objective("hinge"), generator.z_dim),
+        rates={"generator": 1e-4, "discriminator": 4e-4},
+        z_dim=generator.z_dim,
+        betas=(0.0, 0.9),
+        batch_size=64,
+    )

@@ -7,26 +7,27 @@ from typing import Any
 
 import pytest
 import torch
+from helpers.told import CONDITIONAL, conditions, told
 from torch import nn
 
 from medattngan.conditions.embedding import WAVES, ValueEmbedding, waves
 from medattngan.core.config import Config
+from medattngan.games.adversarial import AdversarialGame
+from medattngan.games.game import System
 from medattngan.games.losses import LOSSES
 from medattngan.games.penalties import squared_gradient
-from medattngan.models import Gan, build
-
-TAKE_VALUES = ("compact", "sagan")
+from medattngan.models import PRESETS, build
 
 
-def tiny(preset: str, classes: int = 0, conditions: tuple[str, ...] = ("a", "b")) -> Gan:
+def tiny(preset: str, classes: int = 0, names: tuple[str, ...] = ("a", "b")) -> System:
     torch.manual_seed(0)
     tree: dict[str, Any] = {
-        "data": {"size": 32, "conditions": list(conditions)},
+        "data": {"size": 32},
         "model": {"preset": preset, "z_dim": 8, "generator_width": 8, "discriminator_width": 8},
         "attention": {"resolutions": [8]},
     }
-    gan = build(Config.from_tree(tree, "test"), classes)
-    for module in gan.generator.modules():
+    gan = build(Config.from_tree(tree, "test"), conditions(classes, names))
+    for module in gan.networks["generator"].modules():
         if isinstance(module, ValueEmbedding):  # gains and shifts start out the same for every value
             nn.init.normal_(module.output.weight, 0.0, 0.1)
     return gan
@@ -48,8 +49,8 @@ def test_each_condition_has_waves_of_its_own() -> None:
 
 def test_a_vector_is_of_about_unit_variance_and_near_values_have_near_ones() -> None:
     torch.manual_seed(0)
-    embed = ValueEmbedding(1, 256)
-    vectors = embed(torch.linspace(-1, 1, 101)[:, None]).detach()
+    embed = ValueEmbedding(("a",), 256)
+    vectors = embed({"a": torch.linspace(-1, 1, 101)}).detach()
     assert 0.5 < float(vectors.square().mean()) < 2
     near = (vectors[1:] - vectors[:-1]).norm(dim=1)
     far = (vectors[60:] - vectors[:-60]).norm(dim=1)
@@ -57,46 +58,52 @@ def test_a_vector_is_of_about_unit_variance_and_near_values_have_near_ones() -> 
 
 
 @pytest.mark.parametrize("classes", [0, 3])
-@pytest.mark.parametrize("preset", TAKE_VALUES)
+@pytest.mark.parametrize("preset", CONDITIONAL)
 def test_a_value_changes_both_networks(preset: str, classes: int) -> None:
     gan = tiny(preset, classes)
-    gan.generator.eval()
-    gan.discriminator.eval()
+    gan.networks["generator"].eval()
+    gan.networks["discriminator"].eval()
     label = torch.zeros(3, dtype=torch.long) if classes else None
-    values = torch.tensor([[-1.0, 0.0], [0.5, 0.0], [0.5, 1.0]])
+    asked = told(label, a=torch.tensor([-1.0, 0.5, 0.5]), b=torch.tensor([0.0, 0.0, 1.0]))
     z = torch.randn(1, gan.z_dim).expand(3, -1)
     with torch.no_grad():
-        images = gan.generator(z, label, values)
-        logits = gan.discriminator(images[:1].expand(3, -1, -1, -1), label, values)
+        images = gan.networks["generator"](z, asked)
+        logits = gan.networks["discriminator"](images[:1].expand(3, -1, -1, -1), asked)
     assert all((images[i] - images[j]).abs().max() > 1e-4 for i, j in ((0, 1), (1, 2)))
     assert len(set(logits.tolist())) == 3
 
 
-@pytest.mark.parametrize("preset", TAKE_VALUES)
+@pytest.mark.parametrize("preset", CONDITIONAL)
 def test_every_weight_gets_a_finite_gradient(preset: str) -> None:
     gan = tiny(preset, classes=2)
-    loss = LOSSES[gan.objective.kind]
-    label, values = torch.tensor([0, 1, 1, 0]), torch.rand(4, 2) * 2 - 1
-    fake = gan.generator(torch.randn(4, gan.z_dim), label, values)
+    assert isinstance(gan.game, AdversarialGame)
+    loss = LOSSES[gan.game.objective.kind]
+    values = torch.rand(4, 2) * 2 - 1
+    asked = told(torch.tensor([0, 1, 1, 0]), a=values[:, 0], b=values[:, 1])
+    fake = gan.networks["generator"](torch.randn(4, gan.z_dim), asked)
     real = (torch.rand(4, 1, 32, 32) * 2 - 1).requires_grad_()
-    logits = gan.discriminator(real, label, values), gan.discriminator(fake.detach(), label, values)
+    logits = gan.networks["discriminator"](real, asked), gan.networks["discriminator"](fake.detach(), asked)
     (loss.discriminator(*logits).mean() + squared_gradient(logits[0], real).mean()).backward()
-    loss.generator(logits[0].detach(), gan.discriminator(fake, label, values)).mean().backward()
-    for network in (gan.generator, gan.discriminator):
+    loss.generator(logits[0].detach(), gan.networks["discriminator"](fake, asked)).mean().backward()
+    for network in (gan.networks["generator"], gan.networks["discriminator"]):
         for name, parameter in network.named_parameters():
             assert parameter.grad is not None, name
             assert torch.isfinite(parameter.grad).all(), name
 
 
-@pytest.mark.parametrize("preset", ["compact", "sagan", "dcgan", "attention_generator"])
+@pytest.mark.parametrize("preset", PRESETS)
 def test_without_conditions_no_weight_and_no_random_number_is_spent_on_them(preset: str) -> None:
-    gan = tiny(preset, conditions=())
+    gan = tiny(preset, names=())
     left = torch.rand(1)
-    assert not any(isinstance(m, ValueEmbedding) for net in (gan.generator, gan.discriminator) for m in net.modules())
+    assert not any(
+        isinstance(m, ValueEmbedding)
+        for net in (gan.networks["generator"], gan.networks["discriminator"])
+        for m in net.modules()
+    )
     torch.manual_seed(0)
     z = torch.randn(2, gan.z_dim)
-    gan.generator.eval()
+    gan.networks["generator"].eval()
     with torch.no_grad():
-        assert torch.equal(gan.generator(z, None), gan.generator(z, None, None))
-    tiny(preset, conditions=())
+        assert torch.equal(gan.networks["generator"](z), gan.networks["generator"](z, {}))
+    tiny(preset, names=())
     assert torch.equal(torch.rand(1), left)

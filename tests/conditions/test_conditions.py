@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medattngan.conditions.numbers import LEVELS, Condition, draw, measure, of_run, possible, standardised
+from medattngan.conditions.numbers import LEVELS, Number, measure, possible
+from medattngan.conditions.table import draw, encoded, of_run
 from medattngan.core.files import UserError
 from medattngan.data.store import SliceStore
 
-AGE = Condition("age", tuple(np.linspace(20.0, 80.0, len(LEVELS))))
+AGE = Number("age", tuple(np.linspace(20.0, 80.0, len(LEVELS))))
 
 
 def cohort(ages: list[float], slices: int = 2) -> pd.DataFrame:
@@ -43,34 +44,34 @@ def test_positions_are_rounded_so_that_no_scan_is_known_by_its_decimals() -> Non
 @settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
 def test_what_is_drawn_lies_in_the_range_and_keeps_the_order(shares: list[float]) -> None:
-    values = AGE.draw(shares)
+    values = AGE.at(shares)
     AGE.require(values)
     told = AGE.standardise(values)
     assert told.min() >= -1
     assert told.max() <= 1
-    assert (np.diff(AGE.draw(sorted(shares))) >= 0).all()
+    assert (np.diff(AGE.at(sorted(shares))) >= 0).all()
 
 
 def test_many_draws_have_the_distribution_of_the_training_slices() -> None:
     rng = np.random.default_rng(0)
     index = pd.DataFrame({"patient": rng.integers(0, 40, 4000).astype(str), "x": rng.normal(size=4000) ** 2})
-    drawn = draw([measure(index, "x")], 4000, seed=3)[:, 0]
+    drawn = draw([measure(index, "x")], 4000, seed=3)["x"]
     for level in (0.1, 0.5, 0.9):
         assert np.quantile(drawn, level) == pytest.approx(np.quantile(index["x"], level), abs=0.1)
 
 
 def test_the_first_of_many_draws_are_those_of_few_and_conditions_are_drawn_apart() -> None:
-    two = [AGE, Condition("bmi", AGE.quantiles)]
+    two = [AGE, Number("bmi", AGE.quantiles)]
     few, many = draw(two, 3, seed=5), draw(two, 300, seed=5)
-    assert np.array_equal(few, many[:3])
-    assert abs(np.corrcoef(many.T)[0, 1]) < 0.2
-    assert not np.array_equal(few, draw(two, 3, seed=6))
-    assert standardised(two, few).shape == (3, 2)
+    assert all(np.array_equal(few[name], many[name][:3]) for name in ("age", "bmi"))
+    assert abs(np.corrcoef(many["age"], many["bmi"])[0, 1]) < 0.2
+    assert not np.array_equal(few["age"], draw(two, 3, seed=6)["age"])
+    assert {name: one.shape for name, one in encoded(two, few).items()} == {"age": (3,), "bmi": (3,)}
 
 
 def test_a_condition_comes_back_from_the_record_of_the_run() -> None:
-    assert of_run({"conditions": [AGE.record()]}) == [AGE]
-    assert of_run({"labels": []}) == []
+    assert of_run({"conditions": [AGE.record()]}) == (AGE,)
+    assert of_run({"labels": []}) == ()
 
 
 @pytest.mark.parametrize("value", [19.9, 80.1, float("nan"), float("inf")])

@@ -7,28 +7,30 @@ from typing import Any
 
 import pytest
 import torch
+from helpers.told import CONDITIONAL, conditions, told
 from torch import nn
 
 from medattngan.attention import ATTENTION
 from medattngan.core.config import Config
 from medattngan.core.files import UserError
+from medattngan.games.adversarial import AdversarialGame
+from medattngan.games.game import System
 from medattngan.games.losses import LOSSES
 from medattngan.games.penalties import squared_gradient
-from medattngan.models import PRESETS, Gan, build
+from medattngan.models import PRESETS, build
 
-CONDITIONAL = ("compact", "sagan")
 BATCH = 4
 
 
-def tiny(preset: str, size: int = 32, classes: int = 0, attention: str = "scaled_dot", **model: Any) -> Gan:
+def tiny(preset: str, size: int = 32, classes: int = 0, attention: str = "scaled_dot", **model: Any) -> System:
     torch.manual_seed(0)
     tree = {
         "data": {"size": size},
         "model": {"preset": preset, "z_dim": 8, "generator_width": 8, "discriminator_width": 8} | model,
         "attention": {"kind": attention, "resolutions": [8, 16], "heads": 2},
     }
-    gan = build(Config.from_tree(tree, "test"), classes)
-    for network in (gan.generator, gan.discriminator):
+    gan = build(Config.from_tree(tree, "test"), conditions(classes))
+    for network in (gan.networks["generator"], gan.networks["discriminator"]):
         for module in network.modules():
             if type(module) in ATTENTION.values():  # gates open, so that attention has a say
                 nn.init.constant_(module.get_parameter("gamma"), 0.5)
@@ -48,15 +50,16 @@ def gradients(network: nn.Module) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("size", [32, 64])
 def test_the_game_gives_every_weight_a_finite_gradient(preset: str, attention: str, size: int) -> None:
     gan = tiny(preset, size, attention=attention)
-    loss = LOSSES[gan.objective.kind]
-    fake = gan.generator(torch.randn(BATCH, gan.z_dim), None)
+    assert isinstance(gan.game, AdversarialGame)
+    loss = LOSSES[gan.game.objective.kind]
+    fake = gan.networks["generator"](torch.randn(BATCH, gan.z_dim))
     assert fake.shape == (BATCH, 1, size, size)
     real = (torch.rand(BATCH, 1, size, size) * 2 - 1).requires_grad_()
-    logits = gan.discriminator(real, None), gan.discriminator(fake.detach(), None)
+    logits = gan.networks["discriminator"](real), gan.networks["discriminator"](fake.detach())
     assert logits[0].shape == logits[1].shape == (BATCH,)
     (loss.discriminator(*logits).mean() + squared_gradient(logits[0], real).mean()).backward()
-    loss.generator(logits[0].detach(), gan.discriminator(fake, None)).mean().backward()
-    for network in (gan.generator, gan.discriminator):
+    loss.generator(logits[0].detach(), gan.networks["discriminator"](fake)).mean().backward()
+    for network in (gan.networks["generator"], gan.networks["discriminator"]):
         found = gradients(network)
         assert found.keys() == dict(network.named_parameters()).keys()
         assert all(torch.isfinite(g).all() for g in found.values())
@@ -69,7 +72,7 @@ def test_the_game_gives_every_weight_a_finite_gradient(preset: str, attention: s
 def test_images_stay_near_their_range(preset: str) -> None:
     gan = tiny(preset)
     with torch.no_grad():
-        images = gan.generator(torch.randn(16, gan.z_dim), None)
+        images = gan.networks["generator"](torch.randn(16, gan.z_dim))
     assert images.abs().max() <= 1.0
     assert images.std() > 1e-3
 
@@ -78,7 +81,7 @@ def test_images_stay_near_their_range(preset: str) -> None:
 def test_different_latents_give_different_images(preset: str) -> None:
     gan = tiny(preset)
     with torch.no_grad():  # in training mode: running means know nothing yet
-        first, second = gan.generator(torch.randn(8, gan.z_dim), None)[:2]
+        first, second = gan.networks["generator"](torch.randn(8, gan.z_dim))[:2]
     assert (first - second).abs().max() > 1e-3
 
 
@@ -88,23 +91,23 @@ def test_different_latents_give_different_images(preset: str) -> None:
 def test_large_sizes_have_their_shapes(preset: str, size: int) -> None:
     gan = tiny(preset, size, generator_width=4, discriminator_width=4)
     with torch.no_grad():
-        images = gan.generator(torch.randn(1, gan.z_dim).expand(2, -1), None)
+        images = gan.networks["generator"](torch.randn(1, gan.z_dim).expand(2, -1))
         assert images.shape == (2, 1, size, size)
-        assert gan.discriminator(images, None).shape == (2,)
+        assert gan.networks["discriminator"](images).shape == (2,)
 
 
 @pytest.mark.parametrize("preset", CONDITIONAL)
 def test_a_label_changes_both_networks(preset: str) -> None:
     gan = tiny(preset, classes=3)
-    for module in gan.generator.modules():
+    for module in gan.networks["generator"].modules():
         if isinstance(module, nn.Embedding):  # batch normalisation starts out the same for every class
             nn.init.normal_(module.weight, 1.0, 0.5)
-    gan.generator.eval()
-    gan.discriminator.eval()
+    gan.networks["generator"].eval()
+    gan.networks["discriminator"].eval()
     z = torch.randn(1, gan.z_dim).expand(3, -1)
     with torch.no_grad():
-        images = gan.generator(z, torch.arange(3))
-        logits = gan.discriminator(images[:1].expand(3, -1, -1, -1), torch.arange(3))
+        images = gan.networks["generator"](z, told(torch.arange(3)))
+        logits = gan.networks["discriminator"](images[:1].expand(3, -1, -1, -1), told(torch.arange(3)))
     assert all((images[i] - images[j]).abs().max() > 1e-3 for i, j in ((0, 1), (0, 2), (1, 2)))
     assert len(set(logits.tolist())) == 3
 
@@ -118,25 +121,25 @@ def test_labels_are_refused_where_there_is_no_place_for_them(preset: str) -> Non
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_fresh_attention_leaves_the_network_as_it_is(preset: str) -> None:
     gan = tiny(preset)
-    gan.generator.eval()
+    gan.networks["generator"].eval()
     z = torch.randn(2, gan.z_dim)
     with torch.no_grad():
-        opened = gan.generator(z, None)
-        for module in attentions(gan.generator):
+        opened = gan.networks["generator"](z)
+        for module in attentions(gan.networks["generator"]):
             nn.init.zeros_(module.get_parameter("gamma"))
-        shut = gan.generator(z, None)
-        for module in attentions(gan.generator):
+        shut = gan.networks["generator"](z)
+        for module in attentions(gan.networks["generator"]):
             module.forward = lambda x: x  # type: ignore[method-assign]
-        assert torch.equal(gan.generator(z, None), shut)
+        assert torch.equal(gan.networks["generator"](z), shut)
     assert not torch.equal(opened, shut)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_widths_and_latent_follow_the_configuration(preset: str) -> None:
     small, large = tiny(preset), tiny(preset, generator_width=16, discriminator_width=16, z_dim=12)
-    assert (small.z_dim, large.z_dim, large.generator.z_dim) == (8, 12, 12)
+    assert (small.z_dim, large.z_dim, large.networks["generator"].z_dim) == (8, 12, 12)
     for network in ("generator", "discriminator"):
-        few, many = (sum(p.numel() for p in getattr(gan, network).parameters()) for gan in (small, large))
+        few, many = (sum(p.numel() for p in gan.networks[network].parameters()) for gan in (small, large))
         assert many > 1.5 * few
 
 
@@ -144,18 +147,19 @@ def test_widths_and_latent_follow_the_configuration(preset: str) -> None:
 def test_a_copy_of_the_generator_draws_the_same_images(preset: str) -> None:
     gan = tiny(preset)
     z = torch.randn(4, gan.z_dim)
-    gan.generator(z, None)
-    copied = copy.deepcopy(gan.generator).eval()
-    gan.generator.eval()
+    gan.networks["generator"](z)
+    copied = copy.deepcopy(gan.networks["generator"]).eval()
+    gan.networks["generator"].eval()
     with torch.no_grad():
-        assert torch.equal(copied(z, None), gan.generator(z, None))
+        assert torch.equal(copied(z), gan.networks["generator"](z))
 
 
 def test_settings_of_the_configuration_replace_those_of_the_preset() -> None:
     tree = {"model": {"preset": "dcgan"}, "loss": {"kind": "hinge"}, "optimizer": {"beta1": 0.25}}
-    objective = build(Config.from_tree(tree | {"train": {"batch_size": 7}}, "test")).objective
-    assert (objective.kind, objective.beta1, objective.batch_size) == ("hinge", 0.25, 7)
-    assert (objective.generator_lr, objective.beta2) == (2e-4, 0.999)
+    system = build(Config.from_tree(tree | {"train": {"batch_size": 7}}, "test"))
+    assert isinstance(system.game, AdversarialGame)
+    assert (system.game.objective.kind, system.betas, system.batch_size) == ("hinge", (0.25, 0.999), 7)
+    assert system.rates["generator"] == 2e-4
 
 
 def test_an_unknown_preset_is_named_with_those_there_are() -> None:
@@ -180,22 +184,23 @@ def test_heads_that_do_not_divide_the_width_are_refused_by_key() -> None:
 
 def test_dcgan_has_the_tutorial_s_layers() -> None:
     gan = build(Config.from_tree({"model": {"preset": "dcgan"}, "attention": {"resolutions": []}}, "test"))
-    assert sum(p.numel() for p in gan.generator.parameters()) == 3_574_656
-    assert sum(p.numel() for p in gan.discriminator.parameters()) == 2_763_520
+    assert sum(p.numel() for p in gan.networks["generator"].parameters()) == 3_574_656
+    assert sum(p.numel() for p in gan.networks["discriminator"].parameters()) == 2_763_520
 
 
 def test_seed_s_first_layer_fills_128_maps_at_a_quarter_of_the_side() -> None:
     gan = build(Config.from_tree({"model": {"preset": "attention_generator"}}, "test"))
-    (weight,) = (p for name, p in gan.generator.named_parameters() if name == "first.weight")
+    (weight,) = (p for name, p in gan.networks["generator"].named_parameters() if name == "first.weight")
     assert weight.shape == (128 * 16 * 16, 100)
-    assert gan.objective.kind == "minimax"
+    assert isinstance(gan.game, AdversarialGame)
+    assert gan.game.objective.kind == "minimax"
 
 
 def test_seed_attends_at_a_quarter_of_the_side_only() -> None:
     gan = tiny("attention_generator", size=64)
     seen: list[torch.Size] = []
-    for network in (gan.generator, gan.discriminator):
+    for network in (gan.networks["generator"], gan.networks["discriminator"]):
         for module in attentions(network):
             module.register_forward_hook(lambda module, inputs, output: seen.append(output.shape))
-    gan.discriminator(gan.generator(torch.randn(2, 8), None), None)
+    gan.networks["discriminator"](gan.networks["generator"](torch.randn(2, 8)))
     assert seen == [(2, 8, 16, 16)] * 2

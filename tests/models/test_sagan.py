@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers.told import conditions, told
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -14,10 +15,12 @@ from medattngan.attention.scaled_dot import ScaledDotAttention2d
 from medattngan.core.config import Config
 from medattngan.data.batches import Batches
 from medattngan.data.store import SliceStore
-from medattngan.models import Gan, build
+from medattngan.games.adversarial import AdversarialGame
+from medattngan.games.game import System
+from medattngan.models import build
 from medattngan.models.sagan import ClassBatchNorm2d, GeneratorBlock, _width
 from medattngan.stages.train import checkpoint as checkpointing
-from medattngan.stages.train.players import Game
+from medattngan.stages.train.players import Players
 from medattngan.stages.train.select import select_training
 
 
@@ -33,9 +36,9 @@ def configuration(size: int = 32) -> Config:
     )
 
 
-def tiny(classes: int = 0) -> Gan:
+def tiny(classes: int = 0) -> System:
     torch.manual_seed(0)
-    return build(configuration(), classes)
+    return build(configuration(), conditions(classes))
 
 
 def test_spectral_norms_of_all_convolutions_and_linears_are_one() -> None:
@@ -43,9 +46,9 @@ def test_spectral_norms_of_all_convolutions_and_linears_are_one() -> None:
     with torch.no_grad():
         for _ in range(20):
             label = torch.randint(3, (4,))
-            gan.discriminator(gan.generator(torch.randn(4, 8), label), label)
+            gan.networks["discriminator"](gan.networks["generator"](torch.randn(4, 8), told(label)), told(label))
     checked = 0
-    for network in (gan.generator.eval(), gan.discriminator.eval()):
+    for network in (gan.networks["generator"].eval(), gan.networks["discriminator"].eval()):
         for module in network.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 norm = torch.linalg.matrix_norm(module.weight.flatten(1), ord=2)
@@ -56,9 +59,9 @@ def test_spectral_norms_of_all_convolutions_and_linears_are_one() -> None:
 
 def test_the_label_embedding_of_the_critic_is_normalised_and_the_gains_are_not() -> None:
     gan = tiny(classes=3)
-    names = [n for n, _ in gan.discriminator.named_parameters() if "embedding" in n]
+    names = [n for n, _ in gan.networks["discriminator"].named_parameters() if "embedding" in n]
     assert names == ["embedding.parametrizations.weight.original"]
-    assert any(name.endswith("gain.weight") for name, _ in gan.generator.named_parameters())
+    assert any(name.endswith("gain.weight") for name, _ in gan.networks["generator"].named_parameters())
 
 
 def test_class_batch_norm_with_one_class_is_batch_norm() -> None:
@@ -67,8 +70,8 @@ def test_class_batch_norm_with_one_class_is_batch_norm() -> None:
     nn.init.normal_(ours.shift.weight)
     theirs.weight.data, theirs.bias.data = ours.gain.weight.data[0], ours.shift.weight.data[0]
     x = torch.randn(4, 3, 5, 5)
-    torch.testing.assert_close(ours(x, torch.zeros(4, dtype=torch.long)), theirs(x))
-    torch.testing.assert_close(ours.eval()(x, torch.zeros(4, dtype=torch.long)), theirs.eval()(x))
+    torch.testing.assert_close(ours(x, told(torch.zeros(4, dtype=torch.long))), theirs(x))
+    torch.testing.assert_close(ours.eval()(x, told(torch.zeros(4, dtype=torch.long))), theirs.eval()(x))
 
 
 def test_the_shortcut_may_double_after_its_convolution() -> None:
@@ -79,34 +82,35 @@ def test_the_shortcut_may_double_after_its_convolution() -> None:
 
 
 def test_attention_is_sagan_s_own_in_both_networks() -> None:
-    for network in (tiny().generator, tiny().discriminator):
+    for network in (tiny().networks["generator"], tiny().networks["discriminator"]):
         (attention,) = (m for m in network.modules() if isinstance(m, ScaledDotAttention2d))
         assert attention.pool
         assert attention.scale == 1.0
 
 
 def test_the_paper_s_game_is_played() -> None:
-    objective = tiny().objective
-    assert (objective.kind, objective.beta1, objective.beta2) == ("hinge", 0.0, 0.9)
-    assert (objective.generator_lr, objective.discriminator_lr) == (1e-4, 4e-4)
+    system = tiny()
+    assert isinstance(system.game, AdversarialGame)
+    assert (system.game.objective.kind, system.betas) == ("hinge", (0.0, 0.9))
+    assert system.rates == {"generator": 1e-4, "discriminator": 4e-4}
 
 
 def test_weights_and_power_iteration_survive_a_file(tmp_path: Path) -> None:
-    first, second = tiny().discriminator, build(configuration(), 0).discriminator
+    first, second = tiny().networks["discriminator"], build(configuration()).networks["discriminator"]
     images = torch.randn(2, 1, 32, 32)
-    first(images, None)
+    first(images)
     save_file({k: v.contiguous() for k, v in first.state_dict().items()}, tmp_path / "d.safetensors")
     second.load_state_dict(load_file(tmp_path / "d.safetensors"))
     for _ in range(3):  # in training each pass moves the power iteration on
-        assert torch.equal(first(images, None), second(images, None))
+        assert torch.equal(first(images), second(images))
 
 
 def test_a_resumed_game_goes_on_to_the_same_weights(tiny_store: SliceStore, tmp_path: Path) -> None:
     config = configuration()
     part = select_training(tiny_store, config)
 
-    def new() -> Game:
-        return Game(config, tiny(), Batches(part, [], 32, 4, seed=0))
+    def new() -> Players:
+        return Players(config, tiny(), Batches(part, 32, 4, seed=0))
 
     whole = new()
     for _ in range(2):
@@ -119,8 +123,8 @@ def test_a_resumed_game_goes_on_to_the_same_weights(tiny_store: SliceStore, tmp_
     checkpointing.load(resumed.state, saved)
     for _ in range(2):
         resumed.play(0.0)
-    for name, network in whole.state.networks().items():
-        other = resumed.state.networks()[name].state_dict()
+    for name, network in whole.state.files().items():
+        other = resumed.state.files()[name].state_dict()
         assert all(torch.equal(value, other[key]) for key, value in network.state_dict().items()), name
 
 

@@ -11,13 +11,13 @@ import torch
 
 from medattngan.attention.scaled_dot import ScaledDotAttention2d
 from medattngan.data.store import SliceStore
-from medattngan.stages.train.players import Game
+from medattngan.stages.train.players import Players
 
 TOY = ["train.accelerator=cpu", "model.generator_width=4", "model.discriminator_width=4", "attention.resolutions=[8]"]
 
 
-def pools(game: Game) -> list[bool]:
-    networks = (game.state.generator, game.state.discriminator)
+def pools(game: Players) -> list[bool]:
+    networks = (game.state.networks["generator"], game.state.networks["discriminator"])
     return [m.pool for network in networks for m in network.modules() if isinstance(m, ScaledDotAttention2d)]
 
 
@@ -27,14 +27,14 @@ def test_variants_differ_in_one_part_each(tiny_store: SliceStore, monkeypatch: p
         monkeypatch.delitem(sys.modules, name, raising=False)
     import benchmark_rounds as script
 
-    games: dict[str, Game] = script.variants(tiny_store, TOY)
-    assert {name: game.joint for name, game in games.items()} == {
+    games: dict[str, Players] = script.variants(tiny_store, TOY)
+    assert {name: game.system.game.group > 0 for name, game in games.items()} == {  # type: ignore[attr-defined]
         "default": True, "apart": False, "every key": True, "none": True,
     }  # fmt: skip
     assert {name: pools(game) for name, game in games.items()} == {
         "default": [True] * 2, "apart": [True] * 2, "every key": [False] * 2, "none": [],
     }  # fmt: skip
-    assert games["default"].policy == games["none"].policy
+    assert games["default"].system.policy == games["none"].system.policy
     default, apart = (games[name].play(0.0) for name in ("default", "apart"))
     for name, value in default.items():
         torch.testing.assert_close(apart[name], value, rtol=1e-3, atol=1e-4)

@@ -15,6 +15,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from medattngan.conditions.condition import Conditions
+from medattngan.conditions.table import encoded, of_run
 from medattngan.core.files import UserError
 from medattngan.core.run import Run
 from medattngan.data.store import SliceStore
@@ -50,19 +52,21 @@ def membership_inference(run: Run, store: SliceStore, held_out: SliceStore, *, s
     """
     if run.config.data.conditions:
         return {"not_measured": "the run has continuous conditions, which slices of the store are not read with here"}
-    known = run.store["labels"] if run.config.data.conditional else []
+    conditions = of_run(run.store)
+    known = list(run.store["labels"])
     sides = [_draw(store.split("train"), seed), _draw(held_out, seed + 1)]
     if known and not all(side.index["label"].isin(known).all() for side in sides):
         return {"not_measured": "held-out slices have labels that the run does not know"}
-    # Not the best: of the two critics in the folder the one that has learned for longer tells more.
+    # Not the best: of the two discriminators in the folder the one that has learned for longer tells more.
     checkpoint = run.checkpoint("last")
-    discriminator = build(run.config, classes=len(known)).discriminator
-    discriminator.load_state_dict(load_file(checkpoint / "discriminator.safetensors"))
+    system = build(run.config, conditions)
+    if system.discriminator is None:
+        return {"not_measured": "the run has no discriminator"}
+    discriminator = system.networks[system.discriminator]
+    discriminator.load_state_dict(load_file(checkpoint / f"{system.discriminator}.safetensors"))
     images = torch.cat([read_slices(side, run.config.data.size) for side in sides])
-    labels = None
-    if known:
-        labels = torch.tensor([known.index(name) for side in sides for name in side.index["label"]])
-    logits = score_mixed(discriminator.eval(), images, labels, seed).numpy()
+    told = encoded(conditions, {"label": [name for side in sides for name in side.index["label"]]})
+    logits = score_mixed(discriminator.eval(), images, told, seed).numpy()
     first = len(sides[0])
     patients = [[str(name) for name in side.index["patient"]] for side in sides]
     value = area(logits[:first], logits[first:])
@@ -79,7 +83,7 @@ def membership_inference(run: Run, store: SliceStore, held_out: SliceStore, *, s
 
 
 @torch.inference_mode()
-def score_mixed(discriminator: nn.Module, images: Tensor, labels: Tensor | None, seed: int) -> Tensor:
+def score_mixed(discriminator: nn.Module, images: Tensor, conditions: Conditions, seed: int) -> Tensor:
     """Logits (N,) of `images` (N, 1, H, W), CHUNK at a time in an order drawn from `seed`."""
     order = torch.from_numpy(np.random.default_rng([seed, 13]).permutation(len(images)))
     logits = torch.empty(len(images))
@@ -87,7 +91,7 @@ def score_mixed(discriminator: nn.Module, images: Tensor, labels: Tensor | None,
         rows = order[start : start + CHUNK]
         # The last batch is filled up from the first: another size would be scored otherwise.
         filled = torch.cat([rows, order[: CHUNK - len(rows)]])
-        scored = discriminator(images[filled].float(), None if labels is None else labels[filled])
+        scored = discriminator(images[filled].float(), {name: one[filled] for name, one in conditions.items()})
         logits[rows] = scored[: len(rows)].float()
     return logits
 

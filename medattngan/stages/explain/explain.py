@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from medattngan.conditions.numbers import Condition, Numbers, standardised
+from medattngan.conditions.condition import Condition
+from medattngan.conditions.labels import Label
+from medattngan.conditions.numbers import Number
+from medattngan.conditions.table import encoded, of_run
 from medattngan.core.files import UserError, atomic_folder, digest, require_absent, write_json
 from medattngan.core.provenance import provenance
 from medattngan.core.run import Run
@@ -30,7 +32,7 @@ from medattngan.stages.explain.figures import save_gates, save_maps, save_strips
 from medattngan.stages.explain.maps import Attended, Point, maps, observe
 from medattngan.stages.explain.paths import STEPS, slerp
 from medattngan.stages.explain.points import choose_points, given_points
-from medattngan.stages.sample.sample import choose_labels, choose_values, generate, latents, load_generator
+from medattngan.stages.sample.sample import choose, generate, latents, load_generator
 
 MOST_LABELS = 16
 """Rows of the figure get no longer than this."""
@@ -49,33 +51,28 @@ class Subject:
     """The slice to explain: slice `number` of what `sample RUN --seed SEED` writes.
 
     Args:
-        label: (1,) int64 or None, and its name.
-        values: (1, conditions), as people give them.
+        conditions: what the run is told.
+        values: of each condition, by name: one, as people give it.
     """
 
     run: Run
     generator: nn.Module
     seed: int
     number: int
-    label: Tensor | None
-    name: str | None
     conditions: Sequence[Condition]
-    values: Numbers
+    values: Mapping[str, Any]
 
     def latent(self, ahead: int = 0) -> Tensor:
         """(1, z_dim): of this slice, or of one that many further on."""
         return latents(self.seed, self.number + ahead, 1, int(self.generator.z_dim))  # type: ignore[arg-type]
 
-    def told(self, values: Numbers) -> Tensor | None:
-        """Values (count, conditions) as the networks are told them."""
-        return torch.from_numpy(standardised(self.conditions, values)) if self.conditions else None
+    def told(self, count: int, **values: Sequence[Any]) -> dict[str, Tensor]:
+        """What the networks are told of `count` slices: this slice's values, but for those given."""
+        return encoded(self.conditions, {**{name: [one] * count for name, one in self.values.items()}, **values})
 
-    def draw(self, z: Tensor, label: Tensor | None = None, values: Numbers | None = None) -> Images:
-        """The slices of latents (count, z_dim), of this slice's label and values where none are given."""
-        label = self.label if label is None else label
-        label = None if label is None else label.expand(len(z))
-        values = self.values if values is None else values
-        return generate(self.generator, z, label, self.told(np.broadcast_to(values, (len(z), values.shape[1]))))
+    def draw(self, z: Tensor, **values: Sequence[Any]) -> Images:
+        """The slices of latents (count, z_dim), of this slice's values but for those given."""
+        return generate(self.generator, z, self.told(len(z), **values))
 
 
 def explain(
@@ -120,27 +117,30 @@ def explain(
     return Explanation(Path(out), tuple(notes))
 
 
-def _subject(run: Run, folder: Path, seed: int, number: int, label: str | None, values: Mapping[str, float]) -> Subject:
-    labels, names = choose_labels(run, label, number + 1, seed)
-    conditions, chosen = choose_values(run, values, number + 1, seed)
-    own = None if labels is None else labels[number:]
-    return Subject(run, load_generator(run, folder), seed, number, own, names[number], conditions, chosen[number:])
+def _subject(run: Run, folder: Path, seed: int, number: int, label: str | None, values: Mapping[str, Any]) -> Subject:
+    chosen = choose(run, label, values, number + 1, seed)
+    own = {name: drawn[number] for name, drawn in chosen.items()}
+    return Subject(run, load_generator(run, folder), seed, number, of_run(run.store), own)
 
 
-def _load_discriminator(run: Run, checkpoint: Path) -> nn.Module:
-    """The critic of a checkpoint, on the CPU, fixed."""
-    gan = build(run.config, classes=len(run.store["labels"]) if run.config.data.conditional else 0)
-    gan.discriminator.load_state_dict(load_file(checkpoint / "discriminator.safetensors"))
-    return gan.discriminator.eval().requires_grad_(False)
+def _load_discriminator(run: Run, checkpoint: Path) -> nn.Module | None:
+    """The discriminator of a checkpoint, on the CPU, fixed; None where the system has none."""
+    system = build(run.config, of_run(run.store))
+    if system.discriminator is None:
+        return None
+    discriminator = system.networks[system.discriminator]
+    discriminator.load_state_dict(load_file(checkpoint / f"{system.discriminator}.safetensors"))
+    return discriminator.eval().requires_grad_(False)
 
 
-def _attended(subject: Subject, discriminator: nn.Module) -> tuple[Images, list[Attended]]:
+def _attended(subject: Subject, discriminator: nn.Module | None) -> tuple[Images, list[Attended]]:
     """The slice, (1, 1, H, W) in [-1, 1], and the attentions of both networks at work on it."""
-    told = subject.told(subject.values)
-    image, in_generator = observe("generator", subject.generator, subject.latent(), subject.label, told)
+    told = subject.told(1)
+    image, attended = observe("generator", subject.generator, subject.latent(), told)
     image = image.clamp(-1, 1)
-    _, in_discriminator = observe("discriminator", discriminator, image, subject.label, told)
-    return image, [*in_generator, *in_discriminator]
+    if discriminator is not None:
+        attended += observe("discriminator", discriminator, image, told)[1]
+    return image, attended
 
 
 def _notes(run: Run, attended: Sequence[Attended]) -> list[str]:
@@ -183,15 +183,15 @@ def _strips(subject: Subject) -> dict[str, tuple[Images, list[str]]]:
     words = [f"{share:.0%}" for share in np.linspace(0, 1, STEPS)]
     title = f"from latent {subject.number} to latent {subject.number + 1} of seed {subject.seed}"
     strips = {title: (subject.draw(slerp(first, second)), words)}
-    for i, one in enumerate(subject.conditions):
-        values = np.repeat(subject.values, STEPS, axis=0)
-        values[:, i] = np.linspace(one.lower, one.upper, STEPS)
-        images = subject.draw(first.expand(STEPS, -1), values=values)
-        strips[f"along {one.name}, same latent"] = (images, [f"{value:.4g}" for value in values[:, i]])
-    names: list[str] = subject.run.store["labels"][:MOST_LABELS]
-    if subject.label is not None:
-        images = subject.draw(first.expand(len(names), -1), label=torch.arange(len(names)))
-        strips["label by label, same latent"] = (images, names)
+    for one in subject.conditions:
+        if isinstance(one, Number):
+            values = one.column(np.linspace(one.lower, one.upper, STEPS).tolist())
+            images = subject.draw(first.expand(STEPS, -1), **{one.name: values.tolist()})
+            strips[f"along {one.name}, same latent"] = (images, [f"{value:.4g}" for value in values])
+    for one in subject.conditions:
+        if isinstance(one, Label):
+            names = list(one.names[:MOST_LABELS])
+            strips["label by label, same latent"] = (subject.draw(first.expand(len(names), -1), label=names), names)
     return strips
 
 
@@ -203,8 +203,8 @@ def _record(subject: Subject, folder: Path, places: Mapping[str, Point], notes: 
         "run": hashlib.sha256(f"{subject.run.store['digest']}{weights}".encode()).hexdigest()[:16],
         "weights_digest": weights,
         "number": subject.number,
-        "label": subject.name,
-        "conditions": {one.name: float(subject.values[0, i]) for i, one in enumerate(subject.conditions)},
+        "label": subject.values.get("label"),
+        "conditions": {one.name: subject.values[one.name] for one in subject.conditions if one.name != "label"},
         "points": {name: list(point) for name, point in places.items()},
         "notes": list(notes),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -78,7 +78,7 @@ def _attentions(module: nn.Module) -> Iterator[nn.Module]:
         yield from _attentions(child)
 
 
-def observe(name: str, network: nn.Module, *inputs: Tensor | None) -> tuple[Tensor, list[Attended]]:
+def observe(name: str, network: nn.Module, *inputs: Any) -> tuple[Tensor, list[Attended]]:
     """The network's output for inputs of batch size 1, and what each of its attentions did on the way."""
     found = list(_attentions(network))
     seen: dict[nn.Module, tuple[Tensor, Tensor]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,11 +13,11 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from medattngan.conditions.numbers import Condition, Numbers, draw, of_run, standardised
+from medattngan.conditions.condition import NOTHING, Column, Condition, Conditions
+from medattngan.conditions.table import draw, encoded, of_run
 from medattngan.core.files import UserError, digest, read_json, require_absent
 from medattngan.core.provenance import provenance
 from medattngan.core.run import Run
-from medattngan.core.types import Values
 from medattngan.data.intensity import unit_to_codes
 from medattngan.data.samples import Samples
 from medattngan.models import build
@@ -44,27 +45,26 @@ def latents(seed: int, start: int, count: int, z_dim: int, truncation: float = 1
 
 def load_generator(run: Run, checkpoint: Path) -> nn.Module:
     """The averaged generator of a checkpoint, on the CPU, ready to sample."""
-    gan = build(run.config, classes=len(run.store["labels"]) if run.config.data.conditional else 0)
-    gan.generator.load_state_dict(load_file(checkpoint / "ema.safetensors"))
-    return gan.generator.eval().requires_grad_(False)
+    system = build(run.config, of_run(run.store))
+    generator = system.networks[system.generator]
+    generator.load_state_dict(load_file(checkpoint / "ema.safetensors"))
+    return generator.eval().requires_grad_(False)
 
 
 @torch.inference_mode()
-def generate(generator: nn.Module, z: Tensor, label: Tensor | None, values: Values | None = None) -> Tensor:
+def generate(generator: nn.Module, z: Tensor, conditions: Conditions = NOTHING) -> Tensor:
     """Latents (N, z_dim) → images (N, 1, H, W) in [-1, 1], in chunks of one fixed size.
 
     The last chunk is filled up, because the kernels chosen for another batch size round differently.
 
     Args:
-        label: (N,) int64 where the generator has classes.
-        values: (N, conditions) in [-1, 1] where it has conditions.
+        conditions: what the generator is told, by name: (N, …) each.
     """
     images = []
     for start in range(0, len(z), CHUNK):
-        inputs = [None if t is None else _filled(t[start : start + CHUNK]) for t in (z, label, values)]
-        if values is None:
-            inputs.pop()
-        images.append(generator(*inputs)[: len(z) - start].float().clamp(-1, 1))
+        told = {name: _filled(one[start : start + CHUNK]) for name, one in conditions.items()}
+        made = generator(_filled(z[start : start + CHUNK]), told)
+        images.append(made[: len(z) - start].float().clamp(-1, 1))
     return torch.cat(images)
 
 
@@ -80,7 +80,7 @@ def sample(
     count: int,
     seed: int = 0,
     label: str | None = None,
-    values: Mapping[str, float | Sequence[float]] | None = None,
+    values: Mapping[str, Any] | None = None,
     truncation: float = 1.0,
     checkpoint: str = "best",
 ) -> Samples:
@@ -89,8 +89,8 @@ def sample(
     Without `label`, a conditional run draws labels as often as the training slices had them.
 
     Args:
-        values: of the run's continuous conditions, by name: one number for all slices, or one for each. Those not
-            given are drawn from the distribution of the training slices, each by itself.
+        values: of the run's conditions, by name: one value for all slices, or one for each; text is read as on the
+            command line. Those not given are drawn from the distribution of the training slices, each by itself.
 
     Raises:
         UserError: the run, label, values, count or truncation is not usable, or `out` exists.
@@ -105,18 +105,18 @@ def sample(
         raise UserError(f"--truncation is {truncation}; it must lie above 0 and not above 1.")
     folder = run.checkpoint(checkpoint)
     generator = load_generator(run, folder)
-    labels, names = choose_labels(run, label, count, seed)
-    conditions, chosen = choose_values(run, values or {}, count, seed)
-    told = torch.from_numpy(standardised(conditions, chosen)) if conditions else None
+    conditions = of_run(run.store)
+    chosen = choose(run, label, values or {}, count, seed)
     z = latents(seed, 0, count, int(generator.z_dim), truncation)  # type: ignore[arg-type]
-    codes = unit_to_codes(generate(generator, z, labels, told)[:, 0].numpy())
+    codes = unit_to_codes(generate(generator, z, encoded(conditions, chosen))[:, 0].numpy())
+    columns = {one.name: one.column(chosen[one.name]) for one in conditions}
     table = pd.DataFrame(
         {
             "number": np.arange(count),
             "seed": np.full(count, seed),
-            "label": pd.array(names, dtype="string"),
+            "label": columns.pop("label", pd.array([None] * count, dtype="string")),
             "truncation": np.full(count, truncation),
-            **{one.name: chosen[:, i] for i, one in enumerate(conditions)},
+            **columns,
         }
     )
     weights = digest(folder / "ema.safetensors")
@@ -136,45 +136,44 @@ def sample(
     return samples
 
 
-def choose_labels(run: Run, label: str | None, count: int, seed: int) -> tuple[Tensor | None, list[str | None]]:
-    """The class of each slice, as numbers for the network and as names for the table."""
-    known: list[str] = run.store["labels"]
-    if not run.config.data.conditional:
-        if label is not None:
+def choose(run: Run, label: str | None, values: Mapping[str, Any], count: int, seed: int) -> dict[str, Column]:
+    """The value of each of the run's conditions for each slice, as given or drawn: by name, `count` each.
+
+    Args:
+        label: of every slice; the same as `values["label"]`.
+        values: by the name of the condition, one for all slices or one for each; text as on the command line.
+
+    Raises:
+        UserError: the run has no such condition, or was not trained on such a value.
+    """
+    conditions = {one.name: one for one in of_run(run.store)}
+    if label is not None:
+        if "label" not in conditions:
             raise UserError(
                 f"{run.path} was trained without labels; leave --label out or train with data.conditional=true."
             )
-        return None, [None] * count
-    if label is not None:
-        if label not in known:
-            raise UserError(f"--label {label!r} is not among the labels of {run.path}: {', '.join(known)}.")
-        numbers = np.full(count, known.index(label))
-    else:
-        frequencies = np.asarray(run.store["label_counts"], np.float64)
-        numbers = np.random.default_rng([seed, 1]).choice(len(known), count, p=frequencies / frequencies.sum())
-    return torch.from_numpy(numbers).long(), [known[n] for n in numbers]
+        values = {**values, "label": label}
+    for name in values:
+        if name not in conditions:
+            known = ", ".join(conditions)
+            cure = f"it has {known}" if known else f"train with data.conditions=[{name}] for that"
+            raise UserError(f"--set {name}: {run.path} was trained without {name}; {cure}.")
+    chosen = draw(list(conditions.values()), count, seed)
+    for name, given in values.items():
+        chosen[name] = _each(conditions[name], given, count)
+    return chosen
 
 
-def choose_values(
-    run: Run, given: Mapping[str, float | Sequence[float]], count: int, seed: int
-) -> tuple[list[Condition], Numbers]:
-    """The run's continuous conditions and their value for each slice, (count, conditions), as given or drawn.
+def _each(condition: Condition, given: Any, count: int) -> Column:
+    """One value for each slice of what was given: one for all, or a sequence.
 
     Raises:
-        UserError: a name is no condition of the run, or a value lies outside what it was trained on.
+        UserError: there are too few or too many, or training has not seen one.
     """
-    conditions = of_run(run.store)
-    names = [one.name for one in conditions]
-    for name in given:
-        if name not in names:
-            cure = f"it has {', '.join(names)}" if names else f"train with data.conditions=[{name}] for that"
-            raise UserError(f"--set {name}: {run.path} was trained without {name}; {cure}.")
-    chosen = draw(conditions, count, seed)
-    for i, one in enumerate(conditions):
-        if one.name in given:
-            wanted = np.asarray(given[one.name], np.float64)
-            if wanted.shape not in ((), (count,)):
-                raise UserError(f"--set {one.name}: {wanted.size} values for --count {count}; give one or each.")
-            one.require(wanted)
-            chosen[:, i] = wanted
-    return conditions, chosen
+    several = isinstance(given, Sequence | np.ndarray) and not isinstance(given, str) and np.ndim(given) > 0
+    wanted = list(given) if several else [given] * count
+    wanted = [condition.parse(one) if isinstance(one, str) else one for one in wanted]
+    if len(wanted) != count:
+        raise UserError(f"--set {condition.name}: {len(wanted)} values for --count {count}; give one or each.")
+    condition.require(wanted)
+    return wanted

@@ -45,23 +45,36 @@ class Progress:
 
 @dataclass
 class State:
-    """The networks, their optimisers and the numbers."""
+    """The networks, their averaged twins and optimisers by name, and the numbers.
 
-    generator: nn.Module
-    discriminator: nn.Module
-    ema: nn.Module
-    generator_optimizer: Optimizer
-    discriminator_optimizer: Optimizer
+    Args:
+        generator: name of the network that `sample` asks, whose averaged twin is `ema` on the disk.
+    """
+
+    networks: dict[str, nn.Module]
+    averaged: dict[str, nn.Module]
+    optimizers: dict[str, Optimizer]
     progress: Progress
+    generator: str = "generator"
 
-    def networks(self) -> dict[str, nn.Module]:
-        """The three networks by the name of their file."""
-        return {"generator": self.generator, "discriminator": self.discriminator, "ema": self.ema}
+    def files(self) -> dict[str, nn.Module]:
+        """Every network by the name of its file."""
+        twins = {averaged_name(name, self.generator): twin for name, twin in self.averaged.items()}
+        return {**self.networks, **twins}
 
     def finite(self) -> bool:
         """Whether every weight and buffer is a number."""
-        tensors = (t for net in self.networks().values() for t in net.state_dict().values() if t.is_floating_point())
+        tensors = (t for net in self.files().values() for t in net.state_dict().values() if t.is_floating_point())
         return all(bool(torch.isfinite(t).all()) for t in tensors)
+
+
+def averaged_name(name: str, generator: str) -> str:
+    """Of the file with a network's averaged weights: `ema` for the one that `sample` asks.
+
+    >>> averaged_name("generator", "generator"), averaged_name("encoder", "generator")
+    ('ema', 'encoder_ema')
+    """
+    return "ema" if name == generator else f"{name}_ema"
 
 
 def save(state: State, checkpoints: Path) -> Path:
@@ -80,13 +93,10 @@ def save(state: State, checkpoints: Path) -> Path:
         shutil.rmtree(stale)
     temporary = checkpoints / f".{target.name}"
     temporary.mkdir()
-    for name, network in state.networks().items():
+    for name, network in state.files().items():
         tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
         save_file(tensors, temporary / f"{name}.safetensors")
-    optimizers = {
-        "generator": state.generator_optimizer.state_dict(),
-        "discriminator": state.discriminator_optimizer.state_dict(),
-    }
+    optimizers = {name: optimizer.state_dict() for name, optimizer in state.optimizers.items()}
     torch.save(optimizers, temporary / "optimizers.pt")
     write_json(temporary / "checkpoint.json", asdict(state.progress))
     for path in [*temporary.iterdir(), temporary]:
@@ -104,11 +114,11 @@ def load(state: State, checkpoint: Path) -> None:
         UserError: the checkpoint belongs to another configuration or is damaged.
     """
     try:
-        for name, network in state.networks().items():
+        for name, network in state.files().items():
             network.load_state_dict(load_file(checkpoint / f"{name}.safetensors"))
         optimizers: dict[str, Any] = torch.load(checkpoint / "optimizers.pt", map_location="cpu", weights_only=True)
-        state.generator_optimizer.load_state_dict(optimizers["generator"])
-        state.discriminator_optimizer.load_state_dict(optimizers["discriminator"])
+        for name, optimizer in state.optimizers.items():
+            optimizer.load_state_dict(optimizers[name])
     except (RuntimeError, OSError, KeyError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{checkpoint} cannot be resumed from ({reason}); remove it to use the one before.") from error

@@ -12,8 +12,8 @@ from medattngan.stages.train.checkpoint import State
 
 
 def _attentions(state: State) -> Iterator[tuple[str, DynamicAttention2d]]:
-    """The dynamic attentions of both players, each by its network and its number there, from the input on."""
-    for name, network in (("generator", state.generator), ("discriminator", state.discriminator)):
+    """The dynamic attentions of all networks, each by its network and its number there, from the input on."""
+    for name, network in state.networks.items():
         found = [module for module in network.modules() if isinstance(module, DynamicAttention2d)]
         for number, module in enumerate(found):
             yield f"{name}_{number}", module

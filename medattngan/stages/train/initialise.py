@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import torch
 from safetensors.torch import load_file
-from torch import nn
 
 from medattngan.conditions.embedding import ValueEmbedding
 from medattngan.core.files import UserError
 from medattngan.core.run import Run
+from medattngan.games.game import System
+from medattngan.stages.train.checkpoint import averaged_name
 
 
 @torch.no_grad()
-def begin_from(run: Run, generator: nn.Module, discriminator: nn.Module) -> None:
-    """Give both networks the weights of `run`'s last checkpoint, the generator the averaged ones.
+def begin_from(run: Run, system: System) -> None:
+    """Give the networks of `system` the weights of `run`'s last checkpoint, the averaged ones where there are such.
 
     What `run` has no weights for, such as the embedding of labels in a run without, starts at zero: with every label
-    and value alike, both networks then do what they did there.
+    and value alike, the networks then do what they did there.
 
     Raises:
         UserError: the networks of `run` are of another shape.
     """
     checkpoint = run.checkpoint("last")
-    for network, name in ((generator, "ema"), (discriminator, "discriminator")):
+    for player, network in system.networks.items():
+        name = averaged_name(player, system.generator) if player in system.averaged else player
         weights, own = load_file(checkpoint / f"{name}.safetensors"), network.state_dict()
         unlike = sorted(key for key in weights if key not in own or own[key].shape != weights[key].shape)
         if unlike:

@@ -15,23 +15,17 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from medattngan.core.files import atomic_path, write_text
 from medattngan.core.types import Images
-from medattngan.games.objective import Objective
 from medattngan.stages.train.tensorboard import Board
 
 Row = dict[str, float]
 
 
-def columns(objective: Objective, validated: Sequence[str] = (), gates: Sequence[str] = ()) -> list[str]:
-    """Every column that metrics.csv will have for a game, what a validation gives, and these gates."""
-    weights = {
-        "r1": objective.r1_gamma,
-        "r2": objective.r2_gamma,
-        "gradient_penalty": objective.gradient_penalty,
-    }
+def columns(game: Sequence[str], validated: Sequence[str] = (), gates: Sequence[str] = ()) -> list[str]:
+    """Every column that metrics.csv will have: what a game logs, what a validation gives, and these gates."""
     return [
-        *("step", "kimg", "seconds", "images_per_second", "loss_generator", "loss_discriminator"),
-        *(name for name, weight in weights.items() if weight > 0),
-        *("logits_real", "logits_fake", "sign_real", "augment_probability", "lr_scale"),
+        *("step", "kimg", "seconds", "images_per_second"),
+        *game,
+        *("augment_probability", "lr_scale"),
         *gates,
         *validated,
     ]

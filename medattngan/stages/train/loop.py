@@ -8,12 +8,12 @@ from pathlib import Path
 
 from medattngan.core.files import UserError
 from medattngan.core.run import Run
-from medattngan.games.adversarial import Terms
+from medattngan.games.game import Terms
 from medattngan.stages.train import checkpoint as checkpointing
 from medattngan.stages.train import overfit
 from medattngan.stages.train.log import Log, ProgressLine, Row, columns, save_grid
 from medattngan.stages.train.overfit import Overfitting
-from medattngan.stages.train.players import Game
+from medattngan.stages.train.players import Players
 from medattngan.stages.train.validate import Validation
 
 GRID_COUNT = 32
@@ -25,32 +25,32 @@ class DivergedError(Exception):
 
 
 class Training:
-    """The clock around a game: budget, log, grids, checkpoints, validation, roll-back."""
+    """The clock around the players: budget, log, grids, checkpoints, validation, roll-back."""
 
     def __init__(
         self,
         run: Run,
-        game: Game,
+        players: Players,
         validation: Validation | None,
         overfitting: Overfitting | None,
         line: ProgressLine,
     ) -> None:
-        self.run, self.game, self.line = run, game, line
+        self.run, self.players, self.line = run, players, line
         self.validation, self.overfitting = validation, overfitting
-        self.numbers = game.state.progress
-        self.options = game.config.train
+        self.numbers = players.state.progress
+        self.options = players.config.train
 
     def to_the_end(self) -> None:
         """Go on from the last checkpoint, if there is one, until the budget is spent."""
         checkpoints = self.run.checkpoints()
         if checkpoints:
-            checkpointing.load(self.game.state, checkpoints[-1])
+            checkpointing.load(self.players.state, checkpoints[-1])
             self.line.say(f"resuming at {self.numbers.kimg:.1f} kimg")
         else:
             self._checkpoint()
         validated = [] if self.validation is None else [self.validation.name]
         validated += [] if self.overfitting is None else [overfit.COLUMN]
-        log = Log(self.run.path, columns(self.game.objective, validated, self.game.gates), self.numbers.step)
+        log = Log(self.run.path, columns(self.players.columns(), validated, self.players.gates), self.numbers.step)
         try:
             while not self._came_to_the_end(log):
                 pass
@@ -74,7 +74,7 @@ class Training:
         saved_at, logged_images, played = numbers.seconds, numbers.images, 0.0
         while (spent := self._spent()) < 1:
             began = time.monotonic()
-            terms = self.game.play(spent)
+            terms = self.players.play(spent)
             played += time.monotonic() - began
             numbers.seconds = time.monotonic() - clock_zero
             if self._crossed(options.log_kimg):
@@ -106,7 +106,7 @@ class Training:
     def _crossed(self, every_kimg: float) -> bool:
         """Whether the round just played crossed a multiple of `every_kimg`."""
         now, every = self.numbers.images, every_kimg * 1000
-        return now // every > (now - self.game.objective.batch_size) // every
+        return now // every > (now - self.players.system.batch_size) // every
 
     def _log(self, log: Log, terms: Terms, images_per_second: float) -> None:
         """One row of metrics.csv.
@@ -129,9 +129,9 @@ class Training:
 
     def _checkpoint(self) -> Path:
         """Save, but never weights that are not numbers: there must always be a good state to go back to."""
-        if not self.game.state.finite():
+        if not self.players.state.finite():
             raise DivergedError(f"a weight is not a number at step {self.numbers.step}")
-        return checkpointing.save(self.game.state, self.run.path / "checkpoints")
+        return checkpointing.save(self.players.state, self.run.path / "checkpoints")
 
     def _roll_back(self, trouble: str, log: Log) -> None:
         """Return to the last good checkpoint with half the learning rates."""
@@ -142,7 +142,7 @@ class Training:
                 "lower optimizer.generator_lr and optimizer.discriminator_lr or raise loss.r1_gamma."
             )
         last = self.run.checkpoints()[-1]
-        checkpointing.load(self.game.state, last)
+        checkpointing.load(self.players.state, last)
         self.numbers.rollbacks, self.numbers.lr_scale = rollbacks, scale
         self._checkpoint()  # the same weights, and the count: a kill must not make us forget it
         log.cut(self.numbers.step)
@@ -150,7 +150,7 @@ class Training:
 
     def _grid(self) -> None:
         name = f"kimg-{self.numbers.kimg:09.3f}.png"
-        save_grid(self.game.synthesize(GRID_COUNT), self.run.path / "grids" / name)
+        save_grid(self.players.synthesize(GRID_COUNT), self.run.path / "grids" / name)
 
     def _validation_due(self) -> bool:
         every = self.options.validate_minutes
@@ -162,9 +162,9 @@ class Training:
         """Score the averaged generator; the checkpoint keeps the score, and stays as long as it is the best."""
         assert self.validation is not None
         numbers = self.numbers
-        if not self.game.state.finite():
+        if not self.players.state.finite():
             raise DivergedError(f"a weight is not a number at step {numbers.step}")
-        score = self.validation.score(self.game.synthesize(self.validation.count))
+        score = self.validation.score(self.players.synthesize(self.validation.count))
         numbers.validated_at, numbers.validated_step, numbers.score = numbers.seconds, numbers.step, score
         self._checkpoint()
         row = {self.validation.name: score}

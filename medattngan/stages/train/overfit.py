@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from medattngan.conditions.labels import Label
 from medattngan.core.config import Config
 from medattngan.core.types import Logits
 from medattngan.data.batches import Batches
 from medattngan.data.store import SliceStore
 from medattngan.stages.sample.sample import latents
-from medattngan.stages.train.players import Game
+from medattngan.stages.train.players import Players
 
 COLUMN = "r_v"
 SLICES = 512
@@ -24,48 +25,48 @@ SLICES = 512
 
 
 class Overfitting:
-    """r_v of Karras et al. 2020, arXiv:2006.06676, Eq. 1: 0 where held-out slices fare with the critic as training
-    slices do, 1 where they fare as synthetic ones do.
+    """r_v of Karras et al. 2020, arXiv:2006.06676, Eq. 1: 0 where held-out slices fare with the discriminator as
+    training slices do, 1 where they fare as synthetic ones do.
 
     Args:
-        game: whose critic is asked.
+        players: whose discriminator is asked.
         held_out: real slices of other patients.
     """
 
-    def __init__(self, game: Game, held_out: Batches) -> None:
-        self.game, self.held_out = game, held_out
+    def __init__(self, players: Players, held_out: Batches) -> None:
+        self.players, self.held_out = players, held_out
 
     @classmethod
-    def prepare(cls, store: SliceStore, config: Config, game: Game, labels: list[str]) -> Overfitting | None:
-        """Take the validation split; None where no whole batch of it has what `game` is conditioned on."""
+    def prepare(cls, store: SliceStore, config: Config, players: Players) -> Overfitting | None:
+        """Take the validation split; None where no whole batch of it has what the networks are told, or where the
+        system has no discriminator."""
         part = store.select(store.index["split"] == "val")
         usable = np.ones(len(part), bool)
-        if labels:
-            usable &= part.index["label"].isin(labels).to_numpy(bool)
-        for condition in game.batches.conditions:
-            usable &= part.index[condition.name].notna().to_numpy(bool)
-        part, size = part.select(usable), game.batches.batch_size
-        if len(part) < size:
+        for condition in players.batches.conditions:
+            column = part.index[condition.name]
+            usable &= column.isin(condition.names) if isinstance(condition, Label) else column.notna().to_numpy(bool)
+        part, size = part.select(usable), players.batches.batch_size
+        if players.system.discriminator is None or len(part) < size:
             return None
-        held_out = Batches(part, labels, config.data.size, size, config.train.seed, game.batches.conditions)
-        return cls(game, held_out)
+        return cls(players, Batches(part, config.data.size, size, config.train.seed, players.batches.conditions))
 
     @torch.no_grad()
     def measure(self) -> float:
-        """r_v of the critic as it is; see `share_not_carried_over`."""
-        game, trained_on = self.game, self.game.batches
+        """r_v of the discriminator as it is; see `share_not_carried_over`."""
+        players, trained_on, system = self.players, self.players.batches, self.players.system
         steps = range(max(1, min(SLICES, len(self.held_out.store)) // trained_on.batch_size))
-        critic = cast(nn.Module, game.state.discriminator.module)
+        assert system.discriminator is not None
+        critic = cast(nn.Module, players.state.networks[system.discriminator].module)
+        generator = players.state.averaged[system.generator]
         critic.eval()  # batch statistics and power iterations are the training's, and stay as they are
         parts: list[list[Logits]] = [[], [], []]
         for step in steps:
-            others = game.fabric.to_device(self.held_out(step))
-            z = latents(trained_on.seed, step * trained_on.batch_size, trained_on.batch_size, game.z_dim)
-            made = game.state.ema(game.fabric.to_device(z), *others[1:])
-            for part, batch in zip(
-                parts, (game.fabric.to_device(trained_on(step)), others, (made, *others[1:])), strict=True
-            ):
-                with game.fabric.autocast():
+            images, told = players.fabric.to_device(self.held_out(step))
+            z = latents(trained_on.seed, step * trained_on.batch_size, trained_on.batch_size, system.z_dim)
+            made = generator(players.fabric.to_device(z), told)
+            shown = (players.fabric.to_device(trained_on(step)), (images, told), (made, told))
+            for part, batch in zip(parts, shown, strict=True):
+                with players.fabric.autocast():
                     part.append(critic.forward(*batch).float())
         critic.train()
         return share_not_carried_over(*(torch.cat(part) for part in parts))

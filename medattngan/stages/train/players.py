@@ -1,171 +1,162 @@
-"""The two players set up on their device, and one round of their game.
+"""The networks of a system set up on their device, and one round of their game.
 
-First the critic moves, then the generator: Goodfellow et al. 2014, arXiv:1406.2661, algorithm 1, one move each.
+What is random is drawn before a round from seed and step, so that a resumed training repeats what a killed one did.
 """
 
 from __future__ import annotations
 
 import copy
-from functools import partial
-from typing import cast
+from collections.abc import Iterable
+from typing import Any, cast
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from medattngan.augment import augment
 from medattngan.augment.adaptive import adjust
-from medattngan.conditions.numbers import draw, standardised
+from medattngan.conditions.table import encoded, spread
 from medattngan.core.config import Config
 from medattngan.core.files import UserError
 from medattngan.core.types import Images
 from medattngan.data.batches import Batches, derived_seed
-from medattngan.games.adversarial import Terms, discriminator_terms, generator_terms, penalties_due
-from medattngan.models.gan import Gan
-from medattngan.models.layers import GROUP
+from medattngan.games.game import Batch, Draws, Round, System, Terms
 from medattngan.stages.sample.sample import generate, latents
 from medattngan.stages.train.checkpoint import Progress, State
 from medattngan.stages.train.gates import gate_names, gate_shares
 
 SCARCE = 2000
-"""Below so many slices the critic soon knows them by heart: augmentation is adaptive unless configured otherwise."""
+"""Below so many slices the discriminator soon knows them by heart: augmentation is adaptive unless configured
+otherwise."""
 
 
-class Game:
-    """Two players, their optimisers and the rules.
+class Player:
+    """A network as a game meets it; see `medattngan.games.game.Network`."""
+
+    def __init__(self, fabric: Fabric, network: nn.Module) -> None:
+        self.fabric, self.network = fabric, network
+
+    def __call__(self, *inputs: Any) -> Any:
+        return self.network(*inputs)
+
+    def bare(self, *inputs: Any, twice: bool = False) -> Tensor:
+        """Past Fabric's wrapper, which under mixed precision refuses the gradient penalties' autograd.grad; and with
+        `twice` past what train.compile made of the network, which cannot be differentiated twice: `forward` can."""
+        network = cast(nn.Module, self.network.module)
+        with self.fabric.autocast():
+            return cast(Tensor, (network.forward if twice else network)(*inputs)).float()
+
+
+class Players:
+    """The networks, their optimisers and the rules.
 
     Args:
-        gan: the networks and the objective.
+        system: the networks and the game.
         batches: real images by step.
     """
 
-    def __init__(self, config: Config, gan: Gan, batches: Batches) -> None:
-        self.config, self.objective, self.batches = config, gan.objective, batches
-        self.z_dim = gan.z_dim
-        self.joint = gan.joint and gan.objective.batch_size % GROUP == 0
-        self.policy = gan.policy if config.augment.policy is None else config.augment.policy
+    def __init__(self, config: Config, system: System, batches: Batches) -> None:
+        self.config, self.system, self.batches = config, system, batches
         self.adaptive = config.augment.adaptive
         if self.adaptive is None:
             self.adaptive = config.augment.probability is None and len(batches.store) < SCARCE
         _require_accelerator(config.train.accelerator)
         self.fabric = Fabric(accelerator=config.train.accelerator, devices=1, precision=config.train.precision)
-        self.state = self._set_up(gan)
+        self.state = self._set_up()
+        self.players = {name: Player(self.fabric, network) for name, network in self.state.networks.items()}
         self.gates = gate_names(self.state)
+        self._only(self.state.optimizers)
 
-    def _set_up(self, gan: Gan) -> State:
+    def _set_up(self) -> State:
         """Move the networks to the device and give them optimisers."""
-        options, objective = self.config.train, self.objective
+        options, system = self.config.train, self.system
         layout = torch.channels_last if options.channels_last else torch.contiguous_format
-        averaged = copy.deepcopy(gan.generator).requires_grad_(False).eval()
-        averaged.to(memory_format=layout)  # type: ignore[call-overload]
-        players, optimizers = [], []
-        for network, rate in (
-            (gan.generator, objective.generator_lr),
-            (gan.discriminator, objective.discriminator_lr),
-        ):
+        averaged, networks, optimizers = {}, {}, {}
+        for name in system.averaged:
+            twin = copy.deepcopy(system.networks[name]).requires_grad_(False).eval()
+            averaged[name] = self.fabric.to_device(twin.to(memory_format=layout))  # type: ignore[call-overload]
+        for name, network in system.networks.items():
             network.to(memory_format=layout)  # type: ignore[call-overload]
             if options.compile:
                 network.compile()
-            player = self.fabric.setup_module(network)
-            betas = (objective.beta1, objective.beta2)
-            adam = torch.optim.Adam(player.parameters(), lr=rate, betas=betas, foreach=True)
-            players.append(player)
-            optimizers.append(cast(Optimizer, self.fabric.setup_optimizers(adam)))
+            player = networks[name] = self.fabric.setup_module(network)
+            if name in system.rates:
+                adam = torch.optim.Adam(player.parameters(), lr=system.rates[name], betas=system.betas, foreach=True)
+                optimizers[name] = cast(Optimizer, self.fabric.setup_optimizers(adam))
         numbers = Progress(augment_probability=self.config.augment.probability or 0.0)
-        return State(players[0], players[1], self.fabric.to_device(averaged), optimizers[0], optimizers[1], numbers)
+        return State(dict(networks), averaged, optimizers, numbers, system.generator)
+
+    def columns(self) -> list[str]:
+        """The names of what `play` returns, in the order of the log."""
+        return [*self.system.game.columns()]
 
     def play(self, budget_spent: float) -> Terms:
         """One round; returns every loss term and a few numbers to watch, without graph.
 
-        All that is random follows from seed and step, so that a resumed training repeats what a killed one did.
-
         Args:
             budget_spent: share of the budget, 0 to 1, for the learning rates.
         """
-        state, numbers, seed = self.state, self.state.progress, self.config.train.seed
+        numbers, seed = self.state.progress, self.config.train.seed
         torch.manual_seed(derived_seed(seed, numbers.step, 0))
         source = torch.Generator().manual_seed(derived_seed(seed, numbers.step, 1))
-        real, label, values = self.fabric.to_device(self.batches(numbers.step))
+        batch = Batch(*self.fabric.to_device(self.batches(numbers.step)))
+        now = Round(numbers.step, len(batch.images), self.batches.size, self.system.policy, numbers.augment_probability)
+        draws = self.fabric.to_device(self.system.game.draw(now, source))
         self._set_learning_rates(budget_spent)
-        z = self.fabric.to_device(torch.randn(len(real), self.z_dim, generator=source))
-        fake = state.generator(z, label, values)
+        logged = self.round(batch, draws)
+        self._count(len(batch.images), logged)
+        return logged
 
-        def seen(images: Images) -> Images:
-            return augment(images, self.policy, numbers.augment_probability, source)
+    def round(self, batch: Batch, draws: Draws) -> Terms:
+        """Every phase of the game on one batch: all that is random comes in, and nothing waits for the device."""
+        logged: Terms = {}
+        for phase in self.system.game.phases(self.players, batch, draws):
+            self._only(phase.players)
+            terms = phase.terms()
+            for name in phase.players:
+                self.state.optimizers[name].zero_grad(set_to_none=True)
+            self.fabric.backward(torch.stack(list(terms.values())).sum())
+            for name in phase.players:
+                self.state.optimizers[name].step()
+            logged |= {name: value.detach() for name, value in {**terms, **phase.watched()}.items()}
+        self._only(self.state.optimizers)
+        return logged | {name: value.detach() for name, value in gate_shares(self.state).items()}
 
-        def critic(images: Images, penalised: bool = False) -> Tensor:
-            # Past Fabric's wrapper, which under mixed precision refuses the gradient penalties' autograd.grad; and past
-            # what train.compile made of the network, which cannot be differentiated twice: `forward` itself can.
-            network = cast(nn.Module, state.discriminator.module)
-            sets = len(images) // len(real)
-            told = (None if given is None else given.repeat(sets, *[1] * (given.ndim - 1)) for given in (label, values))
-            with self.fabric.autocast():
-                return cast(Tensor, (network.forward if penalised else network)(images, *told)).float()
+    def _only(self, players: Iterable[str]) -> None:
+        """Let the parameters of these networks move and fix those of the others."""
+        for name, network in self.state.networks.items():
+            network.requires_grad_(name in players)
 
-        due = penalties_due(self.objective, numbers.step)
-        mix = torch.rand(len(real), 1, 1, 1, generator=source).to(real) if due else None
-        seen_real = seen(real)
-        critic_terms, real_logits, fake_logits = discriminator_terms(
-            partial(critic, penalised=due), self.objective, seen_real, seen(fake.detach()), mix, self.joint
-        )
-        self._descend(state.discriminator_optimizer, critic_terms)
-        state.discriminator.requires_grad_(False)
-        terms = generator_terms(critic, self.objective, seen_real, seen(fake))
-        self._descend(state.generator_optimizer, terms)
-        state.discriminator.requires_grad_(True)
-        # The relativistic game sees differences only: there the synthetic images' mean stands for the logits' zero.
-        zero = fake_logits.mean() if self.objective.kind == "relativistic" else 0.0
-        watched = {
-            "logits_real": real_logits.mean(),
-            "logits_fake": fake_logits.mean(),
-            "sign_real": (real_logits - zero).sign().mean(),
-        }
-        watched |= gate_shares(state)
-        self._count(len(real), watched["sign_real"])
-        return {name: value.detach() for name, value in {**critic_terms, **terms, **watched}.items()}
-
-    def _descend(self, optimizer: Optimizer, terms: Terms) -> None:
-        optimizer.zero_grad(set_to_none=True)
-        self.fabric.backward(torch.stack(list(terms.values())).sum())
-        optimizer.step()
-
-    def _count(self, batch: int, sign_real: Tensor) -> None:
-        """The averaged generator, ADA's control and the counters."""
+    def _count(self, batch: int, logged: Terms) -> None:
+        """The averaged networks, ADA's control and the counters."""
         numbers, options = self.state.progress, self.config.train
         numbers.step += 1
         numbers.images += batch
-        update_ema(self.state.ema, self.state.generator, numbers.images, batch, options.ema_kimg, options.ema_rampup)
-        if self.adaptive:
-            target = self.config.augment.target
-            numbers.augment_probability = adjust(numbers.augment_probability, float(sign_real), target, batch)
+        for name, twin in self.state.averaged.items():
+            live = self.state.networks[name]
+            update_ema(twin, live, numbers.images, batch, options.ema_kimg, options.ema_rampup)
+        if self.adaptive and self.system.control in logged:
+            sign, target = float(logged[self.system.control]), self.config.augment.target
+            numbers.augment_probability = adjust(numbers.augment_probability, sign, target, batch)
 
     def _set_learning_rates(self, budget_spent: float) -> None:
         """The preset's rates, halved at each roll-back, falling to zero over the last `lr_decay` of the budget."""
         scale, decay = self.state.progress.lr_scale, self.config.train.lr_decay
         if decay > 0:
             scale *= min(1.0, max(0.0, (1 - budget_spent) / decay))
-        for optimizer, rate in (
-            (self.state.generator_optimizer, self.objective.generator_lr),
-            (self.state.discriminator_optimizer, self.objective.discriminator_lr),
-        ):
+        for name, optimizer in self.state.optimizers.items():
             for group in optimizer.param_groups:
-                group["lr"] = rate * scale
+                group["lr"] = self.system.rates[name] * scale
 
     def synthesize(self, count: int) -> Images:
         """The averaged generator's images of the run's fixed latents, (count, 1, H, W); labels take turns.
 
-        Values are those of the training slices, by their distribution.
+        Other conditions have values as often as the training slices.
         """
-        z = self.fabric.to_device(latents(self.config.train.seed, 0, count, self.z_dim))
-        label = None
-        if self.batches.classes:
-            label = self.fabric.to_device(torch.arange(count) % self.batches.classes)
-        values, conditions = None, self.batches.conditions
-        if conditions:
-            drawn = standardised(conditions, draw(conditions, count, self.config.train.seed))
-            values = self.fabric.to_device(torch.from_numpy(drawn))
-        return generate(self.state.ema, z, label, values).cpu()
+        seed, conditions = self.config.train.seed, self.batches.conditions
+        z = self.fabric.to_device(latents(seed, 0, count, self.system.z_dim))
+        told = self.fabric.to_device(encoded(conditions, spread(conditions, count, seed)))
+        return generate(self.state.averaged[self.system.generator], z, told).cpu()
 
 
 def _require_accelerator(name: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from medattngan.conditions.numbers import measure
+from medattngan.conditions.table import measured, to_store
 from medattngan.core.config import Config
 from medattngan.core.files import UserError
 from medattngan.data.store import SliceStore
@@ -35,8 +35,7 @@ def describe(store: SliceStore, part: SliceStore, config: Config) -> dict[str, A
     Raises:
         UserError: the training slices do not have the conditions asked for.
     """
-    conditions = [measure(part.index, name).record() for name in config.data.conditions]
-    labels = part.index["label"].dropna().value_counts().sort_index() if config.data.conditional else None
+    conditions = measured(part.index, config.data.conditional, config.data.conditions)
     intensity = dict(store.intensity)
     if intensity.get("spacing_mm") is not None and store.size != config.data.size:
         intensity["spacing_mm"] = float(intensity["spacing_mm"]) * store.size / config.data.size
@@ -44,10 +43,8 @@ def describe(store: SliceStore, part: SliceStore, config: Config) -> dict[str, A
     return {
         "digest": store.digest,
         "intensity": intensity,
-        "labels": [] if labels is None else [str(name) for name in labels.index],
-        "label_counts": [] if labels is None else [int(n) for n in labels],
         "slices": len(part),
         "patients": int(part.index["patient"].nunique()),
         "split": config.data.split,
-        **({"conditions": conditions} if conditions else {}),
+        **to_store(conditions),
     }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from medattngan.augment import LEAKS
-from medattngan.conditions.numbers import of_run
+from medattngan.conditions.table import of_run
 from medattngan.core.config import Config
 from medattngan.core.files import UserError, digest
 from medattngan.core.run import Run
@@ -19,7 +20,7 @@ from medattngan.stages.train.initialise import begin_from
 from medattngan.stages.train.log import ProgressLine
 from medattngan.stages.train.loop import Training
 from medattngan.stages.train.overfit import Overfitting
-from medattngan.stages.train.players import Game
+from medattngan.stages.train.players import Players
 from medattngan.stages.train.select import describe, select_training
 from medattngan.stages.train.validate import Validation
 
@@ -46,20 +47,20 @@ def train(
     store = data if isinstance(data, SliceStore) else SliceStore.open(data)
     part = select_training(store, config)
     described = describe(store, part, config)
-    labels: list[str] = described["labels"]
+    conditions = of_run(described)
     torch.manual_seed(config.train.seed)
-    gan = build(config, classes=len(labels))
-    batches = Batches(part, labels, config.data.size, gan.objective.batch_size, config.train.seed, of_run(described))
+    system = build(config, conditions)
+    batches = Batches(part, config.data.size, system.batch_size, config.train.seed, conditions)
     if begin is not None:
-        begin_from(begin, gan.generator, gan.discriminator)
+        begin_from(begin, system)
         described["began_from"] = digest(begin.checkpoint("last") / "ema.safetensors")
-    game = Game(config, gan, batches)
+    players = Players(config, system, batches)
     run = _open_or_create(config, described, Path(out), resume)
     with ProgressLine(progress) as line:
-        _warn_of_leaks(game, run, line)
+        _warn_of_leaks(system.policy, run, line)
         validation = Validation.prepare(store, config, line.say)
-        overfitting = None if validation is None else Overfitting.prepare(store, config, game, labels)
-        Training(run, game, validation, overfitting, line).to_the_end()
+        overfitting = None if validation is None else Overfitting.prepare(store, config, players)
+        Training(run, players, validation, overfitting, line).to_the_end()
     return run
 
 
@@ -76,9 +77,9 @@ def _open_or_create(config: Config, described: dict[str, Any], out: Path, resume
     return Run(out, config, run.store)
 
 
-def _warn_of_leaks(game: Game, run: Run, line: ProgressLine) -> None:
+def _warn_of_leaks(policy: Sequence[str], run: Run, line: ProgressLine) -> None:
     """Say which augmentations may leave medically false traces in this modality's synthetic slices."""
     modality = str(run.store["intensity"].get("modality"))
-    named = [name for name in game.policy if name in LEAKS.get(modality, LEAKS["OT"])]
+    named = [name for name in policy if name in LEAKS.get(modality, LEAKS["OT"])]
     if named:
         line.say(f"augment.policy has {', '.join(named)}: in {modality} the generator may learn to do the same")

@@ -41,5 +41,5 @@ class Counting(nn.Module):
 def test_every_image_gets_its_own_logit_in_batches_of_one_size() -> None:
     images = torch.arange(37.0)[:, None, None, None].expand(37, 1, 4, 4)
     critic = Counting()
-    assert torch.equal(score_mixed(critic, images, None, seed=3), torch.arange(37.0))
+    assert torch.equal(score_mixed(critic, images, {}, seed=3), torch.arange(37.0))
     assert critic.seen == [CHUNK] * 3

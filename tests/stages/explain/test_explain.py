@@ -50,14 +50,14 @@ def test_every_attention_of_every_preset_shows_its_maps(preset: str, kind: str) 
     torch.manual_seed(0)
     gan = build(configuration(preset, kind))
     for name, network, given in (
-        ("generator", gan.generator, torch.randn(1, 8)),
-        ("discriminator", gan.discriminator, torch.rand(1, 1, 32, 32) * 2 - 1),
+        ("generator", gan.networks["generator"], torch.randn(1, 8)),
+        ("discriminator", gan.networks["discriminator"], torch.rand(1, 1, 32, 32) * 2 - 1),
     ):
         for module in network.modules():
             if type(module) in ATTENTION.values():
                 nn.init.constant_(module.get_parameter("gamma"), 0.5)
         network.eval()
-        _, seen = observe(name, network, given, None)
+        _, seen = observe(name, network, given)
         assert [(one.kind, one.number) for one in seen] == [(kind, i) for i in range(len(seen))]
         heights = [8, 16] if name == "generator" else [16, 8]
         assert [one.height for one in seen] == ([8] if preset == "attention_generator" else heights)
@@ -78,7 +78,7 @@ def test_the_map_of_a_point_is_that_of_the_position_beneath_it() -> None:
     """In times the mean: the preset pools the 8 × 8 keys to 4 × 4."""
     torch.manual_seed(0)
     gan = build(configuration("compact", "scaled_dot", (8,)))
-    _, (seen,) = observe("generator", gan.generator.eval(), torch.randn(1, 8), None)
+    _, (seen,) = observe("generator", gan.networks["generator"].eval(), torch.randn(1, 8))
     beneath = seen.module.weights(seen.before, (5, 2))  # type: ignore[operator]
     np.testing.assert_allclose(maps(seen, (23, 8), 32)["scaled_dot"], beneath[0, 0].detach() * 16, rtol=1e-5)
 
@@ -86,13 +86,13 @@ def test_the_map_of_a_point_is_that_of_the_position_beneath_it() -> None:
 def test_the_gate_says_what_is_added() -> None:
     torch.manual_seed(0)
     gan = build(configuration("compact", "additive", (8,)))
-    _, (shut,) = observe("generator", gan.generator.eval(), torch.randn(1, 8), None)
+    _, (shut,) = observe("generator", gan.networks["generator"].eval(), torch.randn(1, 8))
     assert (shut.gamma, shut.added) == (0.0, 0.0)
     module = shut.module
     with torch.no_grad():
         module.get_parameter("gamma").fill_(2.0)
     torch.manual_seed(1)
-    _, (opened,) = observe("generator", gan.generator, torch.randn(1, 8), None)
+    _, (opened,) = observe("generator", gan.networks["generator"], torch.randn(1, 8))
     with torch.no_grad():
         read = module.read(opened.before)  # type: ignore[operator]
     assert opened.added == pytest.approx(float(2 * read.norm() / opened.before.norm()), rel=1e-4)

@@ -10,9 +10,12 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from helpers.told import CONDITIONAL
 
 from medattngan.cli.app import main
-from medattngan.conditions.numbers import LEVELS, of_run
+from medattngan.conditions.condition import Conditions
+from medattngan.conditions.numbers import LEVELS
+from medattngan.conditions.table import of_run
 from medattngan.core.config import Config
 from medattngan.core.files import UserError, read_json
 from medattngan.core.run import Run
@@ -21,7 +24,7 @@ from medattngan.data.samples import Samples
 from medattngan.data.store import SliceStore, StoreWriter
 from medattngan.models import PRESETS, build
 from medattngan.stages.sample.sample import sample
-from medattngan.stages.train.players import Game
+from medattngan.stages.train.players import Players
 from medattngan.stages.train.select import describe
 from medattngan.stages.train.train import train
 
@@ -131,7 +134,7 @@ def test_every_preset_takes_conditions_or_says_that_it_does_not(
     preset: str, tiny_store: SliceStore, tmp_path: Path
 ) -> None:
     config = configuration(preset)
-    if preset in ("dcgan", "attention_generator"):
+    if preset not in CONDITIONAL:
         with pytest.raises(UserError, match=rf"model\.preset={preset} takes no conditions; set data\.conditions=\[\]"):
             train(config, tiny_store, tmp_path / "run", progress=False)
         assert not (tmp_path / "run").exists()
@@ -141,7 +144,7 @@ def test_every_preset_takes_conditions_or_says_that_it_does_not(
 
 
 def test_labels_and_values_go_together(tiny_store: SliceStore, tmp_path: Path) -> None:
-    for preset in ("compact", "sagan"):
+    for preset in CONDITIONAL:
         both = train(configuration(preset, conditional=True), tiny_store, tmp_path / preset, progress=False)
         made = sample(both, tmp_path / f"s-{preset}", count=3, label="large", values={"position_mm": 5.0})
         assert made.table["label"].tolist() == ["large"] * 3
@@ -152,11 +155,10 @@ def test_a_batch_pairs_each_slice_with_its_own_value(tiny_store: SliceStore) -> 
     part = tiny_store.split("train")
     conditions = describe(tiny_store, part, configuration())["conditions"]
     assert [one["name"] for one in conditions] == ["position_mm"]
-    batches = Batches(part, [], 32, 8, 0, of_run({"conditions": conditions}))
-    images, _, values = batches(2)
-    assert values is not None
+    batches = Batches(part, 32, 8, 0, of_run({"conditions": conditions}))
+    images, told = batches(2)
     everything = load_images(part, list(range(len(part))), 32)
-    for image, value in zip(images, values, strict=True):
+    for image, value in zip(images, told["position_mm"], strict=True):
         (row,) = (i for i, other in enumerate(everything) if torch.equal(image, other))
         assert float(value) == pytest.approx(2 * float(part.index["position_mm"][row]) / 25 - 1)
 
@@ -216,21 +218,20 @@ def test_augmentation_moves_the_slice_and_leaves_the_value(
     """Real and synthetic slices are moved alike, and both come to the critic with the value of their unmoved slice."""
     config = configuration()
     part = tiny_store.split("train")
-    batches = Batches(part, [], 32, 4, 0, of_run(describe(tiny_store, part, config)))
-    gan = build(config)
+    batches = Batches(part, 32, 4, 0, of_run(describe(tiny_store, part, config)))
+    gan = build(config, batches.conditions)
     seen: list[torch.Tensor] = []
-    forward = gan.discriminator.forward
+    forward = gan.networks["discriminator"].forward
 
-    def watch(images: torch.Tensor, label: None, values: torch.Tensor) -> torch.Tensor:
-        assert len(images) == len(values)
-        seen.append(values)
-        return torch.as_tensor(forward(images, label, values))
+    def watch(images: torch.Tensor, told: Conditions) -> torch.Tensor:
+        assert len(images) == len(told["position_mm"])
+        seen.append(told["position_mm"])
+        return torch.as_tensor(forward(images, told))
 
-    monkeypatch.setattr(gan.discriminator, "forward", watch)
-    game = Game(config, gan, batches)
+    monkeypatch.setattr(gan.networks["discriminator"], "forward", watch)
+    game = Players(config, gan, batches)
     game.play(0.0)
-    values = batches(0)[2]
-    assert values is not None
+    values = batches(0)[1]["position_mm"]
     assert len(seen) >= 3
     # The critic's own move sees real and synthetic slices in one pass, each with the values in order.
-    assert all(torch.equal(one, values.repeat(len(one) // len(values), 1)) for one in seen)
+    assert all(torch.equal(one, values.repeat(len(one) // len(values))) for one in seen)

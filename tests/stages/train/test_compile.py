@@ -12,7 +12,7 @@ from medattngan.core.config import Config
 from medattngan.data.batches import Batches
 from medattngan.data.store import SliceStore
 from medattngan.models import build
-from medattngan.stages.train.players import Game
+from medattngan.stages.train.players import Players
 
 COMPILER = shutil.which(os.environ.get("CXX", "g++"))
 
@@ -23,8 +23,8 @@ def losses(store: SliceStore, rounds: int, compiled: bool) -> list[dict[str, flo
     model = {"generator_width": 4, "discriminator_width": 4}
     config = Config.from_tree({"data": {"size": 32}, "model": model, "train": train}, "toy")
     torch.manual_seed(0)
-    gan = build(config, classes=0)
-    game = Game(config, gan, Batches(store.split("train"), [], 32, 4, 0))
+    gan = build(config)
+    game = Players(config, gan, Batches(store.split("train"), 32, 4, 0))
     found = [{name: float(value) for name, value in game.play(0.0).items()} for _ in range(rounds)]
     for one in found:
         # The relativistic game sees differences alone. What shifts all logits alike has a gradient of zero but for

@@ -15,7 +15,7 @@ from medattngan.core.config import Config
 from medattngan.core.files import UserError
 from medattngan.data.batches import Batches, load_images
 from medattngan.data.store import SliceStore
-from medattngan.stages.train.players import Game
+from medattngan.stages.train.players import Players
 from medattngan.stages.train.train import train
 
 
@@ -63,7 +63,7 @@ def test_the_bar_is_full_at_the_end_though_the_last_row_was_long_before(
 
 def test_each_epoch_shows_every_slice_once(tiny_store: SliceStore) -> None:
     part = tiny_store.split("train")
-    batches = Batches(part, [], 32, 1, seed=3)
+    batches = Batches(part, 32, 1, seed=3)
     shown = torch.cat([batches(step)[0] for step in range(len(part))])
     everything = load_images(part, list(range(len(part))), 32)
     assert not torch.equal(shown, everything)
@@ -72,24 +72,24 @@ def test_each_epoch_shows_every_slice_once(tiny_store: SliceStore) -> None:
 
 def test_a_batch_depends_on_its_step_alone(tiny_store: SliceStore) -> None:
     part = tiny_store.split("train")
-    forward = [Batches(part, [], 32, 4, seed=3)(step)[0] for step in (0, 30, 5)]
-    again = Batches(part, [], 32, 4, seed=3)
+    forward = [Batches(part, 32, 4, seed=3)(step)[0] for step in (0, 30, 5)]
+    again = Batches(part, 32, 4, seed=3)
     assert all(torch.equal(again(step)[0], batch) for step, batch in zip((0, 30, 5), forward, strict=True))
 
 
 def test_a_training_that_diverges_rolls_back_with_a_lower_rate(
     tiny_store: SliceStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    play, poisoned = Game.play, []
+    play, poisoned = Players.play, []
 
-    def poison_once(game: Game, spent: float) -> dict[str, torch.Tensor]:
+    def poison_once(game: Players, spent: float) -> dict[str, torch.Tensor]:
         terms = play(game, spent)
         if game.state.progress.step == 5 and not poisoned:
             poisoned.append(True)
-            next(game.state.generator.parameters()).data.fill_(math.nan)
+            next(game.state.networks["generator"].parameters()).data.fill_(math.nan)
         return terms
 
-    monkeypatch.setattr(Game, "play", poison_once)
+    monkeypatch.setattr(Players, "play", poison_once)
     run = train(tiny(checkpoint_steps=2), tiny_store, tmp_path / "run", progress=False)
     final = rows(run.path)[-1]
     assert poisoned
@@ -99,12 +99,12 @@ def test_a_training_that_diverges_rolls_back_with_a_lower_rate(
 def test_a_training_that_keeps_diverging_stops_with_advice(
     tiny_store: SliceStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    play = Game.play
+    play = Players.play
 
-    def poison(game: Game, spent: float) -> dict[str, torch.Tensor]:
+    def poison(game: Players, spent: float) -> dict[str, torch.Tensor]:
         return {**play(game, spent), "loss_generator": torch.tensor(math.nan)}
 
-    monkeypatch.setattr(Game, "play", poison)
+    monkeypatch.setattr(Players, "play", poison)
     with pytest.raises(UserError, match=r"diverged .* again after 3 roll-backs; lower"):
         train(tiny(), tiny_store, tmp_path / "run", progress=False)
 

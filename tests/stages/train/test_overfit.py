@@ -11,15 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from medattngan.conditions.condition import Conditions
+from medattngan.conditions.labels import Label
 from medattngan.core.config import Config
 from medattngan.data.batches import Batches
 from medattngan.data.store import SliceStore
 from medattngan.models import build
 from medattngan.stages.train.overfit import Overfitting, share_not_carried_over
-from medattngan.stages.train.players import Game
+from medattngan.stages.train.players import Players
 
 
-def game_on(store: SliceStore, preset: str = "compact", labels: tuple[str, ...] = (), batch: int = 4) -> Game:
+def game_on(store: SliceStore, preset: str = "compact", labels: tuple[str, ...] = (), batch: int = 4) -> Players:
     """A game that nobody has played yet."""
     tree = {
         "data": {"size": 32, "conditional": bool(labels)},
@@ -28,15 +30,16 @@ def game_on(store: SliceStore, preset: str = "compact", labels: tuple[str, ...] 
         "train": {"accelerator": "cpu", "batch_size": batch},
     }
     config = Config.from_tree(tree, "toy")
+    told = (Label(labels, (1,) * len(labels)),) if labels else ()
     torch.manual_seed(0)
-    gan = build(config, classes=len(labels))
-    return Game(config, gan, Batches(store.split("train"), list(labels), 32, batch, 0))
+    gan = build(config, told)
+    return Players(config, gan, Batches(store.split("train"), 32, batch, 0, told))
 
 
 def judge(known: Tensor, others: Tensor, logit: float) -> Callable[..., Tensor]:
     """A critic that says 1 of exactly these images, `logit` of others and 0 of all else."""
 
-    def critic(images: Tensor, *conditions: Tensor | None) -> Tensor:
+    def critic(images: Tensor, conditions: Conditions) -> Tensor:
         def among(real: Tensor) -> Tensor:
             return torch.tensor([any(torch.equal(one, image) for one in real) for image in images]).float()
 
@@ -50,20 +53,20 @@ def test_it_is_one_less_what_the_critic_grants_to_other_patients(
     tiny_store: SliceStore, logit: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     game = game_on(tiny_store)
-    overfitting = Overfitting.prepare(tiny_store, game.config, game, [])
+    overfitting = Overfitting.prepare(tiny_store, game.config, game)
     assert overfitting is not None
     train, val = (
         torch.cat([batches(step)[0] for step in range(len(batches.store) // 4)])
         for batches in (game.batches, overfitting.held_out)
     )
-    monkeypatch.setattr(game.state.discriminator.module, "forward", judge(train, val, logit))
+    monkeypatch.setattr(game.state.networks["discriminator"].module, "forward", judge(train, val, logit))
     assert overfitting.measure() == pytest.approx(1 - logit)
 
 
 @pytest.mark.parametrize("preset", ["compact", "dcgan", "sagan"])
 def test_asking_changes_nothing_of_the_training(tiny_store: SliceStore, preset: str) -> None:
     asked, left_alone = game_on(tiny_store, preset), game_on(tiny_store, preset)
-    overfitting = Overfitting.prepare(tiny_store, asked.config, asked, [])
+    overfitting = Overfitting.prepare(tiny_store, asked.config, asked)
     assert overfitting is not None
     for _ in range(2):
         overfitting.measure()
@@ -77,17 +80,17 @@ def test_labels_go_with_their_slices_and_those_without_are_left_out(tiny_store: 
     unlabelled = tiny_store.select(np.ones(len(tiny_store), bool))
     rows = np.flatnonzero(unlabelled.index["split"] == "val")
     unlabelled.index.loc[rows[:5], "label"] = None
-    overfitting = Overfitting.prepare(unlabelled, game.config, game, list(labels))
+    overfitting = Overfitting.prepare(unlabelled, game.config, game)
     assert overfitting is not None
     assert len(overfitting.held_out.store) == len(rows) - 5
     assert 0 <= overfitting.measure() <= 1
     unlabelled.index.loc[rows, "label"] = None
-    assert Overfitting.prepare(unlabelled, game.config, game, list(labels)) is None
+    assert Overfitting.prepare(unlabelled, game.config, game) is None
 
 
 def test_fewer_held_out_slices_than_a_batch_are_too_few(tiny_store: SliceStore) -> None:
     game = game_on(tiny_store, batch=16)
-    assert Overfitting.prepare(tiny_store, game.config, game, []) is None  # 12 of 2 patients
+    assert Overfitting.prepare(tiny_store, game.config, game) is None  # 12 of 2 patients
 
 
 NUMBERS = st.lists(st.floats(-10, 10), min_size=1, max_size=5).map(torch.tensor)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers.told import conditions, told
 
 from medattngan.core.config import Config
 from medattngan.core.files import UserError
@@ -40,35 +41,37 @@ def conditional(width: int = 8) -> Config:
 
 
 def test_a_training_begun_from_another_run_starts_with_what_that_one_draws(plain_run: Run) -> None:
-    gan = build(conditional(), classes=2)
-    begin_from(plain_run, gan.generator, gan.discriminator)
-    plain = build(TOY, classes=0)
-    begin_from(plain_run, plain.generator, plain.discriminator)
+    gan = build(conditional(), conditions(2))
+    begin_from(plain_run, gan)
+    plain = build(TOY)
+    begin_from(plain_run, plain)
     z = torch.randn(4, gan.z_dim, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        expected = plain.generator(z, None)
+        expected = plain.networks["generator"](z)
         for label in (0, 1):
-            labels = torch.full((4,), label)
-            assert torch.equal(gan.generator(z, labels), expected)
-            assert torch.equal(gan.discriminator(expected, labels), plain.discriminator(expected, None))
+            labels = told(torch.full((4,), label))
+            assert torch.equal(gan.networks["generator"](z, labels), expected)
+            assert torch.equal(
+                gan.networks["discriminator"](expected, labels), plain.networks["discriminator"](expected)
+            )
 
 
 def test_values_begin_without_a_say_and_can_learn_one(plain_run: Run) -> None:
     asked = TOY.model_copy(update={"data": TOY.data.model_copy(update={"conditions": ("position_mm",)})})
-    gan, plain = build(asked, classes=0), build(TOY, classes=0)
-    begin_from(plain_run, gan.generator, gan.discriminator)
-    begin_from(plain_run, plain.generator, plain.discriminator)
-    z, values = torch.randn(4, gan.z_dim, generator=torch.Generator().manual_seed(0)), torch.linspace(-1, 1, 4)[:, None]
-    drawn = gan.generator(z, None, values)
-    assert torch.equal(drawn, plain.generator(z, None))
+    gan, plain = build(asked, conditions(0, ("position_mm",))), build(TOY)
+    begin_from(plain_run, gan)
+    begin_from(plain_run, plain)
+    z, values = torch.randn(4, gan.z_dim, generator=torch.Generator().manual_seed(0)), torch.linspace(-1, 1, 4)
+    drawn = gan.networks["generator"](z, told(position_mm=values))
+    assert torch.equal(drawn, plain.networks["generator"](z))
     drawn.sum().backward()
-    assert float(gan.generator.get_submodule("values.output").weight.grad.abs().sum()) > 0
+    assert float(gan.networks["generator"].get_submodule("values.output").weight.grad.abs().sum()) > 0
 
 
 def test_a_run_of_another_width_is_refused(plain_run: Run) -> None:
-    gan = build(conditional(width=16), classes=2)
+    gan = build(conditional(width=16), conditions(2))
     with pytest.raises(UserError, match="other networks"):
-        begin_from(plain_run, gan.generator, gan.discriminator)
+        begin_from(plain_run, gan)
 
 
 @pytest.mark.slow

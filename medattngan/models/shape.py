@@ -1,0 +1,44 @@
+"""What every preset is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from medattngan.conditions.condition import Condition
+from medattngan.conditions.labels import Label
+from medattngan.conditions.numbers import Number
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What every preset is told.
+
+    Args:
+        size: height and width of the images, a power of two from 32 to 512.
+        conditions: what the networks are to be told of each slice.
+        z_dim, generator_width, discriminator_width: None for the preset's own.
+        attention: a key of ATTENTION.
+        attention_resolutions: attend wherever the maps have one of these heights.
+        attention_options: keyword arguments for the module, by kind.
+    """
+
+    size: int
+    conditions: tuple[Condition, ...] = ()
+    z_dim: int | None = None
+    generator_width: int | None = None
+    discriminator_width: int | None = None
+    attention: str = "scaled_dot"
+    attention_resolutions: tuple[int, ...] = (16,)
+    attention_options: Mapping[str, Any] | None = None
+
+    @property
+    def classes(self) -> int:
+        """The number of labels, 0 for none."""
+        return next((len(one.names) for one in self.conditions if isinstance(one, Label)), 0)
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The names of the continuous conditions."""
+        return tuple(one.name for one in self.conditions if isinstance(one, Number))

@@ -1,0 +1,97 @@
+"""Every preset by name, and how a configuration becomes a system."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from torch import nn
+
+from medattngan.attention import ATTENTION
+from medattngan.conditions.condition import Condition
+from medattngan.core.config import Config
+from medattngan.core.files import UserError
+from medattngan.games.game import System
+from medattngan.models.attention_generator import build as build_attention_generator
+from medattngan.models.compact import build as build_compact
+from medattngan.models.dcgan import build as build_dcgan
+from medattngan.models.sagan import build as build_sagan
+from medattngan.models.shape import Shape
+
+PRESETS: dict[str, Callable[[Shape], System]] = {
+    "attention_generator": build_attention_generator,
+    "compact": build_compact,
+    "dcgan": build_dcgan,
+    "sagan": build_sagan,
+}
+"""Presets by the name a configuration gives them."""
+
+
+def build(config: Config, conditions: Sequence[Condition] = ()) -> System:
+    """Make the networks of a configuration, with its own settings in place of the preset's.
+
+    Args:
+        conditions: what the networks are to be told of each slice.
+
+    Raises:
+        UserError: there is no such preset, or it cannot be made this way.
+    """
+    model, attention = config.model, config.attention
+    if model.preset not in PRESETS:
+        raise UserError(f"model.preset is {model.preset!r}, but there are only: {', '.join(sorted(PRESETS))}.")
+    shape = Shape(
+        size=config.data.size,
+        conditions=tuple(conditions),
+        z_dim=model.z_dim,
+        generator_width=model.generator_width,
+        discriminator_width=model.discriminator_width,
+        attention=attention.kind,
+        attention_resolutions=attention.resolutions,
+        attention_options={"heads": attention.heads} if attention.kind == "multi_head" else {},
+    )
+    system = PRESETS[model.preset](shape)
+    _require_attention(system.networks.values(), config)
+    return _override(system, config)
+
+
+def _require_attention(networks: Iterable[nn.Module], config: Config) -> None:
+    """Refuse an attention that was asked for and is nowhere: it would be missed in the results only.
+
+    Raises:
+        UserError: no map has a height asked for.
+    """
+    wanted, size, preset = config.attention.resolutions, config.data.size, config.model.preset
+    layers = [layer for network in networks for layer in network.modules()]
+    if wanted and (max(wanted) > size or not any(type(layer) in ATTENTION.values() for layer in layers)):
+        heights = [2**n for n in range(3, size.bit_length() - 1)]
+        raise UserError(
+            f"attention.resolutions is {list(wanted)}, but no maps of model.preset={preset} are so high "
+            f"with data.size={size}; choose among {heights}, or [] for no attention."
+        )
+
+
+def _override(system: System, config: Config) -> System:
+    """The preset's settings, but for those the configuration gives.
+
+    Raises:
+        UserError: it gives one that the system has no place for.
+    """
+    loss = {key: value for key, value in config.loss.model_dump().items() if value is not None}
+    optimizer = config.optimizer
+    given = {"generator": optimizer.generator_lr, "discriminator": optimizer.discriminator_lr}
+    rates = {name: rate for name, rate in given.items() if rate is not None}
+    for name in rates:
+        if name not in system.rates:
+            raise UserError(f"optimizer.{name}_lr is set, but model.preset={config.model.preset} trains no {name}.")
+    betas = tuple(
+        own if wanted is None else wanted
+        for own, wanted in zip(system.betas, (optimizer.beta1, optimizer.beta2), strict=True)
+    )
+    return replace(
+        system,
+        game=system.game.override(loss) if loss else system.game,
+        rates={**system.rates, **rates},
+        betas=(betas[0], betas[1]),
+        batch_size=config.train.batch_size or system.batch_size,
+        policy=system.policy if config.augment.policy is None else config.augment.policy,
+    )
