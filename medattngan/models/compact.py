@@ -3,8 +3,8 @@
 The latent scales the channels of every convolution and each resolution adds its share to the image (Karras et al. 2020,
 StyleGAN2, arXiv:1912.04958), in plain dense convolutions with few channels. Both networks attend where
 `attention.resolutions` says. The game is R3GAN's: relativistic, with R1 and R2 (Huang et al. 2024, arXiv:2501.05441),
-in small batches: what counts in a short training is how often the networks move. docs/benchmarks/compact.md has what
-else was tried and how it fared.
+in small batches: what counts in a short training is how often the networks move. docs/notebook/ has what else
+was tried and how it fared.
 """
 
 from __future__ import annotations
