@@ -223,7 +223,7 @@ def _join(
 
 def _fingerprint(salt: bytes, request: Request, found: Sequence[Found], labels: Path | None) -> str:
     """Names the work, so that shards of other work are never used. Salted, since it covers names of files."""
-    states = [(file.relative, *state(file.path)) for file in found]
+    states = [(file.relative, file.format, *state(file.path)) for file in found]
     table = None if labels is None else digest(labels)
     work = json.dumps([medattngan.__version__, asdict(request), states, table])
     return hmac.new(salt, work.encode("utf-8", "surrogateescape"), "sha256").hexdigest()
