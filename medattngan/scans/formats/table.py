@@ -35,6 +35,9 @@ class Format:
     weight: float = 1.0
 
 
+GROUP = "medattngan.formats"
+"""The entry points of other packages."""
+
 FORMATS: dict[str, Format] = {
     "dicom": Format(dicom.is_dicom, dicom.describe, dicom_pixels.load, "frames"),
     "volume": Format(nifti.is_volume, nifti.describe, nifti.load, "volume", weight=4.0),
@@ -44,9 +47,9 @@ FORMATS: dict[str, Format] = {
 
 
 def formats() -> dict[str, Format]:
-    """The table with the entry points of `medattngan.formats`, each of which is a Format.
+    """The table, and the records that other packages add to it.
 
     Raises:
-        UserError: one takes the name of another, or cannot be imported.
+        UserError: one takes the name of another, is no Format, or cannot be imported.
     """
-    return with_plugins(FORMATS, "medattngan.formats")
+    return with_plugins(FORMATS, GROUP, Format)

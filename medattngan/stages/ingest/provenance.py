@@ -11,8 +11,10 @@ from typing import Any
 import pandas as pd
 
 import medattngan
+from medattngan.core.plugins import versions
 from medattngan.data.intensity import CODE_MAX
 from medattngan.scans.find import Found
+from medattngan.scans.formats.table import GROUP as FORMATS_OF_OTHERS
 from medattngan.scans.geometry.planes import MIN_SLICES_TO_CUT, OBLIQUE_DEG, PLANES
 from medattngan.scans.options import BLANK_SHARE, BLANK_STEP, GROUP, PERCENTILES, parse_window
 from medattngan.scans.series import Series
@@ -52,7 +54,8 @@ def provenance(
         "kind": "slice store",
         "medattngan": medattngan.__version__,
         "python": platform.python_version(),
-        "libraries": {name: version(name) for name in LIBRARIES},
+        "libraries": {name: version(name) for name in LIBRARIES}
+        | versions(FORMATS_OF_OTHERS, {file.format for file in found}),
         "asked": dict(asked),
         "transforms": _transforms(asked),
         "read": {
