@@ -29,8 +29,9 @@ from medattngan.core.files import write_json
 from medattngan.core.types import Physical
 from medattngan.data.intensity import CODE_MAX, IntensityMap
 from medattngan.scans.find import examine, stacks, walk
+from medattngan.scans.formats.table import formats
 from medattngan.scans.options import Options, parse_window
-from medattngan.scans.pipelines import PIPELINES, prepare, radiograph
+from medattngan.scans.prepare import load, prepare
 from medattngan.scans.screening import find_in_stack, pictures, upright
 from medattngan.scans.series import Series, SetAside
 from medattngan.scans.text.rapidocr import Box, find_text
@@ -86,7 +87,7 @@ def main() -> None:
             print(name, json.dumps(result["clean"][name]), flush=True)
             result["planted"][name] = in_slices(series, args.trials, rng)
             print(name, json.dumps(result["planted"][name]), flush=True)
-            long = [one for one in series if one.reader == "volume" or len(one.pieces) > 1]
+            long = [one for one in series if one.format == "volume" or len(one.pieces) > 1]
             if long and args.stack_trials:
                 result["stacks"][name] = in_stacks(long, args.stack_trials, rng)
                 print(name, json.dumps(result["stacks"][name]), flush=True)
@@ -127,9 +128,10 @@ def clean(series: Sequence[Series]) -> dict[str, Any]:
 
 def shown(series: Series) -> tuple[Physical, IntensityMap] | None:
     """A series as the screening sees it; None where it cannot be read."""
-    steps = PIPELINES.get((series.reader, series.modality), radiograph)(series, options(None))
+    kind = formats()[series.format]
+    scale, *_ = kind.pipeline(series, options(None))
     try:
-        item = Compose(steps[:3])({"image": [piece.path for piece in series.pieces]})  # load (two steps) and scale
+        item = Compose([*load(series, kind), scale])({"image": [piece.path for piece in series.pieces]})
     except RuntimeError:
         return None
     return upright(item, series), item["map"]

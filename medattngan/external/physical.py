@@ -15,8 +15,7 @@ from medattngan.core.types import Codes
 from medattngan.data.intensity import CODE_MAX, IntensityMap
 from medattngan.data.samples import Samples, require_verdict_heeded
 from medattngan.external.pictures import read_stack
-
-PLANES = ("axial", "coronal", "sagittal", "acquired")
+from medattngan.scans.geometry.planes import PLANES
 
 
 def read_foreign(
@@ -46,8 +45,8 @@ def read_foreign(
             samples folder, whose table holds the audit's verdict.
     """
     source = Path(source)
-    if plane not in PLANES:
-        raise UserError(f"there is no plane {plane!r}; choose one of {', '.join(PLANES)}.")
+    if plane not in (*PLANES, "acquired"):
+        raise UserError(f"there is no plane {plane!r}; choose one of {', '.join(PLANES)}, acquired.")
     if not math.isnan(spacing_mm) and not (math.isfinite(spacing_mm) and spacing_mm > 0):
         raise UserError(f"a pixel spacing of {spacing_mm} mm is not possible; give a size above 0.")
     require_verdict_heeded(source)

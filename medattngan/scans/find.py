@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from medattngan.core.files import UserError
-from medattngan.scans.formats import dicom, nifti
-from medattngan.scans.formats import picture as image
+from medattngan.scans.formats.table import formats
 from medattngan.scans.series import REJECTED_COLUMNS, SIGNED, Piece, Series, SetAside
 from medattngan.scans.table.rows import Labels, stem
 
@@ -29,29 +28,13 @@ SEQUENCE_ALONE = re.compile(rf"{SEQUENCE}|img|image|volume|scan", re.IGNORECASE)
 """Names of files, or ends of names, that say what was scanned and not whom."""
 
 
-@dataclass(frozen=True)
-class Reader:
-    """How one kind of file is known and described. The pixels are read in `transforms`."""
-
-    recognises: Callable[[Path, bytes], bool]
-    describe: Callable[[Path, str], list[Piece]]
-
-
-READERS: dict[str, Reader] = {
-    "dicom": Reader(dicom.is_dicom, dicom.describe),
-    "volume": Reader(nifti.is_volume, nifti.describe),
-    "picture": Reader(image.is_picture, image.describe),
-}
-"""Every kind of file that is read, asked in this order."""
-
-
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file, and what is in it: pieces for a reader, or a reason to set it aside."""
+    """A file, the name of its format, and what is in it: pieces, or a reason to set it aside."""
 
     path: Path
     relative: str
-    reader: str
+    format: str
     pieces: tuple[Piece, ...] = ()
     reason: str | None = None
 
@@ -116,13 +99,13 @@ def examine(item: tuple[Path, str]) -> Found:
         return Found(path, relative, "", reason="unreadable")
     if _is_ours(head):
         return Found(path, relative, "")
-    name = next((name for name, reader in READERS.items() if reader.recognises(path, head)), "")
-    if not name:
-        return Found(path, relative, "", reason="not-a-scan")
-    try:
-        return Found(path, relative, name, tuple(READERS[name].describe(path, relative)))
-    except SetAside as error:
-        return Found(path, relative, name, reason=error.reason)
+    for name, kind in formats().items():
+        if kind.recognise(path, head):
+            try:
+                return Found(path, relative, name, tuple(kind.describe(path, relative)))
+            except SetAside as error:
+                return Found(path, relative, name, reason=error.reason)
+    return Found(path, relative, "", reason="not-a-scan")
 
 
 def _is_ours(head: bytes) -> bool:
@@ -139,7 +122,7 @@ def stacks(found: Iterable[Found], labels: Labels | None, window: bool, folder_l
 
     Args:
         labels: the user's table; without one a picture's folder is its label or its patient (see `_folders`).
-        window: whether a CT window was asked for, so that volumes without a modality are taken for CT.
+        window: whether a CT window was asked for, so that what names no modality is taken for CT, and not for MR.
         folder_labels: whether the user said that the folders of pictures are labels.
 
     Raises:
@@ -148,19 +131,20 @@ def stacks(found: Iterable[Found], labels: Labels | None, window: bool, folder_l
     groups: dict[tuple[str, str, str], list[Piece]] = defaultdict(list)
     for file in found:
         for piece in file.pieces:
-            groups[file.reader, piece.patient, piece.series].append(piece)
+            groups[file.format, piece.patient, piece.series].append(piece)
+    layouts = {name: kind.layout for name, kind in formats().items()}
     patients = _patients(
-        [piece.relative for (reader, *_), pieces in groups.items() for piece in pieces if reader == "volume"]
+        [piece.relative for (name, *_), pieces in groups.items() for piece in pieces if layouts[name] == "volume"]
     )
-    pictures = [pieces[0].relative for (reader, *_), pieces in groups.items() if reader == "picture"]
+    pictures = [pieces[0].relative for (name, *_), pieces in groups.items() if layouts[name] == "pages"]
     named, owners = ({}, {}) if labels is not None else _folders(pictures, folder_labels)
     series = []
-    for (reader, patient, key), pieces in groups.items():
+    for (name, patient, key), pieces in groups.items():
         first = pieces[0]
         patient = patient or patients.get(first.relative) or owners.get(first.relative, first.relative)
-        modality = "CT" if reader == "volume" and window else first.modality
+        modality = first.modality or ("CT" if window else "MR")
         for repeat, stack in enumerate(_by_place(pieces)):
-            one = Series(reader, modality, patient, f"{key}\0{repeat}", tuple(stack))
+            one = Series(name, layouts[name], modality, patient, f"{key}\0{repeat}", tuple(stack))
             series.append(_labelled(one, labels, named.get(first.relative)))
     return sorted(series, key=lambda one: (one.patient, one.key))
 

@@ -1,4 +1,4 @@
-"""What the readers hand on: pieces found in files, series made of pieces, and reasons to set a piece aside.
+"""What the formats hand on: pieces found in files, series made of pieces, and reasons to set a piece aside.
 
 Patient, series and path are the source's own words. They stay in memory, in `identity` and on the user's
 terminal; nothing that is written may hold them.
@@ -10,8 +10,11 @@ import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal, TypeAlias
 
 from pydicom.errors import BytesLengthException, InvalidDicomError
+
+from medattngan.core.types import Physical
 
 REASONS: dict[str, str] = {
     "not-a-scan": "no reader knows this kind of file",
@@ -64,6 +67,27 @@ MASKED = "masked-text"
 """Stands for a reason in the list of files, beside a file that is in the store without its text."""
 
 
+Layout: TypeAlias = Literal["frames", "volume", "pages"]
+"""What a piece is, which says how far it can be turned and who is asked whose it is.
+
+`frames`: one slice of a stack, as the scanner wrote it, with a place in the patient or without.
+`volume`: all slices of a scan, as stored in whatever order; the affine places them.
+`pages`: one or more pictures that lie nowhere in a patient.
+"""
+
+Loaded: TypeAlias = tuple[Physical, dict[str, Any]]
+"""Voxels in physical units, (axis, axis, axis) float32, and what is known of them.
+
+affine: (4, 4) from voxel indices to RAS+ mm; of `pages`, or where no place is known, of the size of pixels alone.
+slice_axis: which axis counts slices; the last where it is left out, as it must be for `frames` and `pages`.
+spacing_known: False where nobody knows the size of a pixel; True where it is left out.
+full_range: (lower, upper), the ends of the numbers' format; else those of the numbers.
+voi: list of (lower, upper), windows for viewing, the first that shows anything counts.
+rescaled: False for a CT whose numbers are not HU.
+kept, set_aside: of `frames`, the indices of the pieces that are slices, and (index, reason) of the others.
+"""
+
+
 class SetAside(Exception):  # noqa: N818 - nothing went wrong
     """A file or frame that does not go into the store. `reason` is a key of REASONS."""
 
@@ -97,7 +121,7 @@ class Piece:
         frame: the index in a multi-frame file.
         patient: the source's patient key; empty where the file has none.
         series: the source's key of the stack that the piece belongs to.
-        modality: DICOM's Modality, OT where unknown.
+        modality: DICOM's Modality, OT where unknown; empty where the format names none, and the user's window decides.
         order: where no position decides: instance number, then what is unique.
         along_mm: position along the normal of its stack, None where unknown.
         geometry: None where unknown.
@@ -128,9 +152,10 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Pieces of one kind, in order, that are prepared together."""
+    """Pieces of one kind, in order, that are prepared together. `format` names a row of the table of formats."""
 
-    reader: str
+    format: str
+    layout: Layout
     modality: str
     patient: str
     key: str

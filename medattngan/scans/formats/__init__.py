@@ -1,1 +1,1 @@
-"""One file a format: recognise, describe, load."""
+"""One file a format: recognise, describe, load. One record of each in the table."""

@@ -1,7 +1,9 @@
-"""DICOM: the pixels of a frame in physical units. Clauses are of DICOM PS3.3."""
+"""DICOM: the pixels of frames in physical units. Clauses are of DICOM PS3.3."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,11 +14,69 @@ from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
 from pydicom.pixels.utils import pixel_array
 
 from medattngan.core.types import Physical
-from medattngan.scans.formats.dicom import functional
-from medattngan.scans.series import READ_ERRORS, SetAside
+from medattngan.scans.formats.dicom import functional, read_dataset
+from medattngan.scans.geometry.affine import is_sound, stack_affine
+from medattngan.scans.series import READ_ERRORS, Loaded, Piece, SetAside
 
 GREY_TOLERANCE = 2
 """Channels this close, in 8-bit steps, are one grey channel that went through a lossy codec."""
+
+
+def load(pieces: Sequence[Piece]) -> Loaded:
+    """A stack of frames: (row, column, slice) float32, in the order of `pieces`.
+
+    Frames that cannot be decoded, or do not match the first in shape, are left out and listed in `set_aside`; `kept`
+    lists the others. One file is open at a time: a compressed series is larger than memory once open.
+
+    Raises:
+        SetAside: no frame could be used (the reason is the first frame's), or they lie nowhere.
+    """
+    volume: Physical | None = None
+    kept: list[int] = []
+    failed: list[tuple[int, str]] = []
+    windows: list[tuple[float, float]] = []
+    rescaled = True
+    dataset, opened = Dataset(), Path()
+    for i, piece in enumerate(pieces):
+        try:
+            if piece.path != opened:
+                dataset, opened = _open(piece.path), piece.path
+            values, window = physical_frame(dataset, piece.frame)
+            if volume is None:
+                volume = np.empty((*values.shape, len(pieces)), np.float32)
+            if values.shape != volume.shape[:2]:
+                raise SetAside("unreadable")
+        except SetAside as error:
+            failed.append((i, error.reason))
+            continue
+        volume[..., len(kept)] = values
+        kept.append(i)
+        rescaled = rescaled and is_rescaled(dataset, piece.frame)
+        windows += [] if window is None else [window]
+    if volume is None:
+        raise SetAside(failed[0][1])
+    affine = _affine([pieces[i] for i in kept])
+    if not is_sound(affine):
+        raise SetAside("unreadable")
+    known = pieces[kept[0]].spacing_mm is not None
+    meta = {"affine": affine, "kept": kept, "set_aside": failed, "rescaled": rescaled, "voi": windows}
+    return volume[..., : len(kept)], meta | {"spacing_known": known}
+
+
+def _affine(pieces: Sequence[Piece]) -> npt.NDArray[np.float64]:
+    """Of the stack; where its place is unknown, of its pixels' size alone."""
+    placed = [piece.geometry for piece in pieces if piece.geometry is not None]
+    if len(placed) == len(pieces):
+        return stack_affine(placed, pieces[0].thickness_mm)
+    rows, columns = pieces[0].spacing_mm or (1.0, 1.0)
+    return np.diag([rows, columns, 1.0, 1.0])
+
+
+def _open(path: Path) -> Dataset:
+    try:
+        return read_dataset(path)
+    except READ_ERRORS:
+        raise SetAside("unreadable") from None
 
 
 def _own(dataset: Dataset, frame: int, group: str, keyword: str) -> Any:

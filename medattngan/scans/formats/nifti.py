@@ -1,6 +1,6 @@
 """Volumes that nibabel reads: NIfTI and MGH by their content, gzipped or not; the rest by nibabel's own test.
 
-A volume names no modality and no patient. It is taken for MR, unless a CT window is asked for.
+A volume names no modality and no patient.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import struct
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ import nibabel as nib
 import numpy as np
 
 from medattngan.core.types import Physical
-from medattngan.scans.series import READ_ERRORS, Piece, SetAside
+from medattngan.scans.geometry.affine import is_sound
+from medattngan.scans.series import READ_ERRORS, Loaded, Piece, SetAside
 
 COMPANIONS = {".img": ".hdr", ".rec": ".par", ".brik": ".head"}
 """Pixels whose header is the file to open."""
@@ -108,7 +110,35 @@ def describe(path: Path, relative: str) -> list[Piece]:
     if label:
         raise SetAside("label-mask")
     volumes = shape[3] if len(shape) == 4 else 1
-    return [Piece(path, relative, 0, "", relative, "MR", (0, relative), volumes=volumes)]
+    return [Piece(path, relative, 0, "", relative, "", (0, relative), volumes=volumes)]
+
+
+def load(pieces: Sequence[Piece]) -> Loaded:
+    """The volume of the only piece, the first of a 4-D file: (i, j, k). Voxels that are no numbers become the least.
+
+    Raises:
+        SetAside: it is damaged, holds no number, is a mask, or its header places it nowhere.
+    """
+    try:
+        opened = open_volume(pieces[0].path)
+    except (*READ_ERRORS, nib.spatialimages.HeaderDataError, nib.filebasedimages.ImageFileError):
+        raise SetAside("unreadable") from None
+    if not is_sound(opened.affine):
+        raise SetAside("unreadable")
+    try:
+        index = (slice(None),) * min(3, len(opened.shape)) + (0,) * (len(opened.shape) - 3)
+        volume = np.asarray(opened.dataobj[index], dtype=np.float32)
+    except READ_ERRORS:
+        raise SetAside("unreadable") from None
+    volume = volume.reshape((*volume.shape, 1, 1)[:3])
+    finite = np.isfinite(volume)
+    if not finite.any():
+        raise SetAside("unreadable")
+    if not finite.all():
+        volume = np.where(finite, volume, volume[finite].min())
+    if is_label_mask(volume):
+        raise SetAside("label-mask")
+    return volume, {"affine": opened.affine, "slice_axis": slice_axis(opened)}
 
 
 def slice_axis(image: Any) -> int:

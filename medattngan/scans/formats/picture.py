@@ -5,6 +5,7 @@ A picture has no place in a patient: its plane is `acquired`, its position and s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy.typing as npt
 import tifffile
 from PIL import Image
 
-from medattngan.scans.series import Piece, SetAside
+from medattngan.scans.series import READ_ERRORS, Loaded, Piece, SetAside
 
 MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"BM")
 GREY_TOLERANCE = 2
@@ -32,6 +33,30 @@ def describe(path: Path, relative: str) -> list[Piece]:
         SetAside: never; every picture is worth opening.
     """
     return [Piece(path, relative, 0, "", relative, "OT", (0, relative))]
+
+
+def load(pieces: Sequence[Piece]) -> Loaded:
+    """The picture of the only piece in one grey channel: (row, column, page).
+
+    `full_range` says the ends of its numbers: 0 and 255 for 8 bits, else those it has.
+
+    Raises:
+        SetAside: it is damaged, in colour, has two levels only, or is no stack of pictures.
+    """
+    try:
+        stored = read_pages(pieces[0].path)
+    except (*READ_ERRORS, SyntaxError, Image.DecompressionBombError, tifffile.TiffFileError):
+        raise SetAside("unreadable") from None
+    pages = to_grey(stored)
+    if pages.ndim != 3 or min(pages.shape) < 1:
+        raise SetAside("not-2d-or-3d")
+    if pages.dtype == np.bool_ or len(np.unique(pages[0].ravel()[:: max(1, pages[0].size // 65536)])) == 2:
+        raise SetAside("label-mask")
+    volume = np.ascontiguousarray(np.moveaxis(pages, 0, -1), dtype=np.float32)
+    if not np.isfinite(volume).all():
+        raise SetAside("unreadable")
+    ends = (0.0, 255.0) if pages.dtype == np.uint8 else (float(volume.min()), float(volume.max()))
+    return volume, {"affine": np.eye(4), "full_range": ends, "spacing_known": False}
 
 
 def read_pages(path: Path) -> npt.NDArray[Any]:

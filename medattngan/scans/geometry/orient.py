@@ -6,8 +6,6 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from monai.transforms.spatial.dictionary import Orientationd
-
 from medattngan.scans.geometry.affine import is_even
 from medattngan.scans.geometry.planes import (
     MIN_SLICES_TO_CUT,
@@ -37,29 +35,32 @@ def face(item: Item, series: Series, plane: str) -> Item:
         SetAside: the slices are of another plane and too few, or too unevenly spaced, to be cut across.
     """
     image = item["image"]
-    kept = image.meta.get("kept", [0] * image.shape[-1])
+    own_pieces = list(range(image.shape[-1])) if series.layout == "frames" else [0] * image.shape[-1]
+    kept = image.meta.get("kept", own_pieces)
     item |= {"set_aside": image.meta.get("set_aside", []), "sources": kept}
     along = [mm for mm in (series.pieces[i].along_mm for i in kept) if mm is not None]
-    if series.reader == "picture" or (series.reader == "dicom" and not along):
+    if series.layout == "pages" or (series.layout == "frames" and not along):
         return item | {"plane": "acquired", "positions_mm": [math.nan] * image.shape[-1]}
     affine = image.affine.numpy()
     native = native_plane(affine, image.meta["slice_axis"])
-    if plane == "acquired" and series.reader == "dicom":
+    if plane == "acquired" and series.layout == "frames":
         return _as_stored(item, along)
     target = (native or "axial") if plane == "acquired" else plane
     thin = min(image.shape[1:]) < MIN_SLICES_TO_CUT
-    if native != target and (thin or (series.reader == "dicom" and not is_even(along))):
+    if native != target and (thin or (series.layout == "frames" and not is_even(along))):
         raise SetAside("other-plane")
     own = slice_normal(affine, 2)
+    from monai.transforms.spatial.dictionary import Orientationd  # takes seconds, and workers alone need it
+
     turn: Step = Orientationd("image", axcodes=PLANES[target], labels=LABELS)
     item = turn(item)
     turned, count = item["image"].affine.numpy(), item["image"].shape[-1]
-    if series.reader == "dicom" and native == target:
+    if series.layout == "frames" and native == target:
         side = 1.0 if own @ slice_normal(turned, 2) > 0 else -1.0
         order = sorted(range(count), key=lambda i: side * along[i])
         item |= {"sources": [kept[i] for i in order], "positions_mm": [side * along[i] for i in order]}
         return item | {"plane": target}
-    source = 0 if series.reader == "volume" else -1
+    source = 0 if series.layout == "volume" else -1
     return item | {"sources": [source] * count, "plane": target, "positions_mm": positions_mm(turned, count)}
 
 

@@ -31,8 +31,10 @@ from rich.progress import (
 
 import medattngan
 from medattngan.core.files import UserError, atomic_path, digest, read_json, write_json
+from medattngan.core.plugins import versions
 from medattngan.data.store import SliceStore, StoreWriter
 from medattngan.scans.find import Found, examine, stacks, state, walk
+from medattngan.scans.formats.table import GROUP
 from medattngan.scans.series import MASKED, REASONS, REJECTED_COLUMNS
 from medattngan.scans.table.rows import Labels, read_labels
 from medattngan.stages.ingest.assemble import Ledger, distinct, read_parts, write_slices
@@ -68,7 +70,8 @@ def ingest(
     The same input gives the same bytes at any number of workers, on a machine with the same salt (see `identity`).
 
     Args:
-        sources: files and folders; DICOM, what nibabel reads, PNG, JPEG, TIFF, BMP, found by their content.
+        sources: files and folders; DICOM, what nibabel reads, PNG, JPEG, TIFF, BMP and the formats that other
+            packages add, found by their content.
         out: the folder to make.
         size: height and width of the stored slices, px.
         plane: axial, coronal or sagittal, to which volumes are turned and cut, or `acquired` for the scan's own.
@@ -223,9 +226,10 @@ def _join(
 
 def _fingerprint(salt: bytes, request: Request, found: Sequence[Found], labels: Path | None) -> str:
     """Names the work, so that shards of other work are never used. Salted, since it covers names of files."""
-    states = [(file.relative, *state(file.path)) for file in found]
+    states = [(file.relative, file.format, *state(file.path)) for file in found]
     table = None if labels is None else digest(labels)
-    work = json.dumps([medattngan.__version__, asdict(request), states, table])
+    read_by = versions(GROUP, {file.format for file in found})
+    work = json.dumps([medattngan.__version__, asdict(request), states, table, read_by])
     return hmac.new(salt, work.encode("utf-8", "surrogateescape"), "sha256").hexdigest()
 
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from medattngan.scans.formats.table import formats
 from medattngan.scans.options import Options
 from medattngan.scans.series import Series
 
 BATCH_WEIGHT = 16.0
-WEIGHTS = {"dicom": 1.0, "volume": 4.0, "picture": 0.25}
-"""What a piece weighs. A batch closes at BATCH_WEIGHT: enough work to be worth a file, little enough to share out."""
+"""A batch closes at so many DICOM slices' work: enough to be worth a file, little enough to share out."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ def batches(series: Sequence[Series], options: Options, folder: Path) -> list[Jo
     """Cut `series` into jobs, in order. The same series make the same jobs, so that shards can be found again."""
     jobs: list[Job] = []
     batch: list[Series] = []
-    weight = 0.0
+    weight, kinds = 0.0, formats()
     for one in series:
         batch.append(one)
-        weight += WEIGHTS[one.reader] * len(one.pieces)
+        weight += kinds[one.format].weight * len(one.pieces)
         if weight >= BATCH_WEIGHT:
             jobs.append(Job(len(jobs), tuple(batch), options, folder))
             batch, weight = [], 0.0

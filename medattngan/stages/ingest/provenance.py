@@ -11,8 +11,10 @@ from typing import Any
 import pandas as pd
 
 import medattngan
+from medattngan.core.plugins import versions
 from medattngan.data.intensity import CODE_MAX
 from medattngan.scans.find import Found
+from medattngan.scans.formats.table import GROUP as FORMATS_OF_OTHERS
 from medattngan.scans.geometry.planes import MIN_SLICES_TO_CUT, OBLIQUE_DEG, PLANES
 from medattngan.scans.options import BLANK_SHARE, BLANK_STEP, GROUP, PERCENTILES, parse_window
 from medattngan.scans.series import Series
@@ -52,11 +54,12 @@ def provenance(
         "kind": "slice store",
         "medattngan": medattngan.__version__,
         "python": platform.python_version(),
-        "libraries": {name: version(name) for name in LIBRARIES},
+        "libraries": {name: version(name) for name in LIBRARIES}
+        | versions(FORMATS_OF_OTHERS, {file.format for file in found}),
         "asked": dict(asked),
         "transforms": _transforms(asked),
         "read": {
-            "files": dict(Counter(file.reader or "none" for file in found)),
+            "files": dict(Counter(file.format or "none" for file in found)),
             "series": len({(row.patient, row.series) for row in index[["patient", "series"]].itertuples()}),
             "patients": int(index["patient"].nunique()),
             "slices": len(index),
@@ -123,15 +126,14 @@ def _transforms(asked: Mapping[str, Any]) -> dict[str, Any]:
 def notes(asked: Mapping[str, Any], series: Sequence[Series], index: pd.DataFrame, found: Sequence[Found]) -> list[str]:
     """What a reader of the store ought to know, in sentences."""
     said = []
-    volumes = sum(one.reader == "volume" for one in series)
-    pictures = [one for one in series if one.reader == "picture"]
-    if volumes:
+    unnamed = sum(not one.pieces[0].modality for one in series)
+    if unnamed:
         taken = "CT in HU, since a window was given" if asked["window"] else "MR; give a window if they are CT"
-        said.append(f"{volumes} volumes name no modality and were taken for {taken}.")
-    if volumes and asked["labels"] != "table":
+        said.append(f"{unnamed} volumes name no modality and were taken for {taken}.")
+    if any(one.layout == "volume" and not one.pieces[0].patient for one in series) and asked["labels"] != "table":
         said.append("Patients of volumes were told apart by file name; a table with a column `patient` is surer.")
     if asked["labels"] != "table":
-        said += _of_folders(pictures)
+        said += _of_folders([one for one in series if one.layout == "pages"])
     later = sum(piece.volumes - 1 for file in found for piece in file.pieces)
     if later:
         said.append(f"Only the first volume of 4-D files was read; {later} later ones were not.")
@@ -157,7 +159,7 @@ def _of_identity(series: Sequence[Series], found: Sequence[Found], screen: str |
     flagged = sum(any(piece.burned_in or piece.recognizable for piece in file.pieces) for file in found)
     if flagged and screen is None:
         yield f"{flagged} files say that their pixels identify the patient; --screen heeds it, without it nobody does."
-    volumes = [one for one in series if one.reader == "volume"]
+    volumes = [one for one in series if one.layout == "volume"]
     heads = [one for one in series if len(one.pieces) >= FACE_SLICES and any(piece.of_head for piece in one.pieces)]
     if heads:
         yield f"{len(heads)} series are of the head: unless they were defaced, faces are in them; {FACES}."

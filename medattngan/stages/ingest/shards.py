@@ -18,8 +18,7 @@ from medattngan.core.files import atomic_path, write_json
 from medattngan.core.types import Codes
 from medattngan.data.intensity import CODE_MAX
 from medattngan.scans.options import BLANK_SHARE, BLANK_STEP
-from medattngan.scans.pipelines import prepare
-from medattngan.scans.prepared import Prepared
+from medattngan.scans.prepare import Prepared, prepare
 from medattngan.scans.series import SetAside
 from medattngan.stages.ingest.jobs import Job
 

@@ -18,10 +18,9 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from medattngan.scans.find import READERS, examine, stacks, walk
-from medattngan.scans.formats.monai import READER_CLASSES
+from medattngan.scans.find import examine, stacks, walk
 from medattngan.scans.options import Options
-from medattngan.scans.pipelines import Prepared, prepare
+from medattngan.scans.prepare import Prepared, prepare
 from medattngan.scans.series import SetAside
 from medattngan.stages.ingest.ingest import ingest
 from medattngan.stages.ingest.worker import quiet
@@ -43,10 +42,6 @@ def assert_values(prepared: Prepared, expected: np.ndarray) -> None:
     expected = np.clip(expected, prepared.map.lower, prepared.map.upper)
     error = np.abs(prepared.map.decode(prepared.codes) - expected).max()
     assert error <= prepared.map.step / 2 + 1e-3
-
-
-def test_every_reader_that_is_described_can_be_read() -> None:
-    assert list(READERS) == list(READER_CLASSES)
 
 
 def test_negative_and_unused_bits_are_honoured(tmp_path: Path) -> None:

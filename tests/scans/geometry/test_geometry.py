@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from medattngan.data.store import SliceStore
 from medattngan.scans.find import examine, stacks, walk
 from medattngan.scans.options import Options
-from medattngan.scans.pipelines import Prepared, prepare
+from medattngan.scans.prepare import Prepared, prepare
 from medattngan.scans.series import Series
 from medattngan.stages.ingest.ingest import ingest
 from medattngan.stages.ingest.worker import quiet
@@ -175,7 +175,7 @@ def test_a_ct_read_in_blocks_is_the_same_as_one_read_at_once(
 ) -> None:
     write_stack(tmp_path, orientation, 8, gap=2, **({} if rescaled else {"RescaleSlope": None}))
     whole = read(tmp_path, plane, 20)[0]
-    monkeypatch.setattr("medattngan.scans.pipelines.SLICES_AT_ONCE", 3)
+    monkeypatch.setattr("medattngan.scans.prepare.SLICES_AT_ONCE", 3)
     blocks = read(tmp_path, plane, 20)[0]
     assert np.array_equal(whole.codes, blocks.codes)
     assert (whole.positions_mm, whole.sources, whole.map) == (blocks.positions_mm, blocks.sources, blocks.map)

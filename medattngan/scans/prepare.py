@@ -1,0 +1,174 @@
+"""From a series to square 16-bit slices: load it as its format says, run the format's pipeline, encode."""
+
+from __future__ import annotations
+
+import hashlib
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from monai.data.image_reader import ImageReader
+from monai.transforms.compose import Compose
+from monai.transforms.io.dictionary import LoadImaged
+from monai.transforms.utility.dictionary import EnsureChannelFirstd
+
+from medattngan.core.types import Codes, Physical
+from medattngan.data.intensity import IntensityMap
+from medattngan.scans.formats.table import Format, formats
+from medattngan.scans.geometry.affine import stack_affine
+from medattngan.scans.geometry.orient import Step
+from medattngan.scans.geometry.planes import native_plane
+from medattngan.scans.options import Options
+from medattngan.scans.pipelines import SLICES_AT_ONCE
+from medattngan.scans.screening import believe, refuse
+from medattngan.scans.series import Loaded, Piece, Series, SetAside
+from medattngan.scans.text.rapidocr import Box, merged
+
+SCAN_ERRORS = (ValueError, OSError, EOFError, ArithmeticError, nib.orientations.OrientationError)
+"""What geometry that makes no sense raises in NumPy (LinAlgError is a ValueError), nibabel and MONAI."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The slices of a series: codes (count, size, size), one position and one digest each, one map for all."""
+
+    codes: Codes
+    positions_mm: list[float]
+    digests: list[str]
+    map: IntensityMap
+    scheme: str
+    plane: str
+    spacing_mm: float
+    sources: list[int]
+    """Which piece each slice is of; -1 for one cut from all of them."""
+    set_aside: list[tuple[int, str]]
+    """(index of the piece, reason) of those that could not be read."""
+    boxes: list[Box]
+    """Where text was covered on every slice, in rows and columns of the scan."""
+
+
+def joined(parts: Sequence[tuple[int, Prepared]], failed: list[tuple[int, str]]) -> Prepared:
+    """Blocks of one series, in the order of their slices' places, as one."""
+    position = [mm for _, part in parts for mm in part.positions_mm]
+    source = [start + i for start, part in parts for i in part.sources]
+    digests = [digest for _, part in parts for digest in part.digests]
+    order = np.argsort(position, kind="stable").tolist()
+    return replace(
+        parts[0][1],
+        codes=np.concatenate([part.codes for _, part in parts])[order],
+        positions_mm=[position[i] for i in order],
+        digests=[digests[i] for i in order],
+        sources=[source[i] for i in order],
+        set_aside=failed + [(start + i, reason) for start, part in parts for i, reason in part.set_aside],
+    )
+
+
+def prepare(series: Series, options: Options) -> Prepared:
+    """Run the pipeline of a series.
+
+    Raises:
+        SetAside: nothing of it can be used.
+    """
+    refuse(series, options)
+    in_blocks = series.modality == "CT" and _in_own_plane(series, options.plane)
+    prepared = _in_blocks(series, options) if in_blocks else _run(series, options)
+    believe(series, options, prepared.boxes)
+    return prepared
+
+
+def _in_blocks(series: Series, options: Options) -> Prepared:
+    """A long CT in its own plane, which need not be in memory at once: its map is the same for every slice."""
+    blocks = range(0, len(series.pieces), SLICES_AT_ONCE)
+    done: list[tuple[int, Prepared]] = []
+    failed: list[tuple[int, str]] = []
+    for start in blocks:
+        block = replace(series, pieces=series.pieces[start : start + SLICES_AT_ONCE])
+        try:
+            done.append((start, _run(block, options)))
+        except SetAside as error:
+            if error.reason == "burned-in-text":
+                raise
+            failed += [(start + i, error.reason) for i in range(len(block.pieces))]
+    if not done:
+        raise SetAside(failed[0][1])
+    if len({part.map for _, part in done}) > 1:  # without a rescale it has no units, and its range is its own
+        return _run(series, options)
+    known = tuple(merged([box for _, part in done for box in part.boxes]))
+    if known != options.known_text:  # text on one block is covered on all
+        return _in_blocks(series, replace(options, known_text=known))
+    return joined(done, failed)
+
+
+def _in_own_plane(series: Series, plane: str) -> bool:
+    frames = [piece.geometry for piece in series.pieces if piece.geometry is not None]
+    if series.layout != "frames" or len(frames) < len(series.pieces):
+        return False
+    return plane in ("acquired", native_plane(stack_affine(frames[:1], None), 2))
+
+
+def _run(series: Series, options: Options) -> Prepared:
+    kind = formats()[series.format]
+    steps = [*load(series, kind), *kind.pipeline(series, options)]
+    try:
+        item = Compose(steps)({"image": [piece.path for piece in series.pieces]})
+    except RuntimeError as error:  # how Compose reports whatever a step raises
+        raise _reason(error) from None
+    slices: Physical = item["image"]
+    intensity: IntensityMap = item["map"]
+    return Prepared(
+        codes=intensity.encode(slices),
+        positions_mm=[float(position) for position in item["positions_mm"]],
+        digests=[hashlib.sha256(one.tobytes()).hexdigest() for one in slices],
+        map=intensity,
+        scheme=item["scheme"],
+        plane=item["plane"],
+        spacing_mm=float(item["spacing_mm"]),
+        sources=[int(source) for source in item["sources"]],
+        set_aside=[(int(index), str(reason)) for index, reason in item["set_aside"]],
+        boxes=item.get("boxes", []),
+    )
+
+
+def _reason(error: BaseException) -> Exception:
+    """What a step raised, without the words of the source that MONAI quotes around it.
+
+    What a damaged scan raises sets it aside. Anything else is our mistake, named by its kind and its line alone.
+    """
+    while error.__cause__ is not None and not isinstance(error, SetAside):
+        error = error.__cause__
+    if isinstance(error, SetAside):
+        return error
+    if isinstance(error, SCAN_ERRORS):
+        return SetAside("unreadable")
+    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+    return RuntimeError(f"{type(error).__name__} at line {line} of {Path(frame.f_code.co_filename).name}")
+
+
+def load(series: Series, kind: Format) -> list[Step]:
+    """The steps that read the pieces of a series into physical units, channel first."""
+    reader: Any = PieceReader(kind, series.pieces)
+    return [LoadImaged("image", reader=reader), EnsureChannelFirstd("image", channel_dim="no_channel")]
+
+
+class PieceReader(ImageReader):
+    """MONAI's door to a format. MONAI picks readers by a file's name; this one was picked by what is in the file."""
+
+    def __init__(self, kind: Format, pieces: Sequence[Piece]) -> None:
+        self.kind, self.pieces = kind, pieces
+
+    def verify_suffix(self, filename: Any) -> bool:
+        """Names say nothing; somebody looked inside."""
+        return True
+
+    def read(self, data: Any, **kwargs: Any) -> Sequence[Piece]:
+        """What `get_data` is to load: `LoadImaged` hides what goes wrong here."""
+        return self.pieces
+
+    def get_data(self, img: Sequence[Piece]) -> Loaded:
+        """Voxels and meta data, with what is the same for most formats filled in."""
+        volume, meta = self.kind.load(img)
+        return volume, {"slice_axis": 2, "spatial_shape": np.asarray(volume.shape)} | meta
