@@ -62,6 +62,7 @@ def own_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     plugins.load.cache_clear()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("own_package")
 def test_a_metric_of_ones_own_is_scored_and_explained(tiny_store: SliceStore, tmp_path: Path) -> None:
     run, samples, _ = write_parts(tiny_store, tmp_path / "parts")
