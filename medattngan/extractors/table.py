@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from medattngan.core.files import UserError, digest
+from medattngan.core.plugins import with_plugins
 from medattngan.core.types import Images
 from medattngan.extractors import efficientnet, inception, radiomics
 from medattngan.extractors.encoder import RECORD, load_encoder
@@ -81,19 +82,24 @@ EXTRACTORS: dict[str, Callable[[Path | None], Extractor]] = {
 }
 
 
+def all_extractors() -> dict[str, Callable[[Path | None], Extractor]]:
+    """`EXTRACTORS`, and those that installed packages add as entry points of the group `medattngan.extractors`."""
+    return with_plugins(EXTRACTORS, "medattngan.extractors")
+
+
 def load_extractor(name: str, weights: Path | None = None, *, device: torch.device | str = "cpu") -> Extractor:
     """Make the extractor `name`, ready to run on `device`.
 
     Args:
-        name: of `EXTRACTORS`, or a path: a folder that `medattngan encoder` wrote (also as `encoder:PATH`), or a
+        name: of `all_extractors()`, or a path: a folder that `medattngan encoder` wrote (also as `encoder:PATH`), or a
             TorchScript or ONNX file, which may be followed by `@SIZE`. A TorchScript file is code: load only those
             you trust.
 
     Raises:
         UserError: there is no such extractor, or its weights or its package are missing.
     """
-    if name in EXTRACTORS:
-        extractor = EXTRACTORS[name](weights)
+    if (make := all_extractors().get(name)) is not None:
+        extractor = make(weights)
     else:
         _refuse(weights, name)
         extractor = _load_path(name)
@@ -107,7 +113,7 @@ def _load_path(name: str) -> Extractor:
         encoder = load_encoder(path)
         return Extractor(encoder.name, encoder.dim, encoder.network, encoder.digest)
     if path.is_dir() or not (path.suffix or "/" in name):
-        known = ", ".join(EXTRACTORS)
+        known = ", ".join(all_extractors())
         raise UserError(
             f"there is no extractor {name!r}; choose one of {known}, or give the folder of an encoder or the path of a "
             "TorchScript or ONNX file."

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
 from torch import Tensor
 
+from medattngan.core.plugins import with_plugins
 from medattngan.metrics.frechet import frechet_distance_of_pair, paired, standardised
 from medattngan.metrics.frechet_bootstrap import frechet_replicates
 from medattngan.metrics.kernel import discrepancy, discrepancy_replicates, kernels_of, mean_of_subsets
@@ -41,7 +42,7 @@ Compared = TypeVar("Compared")
 
 @dataclass(frozen=True)
 class Metric(Generic[Compared]):
-    """One line of `METRICS`.
+    """One line of `METRICS`, or of another package's entry points in the group `medattngan.metrics`.
 
     Args:
         on: what it compares: `features` (count, dim) and `radiomics` (count, dim), whose extractor joins its name,
@@ -56,6 +57,8 @@ class Metric(Generic[Compared]):
         most: the largest value there can be.
         share: (sides, parts) → of each part what `compare` is given. For what the whole and its strata have in common
             and is costly; metrics that name the same function share what it returns, too.
+        heading: what the report calls it.
+        meaning: what it says and which way is better, in a sentence or two for who never read its paper.
     """
 
     on: Literal["features", "radiomics", "images"]
@@ -66,22 +69,154 @@ class Metric(Generic[Compared]):
     least: float = float("-inf")
     most: float = float("inf")
     share: Callable[[Sides, Sequence[Part]], Shared] = in_pairs
+    heading: str = field(kw_only=True)
+    meaning: str = field(kw_only=True)
 
 
 METRICS: dict[str, Metric[Any]] = {
-    "fd": Metric("features", paired, frechet_distance_of_pair, frechet_replicates, "lower", 0.0),
-    "frd": Metric("radiomics", standardised, frechet_distance_of_pair, frechet_replicates, "lower", 0.0),
-    "kid": Metric("features", kernels_of, discrepancy, discrepancy_replicates, "lower", share=in_products),
-    "kid_subsets": Metric("features", kernels_of, mean_of_subsets, discrepancy_replicates, "lower", share=in_products),
-    "precision": Metric("features", balls_of, precision, precision_replicates, "higher", 0.0, 1.0, share=in_products),
-    "recall": Metric("features", balls_of, recall, recall_replicates, "higher", 0.0, 1.0, share=in_products),
-    "density": Metric("features", balls_of, density, density_replicates, "higher", 0.0, share=in_products),
-    "coverage": Metric("features", balls_of, coverage, coverage_replicates, "higher", 0.0, 1.0, share=in_products),
+    "fd": Metric(
+        "features",
+        paired,
+        frechet_distance_of_pair,
+        frechet_replicates,
+        "lower",
+        0.0,
+        heading="Fréchet distance",
+        meaning=(
+            "How far the synthetic slices as a group are from the real ones, in what a network trained on "
+            "photographs sees in them. 0 would be the same; lower is better. It grows when fewer slices are "
+            "compared, so compare it only with its floor and with scores of as many slices."
+        ),
+    ),
+    "frd": Metric(
+        "radiomics",
+        standardised,
+        frechet_distance_of_pair,
+        frechet_replicates,
+        "lower",
+        0.0,
+        heading="Radiomic distance",
+        meaning=(
+            "The Fréchet distance in texture features that radiologists' software measures, not in those of a"
+            " network. Lower is better; compare it with its floor only."
+        ),
+    ),
+    "kid": Metric(
+        "features",
+        kernels_of,
+        discrepancy,
+        discrepancy_replicates,
+        "lower",
+        share=in_products,
+        heading="Kernel distance",
+        meaning=(
+            "The same question as the Fréchet distance, asked in a way that few slices do not bias. Lower is "
+            "better; about 0 is the best there is."
+        ),
+    ),
+    "kid_subsets": Metric(
+        "features",
+        kernels_of,
+        mean_of_subsets,
+        discrepancy_replicates,
+        "lower",
+        share=in_products,
+        heading="Kernel distance, in subsets",
+        meaning="The kernel distance as papers report it: the mean over random subsets.",
+    ),
+    "precision": Metric(
+        "features",
+        balls_of,
+        precision,
+        precision_replicates,
+        "higher",
+        0.0,
+        1.0,
+        share=in_products,
+        heading="Precision",
+        meaning="Share of the synthetic slices that lie among real ones: do they look right?",
+    ),
+    "recall": Metric(
+        "features",
+        balls_of,
+        recall,
+        recall_replicates,
+        "higher",
+        0.0,
+        1.0,
+        share=in_products,
+        heading="Recall",
+        meaning="Share of the real slices that lie among synthetic ones: is everything there that patients show?",
+    ),
+    "density": Metric(
+        "features",
+        balls_of,
+        density,
+        density_replicates,
+        "higher",
+        0.0,
+        share=in_products,
+        heading="Density",
+        meaning="How thickly real slices surround the synthetic ones: precision, less moved by outliers.",
+    ),
+    "coverage": Metric(
+        "features",
+        balls_of,
+        coverage,
+        coverage_replicates,
+        "higher",
+        0.0,
+        1.0,
+        share=in_products,
+        heading="Coverage",
+        meaning="Share of the real slices with a synthetic one near by: recall, less moved by outliers.",
+    ),
     "ssim_nearest_real": Metric(
-        "images", nearest_of, ssim_nearest_real, ssim_nearest_real_replicates, "floor", -1.0, 1.0, share=likeness
+        "images",
+        nearest_of,
+        ssim_nearest_real,
+        ssim_nearest_real_replicates,
+        "floor",
+        -1.0,
+        1.0,
+        share=likeness,
+        heading="Likeness to the nearest real slice",
+        meaning=(
+            "Structural similarity (1 is the same picture) of each synthetic slice with the most similar real"
+            " one, on average. Well below the floor, the slices look like no patient's. It does not show "
+            "copying: the comparison is with patients the network never saw."
+        ),
     ),
     "ssim_pairwise": Metric(
-        "images", pairs_of, mean_of_pairs, mean_of_pairs_replicates, "floor", -1.0, 1.0, share=likeness
+        "images",
+        pairs_of,
+        mean_of_pairs,
+        mean_of_pairs_replicates,
+        "floor",
+        -1.0,
+        1.0,
+        share=likeness,
+        heading="Likeness among themselves",
+        meaning=(
+            "Structural similarity between synthetic slices. Above the floor, they are less varied than real "
+            "slices; far above it, the network repeats itself."
+        ),
     ),
-    "ms_ssim_pairwise": Metric("images", ms_ssim_pairs, mean_of_pairs, mean_of_pairs_replicates, "floor", 0.0, 1.0),
+    "ms_ssim_pairwise": Metric(
+        "images",
+        ms_ssim_pairs,
+        mean_of_pairs,
+        mean_of_pairs_replicates,
+        "floor",
+        0.0,
+        1.0,
+        heading="Likeness among themselves, at five scales",
+        meaning="The same at five scales, which slices of 176 pixels and more allow.",
+    ),
 }
+"""Ours, in the order of scores.json and of the report."""
+
+
+def all_metrics() -> dict[str, Metric[Any]]:
+    """`METRICS`, and those that installed packages add as entry points of the group `medattngan.metrics`."""
+    return with_plugins(METRICS, "medattngan.metrics")

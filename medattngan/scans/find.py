@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from medattngan.core.files import UserError
+from medattngan.core.plots import is_signed
 from medattngan.scans.formats.table import formats
-from medattngan.scans.series import REJECTED_COLUMNS, SIGNED, Piece, Series, SetAside
+from medattngan.scans.series import REJECTED_COLUMNS, Piece, Series, SetAside
 from medattngan.scans.table.rows import Labels, stem
 
 HEAD_BYTES = 4096
@@ -109,9 +110,8 @@ def examine(item: tuple[Path, str]) -> Found:
 
 
 def _is_ours(head: bytes) -> bool:
-    """Whether a file is a contact sheet or a list of files set aside that this program wrote."""
-    sheet = head.startswith(b"\x89PNG") and b"tEXt" + "\0".join(SIGNED).encode("ascii") in head
-    return sheet or head.startswith(",".join(REJECTED_COLUMNS).encode("ascii"))
+    """Whether a file is a picture or a list of files set aside that this program wrote."""
+    return is_signed(head) or head.startswith(",".join(REJECTED_COLUMNS).encode("ascii"))
 
 
 def stacks(found: Iterable[Found], labels: Labels | None, window: bool, folder_labels: bool = False) -> list[Series]:

@@ -56,9 +56,6 @@ READ_ERRORS = (
 """What pydicom, nibabel, Pillow and the codecs raise on a damaged file. Each becomes the reason `unreadable`."""
 
 
-SIGNED = ("Software", "medattngan")
-"""The PNG text (key, value) of a contact sheet, so that one among scans is not taken for a picture."""
-
 REJECTED_COLUMNS = ("file", "reason", "meaning")
 """The header of the list of files set aside, which is told by it among scans."""
 

@@ -17,9 +17,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
+
+from medattngan.statistics.draws import draw_cases, draw_patients
 
 REPLICATES = 200
 
@@ -45,18 +46,8 @@ def plan_bootstrap(patients: Sequence[str], n_fake: int, *, seed: int, replicate
     (True, tensor([4]))
     """
     rng = np.random.default_rng([seed, 1])
-    names, of_slice = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
-    draws = _draw_patients(rng, len(names), replicates)
-    fakes = rng.multinomial(n_fake, np.full(n_fake, 1 / n_fake), size=replicates)
-    return Plan(torch.from_numpy(draws[:, of_slice]), torch.from_numpy(fakes))
-
-
-def _draw_patients(rng: np.random.Generator, count: int, replicates: int) -> npt.NDArray[np.int64]:
-    """How often each patient is drawn. One patient alone says nothing of differences: drawn anew."""
-    times = rng.multinomial(count, np.full(count, 1 / count), size=replicates)
-    while count > 1 and (alone := (times > 0).sum(1) == 1).any():
-        times[alone] = rng.multinomial(count, np.full(count, 1 / count), size=int(alone.sum()))
-    return times
+    draws = draw_patients(rng, patients, replicates)
+    return Plan(torch.from_numpy(draws), torch.from_numpy(draw_cases(rng, n_fake, replicates)))
 
 
 def centred_interval(value: float, replicates: Tensor) -> tuple[float, float]:

@@ -1,11 +1,61 @@
-"""The ROC curve of confidence steps: points, area, and what each case adds to the area."""
+"""The ROC curve: points, area, area of many resamples or deals, and what each case adds to the area."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 Scores = npt.NDArray[np.float64]
+
+
+def area(
+    ones: npt.NDArray[Any],
+    others: npt.NDArray[Any],
+    times_ones: Scores | None = None,
+    times_others: Scores | None = None,
+) -> float:
+    """The probability that one of `ones` scores higher than one of `others`, a tie counting half (Mann-Whitney).
+
+    Args:
+        ones: (n,) scores.
+        others: (m,) scores.
+        times_ones: (n,) how often each counts, such as in a resample; once if not given.
+        times_others: (m,) the same of the others.
+
+    >>> area(np.array([1.0, 3.0]), np.array([2.0, 0.0]))
+    0.75
+    """
+    a = np.ones(len(ones)) if times_ones is None else times_ones
+    b = np.ones(len(others)) if times_others is None else times_others
+    order = np.argsort(others, kind="stable")
+    summed = np.concatenate([[0.0], np.cumsum(b[order])])
+    below = summed[np.searchsorted(others[order], ones, "left")]
+    not_above = summed[np.searchsorted(others[order], ones, "right")]
+    return float((a * (below + not_above)).sum() / 2 / (a.sum() * b.sum()))
+
+
+def areas_of_deals(scores: Scores, deals: npt.NDArray[np.bool_]) -> Scores:
+    """The area for each way to deal the cases to two classes, from one sorting of the scores.
+
+    Args:
+        scores: (n,) finite.
+        deals: (deals, n) which cases are dealt to the class that should score higher.
+
+    Returns:
+        (deals,); NaN where a deal leaves a class without a case.
+
+    >>> areas_of_deals(np.array([1.0, 2.0, 2.0]), np.array([[False, True, False], [True, True, True]])).tolist()
+    [0.75, nan]
+    """
+    ordered = np.sort(scores)
+    ranks = (np.searchsorted(ordered, scores, "left") + np.searchsorted(ordered, scores, "right") + 1) / 2
+    dealt = deals.astype(np.float64)
+    ones = dealt.sum(axis=1)
+    pairs = ones * (len(scores) - ones)
+    beaten = dealt @ ranks - ones * (ones + 1) / 2
+    return np.where(pairs > 0, beaten / np.where(pairs > 0, pairs, 1), np.nan)
 
 
 def auc_components(synthetic: Scores, real: Scores) -> tuple[Scores, Scores]:

@@ -14,6 +14,7 @@ from PIL import Image
 from scipy.stats import linregress, theilslopes
 
 from medattngan.core.files import UserError
+from medattngan.core.plots import is_signed
 from medattngan.review.statistics import load_statistics, report_statistics
 from medattngan.review.statistics.cases import case_scores, case_table, extremes
 from medattngan.review.statistics.guessing import permutation_p
@@ -40,6 +41,7 @@ def test_the_folder_holds_what_it_should_and_is_read_back(folder: Path) -> None:
     assert stats["counts"]["reads"] == len(READS)
     assert stats["seed"] == 3
     for name in ("roc.png", "times.png", "confidence.png"):
+        assert is_signed((folder / name).read_bytes()[:4096])
         with Image.open(folder / name) as picture:
             assert picture.size > (400, 300)
 

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from medattngan.review.statistics.reads import Grid, Reads
+from medattngan.statistics.draws import MANY_REPLICATES, draw_cases, percentile_interval
 from medattngan.statistics.intervals import Interval
 
 Counts = npt.NDArray[np.float64]
-REPLICATES = 2000
 
 
 def answer_counts(answers: Grid) -> Counts:
@@ -50,14 +50,13 @@ def kappa_interval(counts: Counts, rng: np.random.Generator) -> Interval | None:
     totals = counts.sum(axis=1, keepdims=True)
     counts, totals = counts[totals[:, 0] >= 2], totals[totals[:, 0] >= 2]
     count = len(counts)
-    drawn = rng.multinomial(count, np.full(count, 1 / count), REPLICATES) / count
+    drawn = draw_cases(rng, count, MANY_REPLICATES) / count
     agreeing = drawn @ ((counts * (counts - 1)).sum(axis=1) / (totals * (totals - 1))[:, 0])
     expected = ((drawn @ (counts / totals)) ** 2).sum(axis=1)
     known = ((agreeing - expected) / np.where(expected < 1 - 1e-9, 1 - expected, np.nan))[expected < 1 - 1e-9]
-    if len(known) < 0.9 * REPLICATES:
+    if len(known) < 0.9 * MANY_REPLICATES:
         return None
-    low, high = np.quantile(known, [0.025, 0.975])
-    return float(low), float(high)
+    return percentile_interval(known)
 
 
 def cohen_kappa(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float:

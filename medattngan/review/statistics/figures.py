@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from medattngan.core.plots import save_picture
 from medattngan.review.statistics.reads import Reads
 from medattngan.statistics.roc import mean_curve, roc_points
 
@@ -122,8 +122,6 @@ def _say(axes: Axes, words: str) -> None:
 
 
 def _save(figure: Figure, path: Path) -> None:
-    """As PNG without the date and version that matplotlib would add: the same figure is the same bytes."""
-    FigureCanvasAgg(figure)
     for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=120, metadata={"Software": None})
+    save_picture(path, figure)

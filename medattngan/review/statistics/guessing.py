@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy.stats import binom, binomtest, fisher_exact
 
 from medattngan.review.statistics.reads import Grid, Reads
+from medattngan.statistics.roc import areas_of_deals
 
 PERMUTATIONS = 9999
 CHANCE = 0.5
@@ -101,7 +102,7 @@ def permutation_p(reads: Reads, grid: Grid, rng: np.random.Generator) -> float |
         return None
     dealt = rng.permuted(np.tile(reads.synthetic, (PERMUTATIONS, 1)), axis=1)
     deals = np.concatenate([reads.synthetic[None], dealt])
-    areas = np.stack([_areas(row, deals) for row in grid])
+    areas = np.stack([areas_of_deals(row[np.isfinite(row)], deals[:, np.isfinite(row)]) for row in grid])
     if not np.isfinite(areas[:, 0]).any():
         return None
     able = areas[np.isfinite(areas[:, 0])]
@@ -112,15 +113,3 @@ def permutation_p(reads: Reads, grid: Grid, rng: np.random.Generator) -> float |
     # Areas are fractions worked out in floating point: equal ones must count as equal.
     reached = np.nan_to_num(distance[1:], nan=np.inf) >= distance[0] - 1e-9
     return float((reached.sum() + 1) / (PERMUTATIONS + 1))
-
-
-def _areas(row: npt.NDArray[np.float64], deals: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-    """(deals,) Mann-Whitney areas of one reader; NaN where a deal leaves a class without a read."""
-    read = np.isfinite(row)
-    ordered = np.sort(row[read])
-    ranks = (np.searchsorted(ordered, row[read], "left") + np.searchsorted(ordered, row[read], "right") + 1) / 2
-    dealt = deals[:, read].astype(np.float64)
-    synthetic = dealt.sum(axis=1)
-    pairs = synthetic * (read.sum() - synthetic)
-    beaten = dealt @ ranks - synthetic * (synthetic + 1) / 2
-    return np.where(pairs > 0, beaten / np.where(pairs > 0, pairs, 1), np.nan)

@@ -19,6 +19,7 @@ from scipy.stats import norm, t
 
 from medattngan.review.statistics.merits import Merit
 from medattngan.review.statistics.reads import Grid
+from medattngan.statistics.draws import MANY_REPLICATES, draw_cases, percentile_interval
 from medattngan.statistics.intervals import Interval
 
 Matrix = npt.NDArray[np.float64]
@@ -118,9 +119,6 @@ def _covariance(added: Grid) -> Matrix:
     return np.asarray(covariance, np.float64)
 
 
-BOOTSTRAP_REPLICATES = 2000
-
-
 def bootstrap_interval(merit: Merit, rng: np.random.Generator, level: float = 0.95) -> Interval | None:
     """Percentile interval over readers and cases, both drawn anew with replacement, real and synthetic apart.
 
@@ -131,22 +129,22 @@ def bootstrap_interval(merit: Merit, rng: np.random.Generator, level: float = 0.
     used = np.flatnonzero(_usable(merit, reader_covariance(merit)))
     if not len(used):
         return None
-    drawn = np.tile(merit.values[used], (BOOTSTRAP_REPLICATES, 1))
+    drawn = np.tile(merit.values[used], (MANY_REPLICATES, 1))
     for grid in (merit.synthetic, merit.real):
         if grid is not None:
             drawn += _redrawn(grid[used], rng)
     weights = np.ones(len(used)) / len(used)
     if len(used) > 1:
-        weights = rng.multinomial(len(used), weights, BOOTSTRAP_REPLICATES) / len(used)
+        weights = draw_cases(rng, len(used), MANY_REPLICATES) / len(used)
     means = (drawn * weights).sum(axis=1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return max(float(low), merit.bounds[0]), min(float(high), merit.bounds[1])
+    low, high = percentile_interval(means, tail=(1 - level) / 2)
+    return max(low, merit.bounds[0]), min(high, merit.bounds[1])
 
 
 def _redrawn(added: Grid, rng: np.random.Generator) -> Matrix:
     """(replicates, R): how far the readers' means move when the cases are drawn anew."""
     count = added.shape[1]
-    weights = rng.multinomial(count, np.full(count, 1 / count), BOOTSTRAP_REPLICATES).astype(np.float64)
+    weights = draw_cases(rng, count, MANY_REPLICATES).astype(np.float64)
     seen = np.isfinite(added).astype(np.float64)
     sums, counts = weights @ np.nan_to_num(added).T, weights @ seen.T
     own = np.nansum(added, axis=1) / seen.sum(axis=1)

@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from medattngan.core.files import UserError
 from medattngan.statistics.bootstrap import plan_bootstrap
+from medattngan.statistics.draws import percentile_interval
 
 Floats = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
@@ -143,5 +144,5 @@ def rate_over_patients(flags: Flags, patients: Sequence[str], *, seed: int) -> R
         return Rate(value, 0.0, min(1.0, 3 / count), len(flags), count)
     weights = plan_bootstrap(patients, 1, seed=seed).real.double().numpy()
     shares = weights @ flags.astype(np.float64) / weights.sum(1)
-    low, high = np.quantile(shares, [0.025, 0.975], method="weibull").tolist()
+    low, high = percentile_interval(shares, method="weibull")
     return Rate(value, min(low, value), max(high, value), len(flags), count)

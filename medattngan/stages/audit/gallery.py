@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from medattngan.core.plots import save_picture
 
 COLUMNS = 4
 MOST_PAIRS = 24
@@ -43,6 +44,4 @@ def save_gallery(path: Path, pairs: Sequence[Pair]) -> None:
         axes.set_yticks([])
         axes.spines[:].set_color("tab:red" if pair.flagged else "0.6")
         axes.spines[:].set_linewidth(2.5 if pair.flagged else 0.8)
-    FigureCanvasAgg(figure)
-    # Without the date and version that matplotlib would add: the same figure is the same bytes.
-    figure.savefig(path, dpi=110, metadata={"Software": None})
+    save_picture(path, figure, dpi=110)

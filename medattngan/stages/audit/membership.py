@@ -23,6 +23,8 @@ from medattngan.data.store import SliceStore
 from medattngan.models import build
 from medattngan.stages.encoder.encoder import read_slices
 from medattngan.statistics.bootstrap import plan_bootstrap
+from medattngan.statistics.draws import percentile_interval
+from medattngan.statistics.roc import area
 
 CHUNK = 16
 """Slices at a time. A discriminator may look at the whole batch, so every batch mixes both kinds."""
@@ -96,28 +98,10 @@ def score_mixed(discriminator: nn.Module, images: Tensor, conditions: Conditions
     return logits
 
 
-def area(
-    members: Floats, others: Floats, times_members: Floats | None = None, times_others: Floats | None = None
-) -> float:
-    """The probability that a member scores higher than another, ties counting one half; `times` are weights.
-
-    >>> area(np.array([1.0, 3.0]), np.array([2.0, 0.0]))
-    0.75
-    """
-    a = np.ones(len(members)) if times_members is None else times_members
-    b = np.ones(len(others)) if times_others is None else times_others
-    order = np.argsort(others, kind="stable")
-    summed = np.concatenate([[0.0], np.cumsum(b[order])])
-    below = summed[np.searchsorted(others[order], members, "left")]
-    not_above = summed[np.searchsorted(others[order], members, "right")]
-    return float((a * (below + not_above)).sum() / 2 / (a.sum() * b.sum()))
-
-
 def _interval(members: Floats, others: Floats, patients: list[list[str]], seed: int) -> tuple[float, float]:
     plans = [plan_bootstrap(names, 1, seed=seed + i).real.double().numpy() for i, names in enumerate(patients)]
     areas = [area(members, others, a, b) for a, b in zip(*plans, strict=True)]
-    low, high = np.quantile(areas, [0.025, 0.975], method="weibull").tolist()
-    return low, high
+    return percentile_interval(areas, method="weibull")
 
 
 def _draw(store: SliceStore, seed: int) -> SliceStore:

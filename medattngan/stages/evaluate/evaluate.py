@@ -26,7 +26,7 @@ from medattngan.data.store import SliceStore
 from medattngan.external.open import Synthetic, read_synthetic
 from medattngan.extractors.cache import cached_features, content_digest
 from medattngan.extractors.table import Extractor, load_extractor
-from medattngan.metrics import METRICS
+from medattngan.metrics import all_metrics
 from medattngan.metrics.sets import Sides
 from medattngan.stages.evaluate.figures import save_contact_sheet, save_scores
 from medattngan.stages.evaluate.score import Scored
@@ -82,7 +82,7 @@ def evaluate(
         samples: a samples folder, a folder of images or of DICOM, or a .npy (see `read_synthetic`).
         store: the real slices.
         split: the split to compare with; the floor takes patients from the other splits.
-        extractor: a name from `EXTRACTORS`, or a path (see `load_extractor`).
+        extractor: a name from `all_extractors()`, or a path (see `load_extractor`).
         weights: the weights file, where the extractor needs one.
         seed: of every draw, 0 or more.
         limit: compare at most so many slices a side.
@@ -152,7 +152,7 @@ def choose_real(store: SliceStore, split: str, n_fake: int, rng: np.random.Gener
 
 
 def score(real: RealSets, fake: Synthetic, extractor: Extractor, contents: Sequence[str], *, seed: int) -> Scored:
-    """Every metric of `METRICS` between the reference and `fake`, with interval, floor and strata.
+    """Every metric of `all_metrics()` between the reference and `fake`, with interval, floor and strata.
 
     `contents` are the digests of the reference, of `fake`, and of the other patients' slices.
     """
@@ -166,7 +166,11 @@ def score(real: RealSets, fake: Synthetic, extractor: Extractor, contents: Seque
         entry["floor_sets"] = real.described
         if metric in by_metric:
             entry |= {"strata": by_metric[metric], "worst_stratum": worst(by_metric[metric])}
-    names = {metric: _score_name(metric, extractor, radiomics) for metric in METRICS}
+    by_kind = {"features": extractor, "radiomics": radiomics}
+    names = {
+        name: name if metric.on == "images" else by_kind[metric.on].score_name(name)
+        for name, metric in all_metrics().items()
+    }
     left_out = {names[metric]: sentence for metric, sentence in scored.left_out.items()}
     return Scored({names[metric]: entry for metric, entry in scored.entries.items()}, left_out | absent | too_few)
 
@@ -175,11 +179,6 @@ def _features(extractor: Extractor, images: Sides, contents: Sequence[str]) -> S
     sets = zip((images.reference, images.fake, images.other), contents, strict=True)
     reference, fake, other = (cached_features(extractor, one, content) for one, content in sets)
     return Sides(reference, fake, other)
-
-
-def _score_name(metric: str, extractor: Extractor, radiomics: Extractor) -> str:
-    on = METRICS[metric].on
-    return metric if on == "images" else (extractor if on == "features" else radiomics).score_name(metric)
 
 
 def _divide(real: RealSets, fake: Synthetic, sides: Mapping[str, Sides]) -> tuple[dict[str, Strata], dict[str, str]]:

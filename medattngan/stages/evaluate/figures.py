@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from medattngan.core.plots import save_picture
 from medattngan.core.types import Images
 
 SIDE = 6
@@ -26,7 +26,7 @@ def save_contact_sheet(path: Path, real: Images, fake: Images) -> None:
         axes.imshow(tile(images), cmap="gray", vmin=-1, vmax=1, interpolation="nearest")
         axes.set_title(title)
         axes.set_axis_off()
-    _save(figure, path)
+    save_picture(path, figure)
 
 
 def save_scores(path: Path, scores: Mapping[str, Mapping[str, Any]]) -> None:
@@ -47,7 +47,7 @@ def save_scores(path: Path, scores: Mapping[str, Mapping[str, Any]]) -> None:
         axes.set_ylabel(name, rotation=0, ha="right", va="center")
         axes.margins(x=0.15)
         axes.spines[["left", "right", "top"]].set_visible(False)
-    _save(figure, path)
+    save_picture(path, figure)
 
 
 def tile(images: Images, side: int = SIDE) -> npt.NDArray[np.float32]:
@@ -57,9 +57,3 @@ def tile(images: Images, side: int = SIDE) -> npt.NDArray[np.float32]:
     shown = images[: side * side, 0].cpu().numpy()
     picture[: len(shown)] = shown
     return picture.reshape(side, side, height, width).swapaxes(1, 2).reshape(side * height, side * width)
-
-
-def _save(figure: Figure, path: Path) -> None:
-    """As PNG without the date and version that matplotlib would add: the same figure is the same bytes."""
-    FigureCanvasAgg(figure)
-    figure.savefig(path, dpi=120, metadata={"Software": None})

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from medattngan.core.files import UserError
 from medattngan.metrics.sets import Part, Sides
-from medattngan.metrics.table import METRICS, Metric
+from medattngan.metrics.table import Metric, all_metrics
 from medattngan.statistics.bootstrap import REPLICATES, Plan, centred_interval, plan_bootstrap
 
 Entry: TypeAlias = dict[str, Any]
@@ -37,7 +37,7 @@ class Scored:
 def score_sides(
     sides: Mapping[str, Sides], patients: Sequence[str], *, seed: int, replicates: int = REPLICATES
 ) -> Scored:
-    """Measure every metric of `METRICS` whose kind of `sides` is given.
+    """Measure every metric of `all_metrics()` whose kind of `sides` is given.
 
     Args:
         sides: `features`, `radiomics` and `images` of the same slices, or some of these.
@@ -59,13 +59,14 @@ def score_parts(
         for whom, part in zip(of_whom, parts, strict=True)
     ]
     found = [Scored({}, {}) for _ in parts]
-    for alike in _that_share():
-        first = METRICS[alike[0]]
+    metrics = all_metrics()
+    for alike in _that_share(metrics):
+        first = metrics[alike[0]]
         if first.on not in sides:
             continue
         try:
             for scored, plan, given in zip(found, plans, first.share(sides[first.on], parts), strict=True):
-                _measure(alike, given, plan, scored)
+                _measure({name: metrics[name] for name in alike}, given, plan, scored)
         except UserError as error:
             for scored in found:
                 scored.left_out.update((name, str(error)) for name in alike if name not in scored.entries)
@@ -75,20 +76,21 @@ def score_parts(
     return [Scored(_in_order(scored.entries), _in_order(scored.left_out)) for scored in found]
 
 
-def _that_share() -> list[list[str]]:
-    """The names of `METRICS`, those together that share what their parts have in common."""
+def _that_share(metrics: Mapping[str, Metric[Any]]) -> list[list[str]]:
+    """The names of `metrics`, those together that share what their parts have in common."""
     groups: dict[Any, list[str]] = {}
-    for name, metric in METRICS.items():
+    for name, metric in metrics.items():
         groups.setdefault((metric.on, metric.share), []).append(name)
     return list(groups.values())
 
 
-def _measure(names: Sequence[str], given: tuple[tuple[Any, ...], tuple[Any, ...]], plan: Plan, scored: Scored) -> None:
+def _measure(
+    metrics: Mapping[str, Metric[Any]], given: tuple[tuple[Any, ...], tuple[Any, ...]], plan: Plan, scored: Scored
+) -> None:
     """Measure these metrics of one part into `scored`; those that compare alike are read from one comparison."""
     compared: dict[Any, tuple[Any, ...]] = {}
     drawn: dict[Any, Tensor] = {}
-    for name in names:
-        metric = METRICS[name]
+    for name, metric in metrics.items():
         try:
             if metric.compare not in compared:
                 compared = {metric.compare: tuple(metric.compare(*one) for one in given)}  # no longer than it is used
@@ -103,8 +105,8 @@ def _measure(names: Sequence[str], given: tuple[tuple[Any, ...], tuple[Any, ...]
 
 
 def _in_order(found: Mapping[str, Found]) -> dict[str, Found]:
-    """In the order of `METRICS`."""
-    return {name: found[name] for name in METRICS if name in found}
+    """In the order of `all_metrics()`."""
+    return {name: found[name] for name in all_metrics() if name in found}
 
 
 def _entry(metric: Metric[Any], value: float, floor: float, replicates: Tensor, plan: Plan) -> Entry:

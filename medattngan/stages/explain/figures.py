@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from medattngan.core.plots import save_picture
 from medattngan.core.types import Images
-from medattngan.scans.series import SIGNED
 from medattngan.stages.explain.maps import Attended, Map, Point
 
 LEAST_TOP = 2.0
@@ -49,7 +48,7 @@ def save_maps(
                 shown.set_title(f"{kind} ({shares[kind]:.0%})" if kind in shares else kind, fontsize=9)
     figure.colorbar(drawn, ax=axes, shrink=0.6, label="times the even share")
     figure.suptitle(f"{BANNER}\n{describe(attended)}", fontsize=9)
-    _save(figure, path)
+    save_picture(path, figure)
 
 
 def describe(attended: Attended) -> str:
@@ -77,7 +76,7 @@ def save_strips(path: Path, strips: Mapping[str, tuple[Images, Sequence[str]]]) 
         shown.set_frame_on(False)
         shown.set_title(name, fontsize=9, loc="left")
     figure.suptitle(f"{BANNER}, in every picture", fontsize=9)
-    _save(figure, path)
+    save_picture(path, figure)
 
 
 def save_gates(path: Path, attended: Sequence[Attended]) -> None:
@@ -98,7 +97,7 @@ def save_gates(path: Path, attended: Sequence[Attended]) -> None:
     gammas.set_yticks(list(places), names, fontsize=8)
     gammas.invert_yaxis()
     figure.suptitle(f"Gates at one {BANNER}", fontsize=9)
-    _save(figure, path)
+    save_picture(path, figure)
 
 
 def _shares(axes: Axes, attended: Sequence[Attended], experts: Sequence[str]) -> None:
@@ -130,9 +129,3 @@ def _stamp(axes: Axes, left: float, size: int) -> None:
 def _mark(axes: Axes, point: Point, number: int) -> None:
     row, column = point
     axes.plot(column, row, MARKS[number % len(MARKS)], color="cyan", markerfacecolor="none", markersize=6)
-
-
-def _save(figure: Figure, path: Path) -> None:
-    """As PNG, signed so that `ingest` takes it for no scan, and without a date: the same figure is the same bytes."""
-    FigureCanvasAgg(figure)
-    figure.savefig(path, dpi=120, metadata=dict([SIGNED]))

@@ -8,14 +8,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 from rich.console import Console
 from rich.table import Table
 
-from medattngan.core.files import atomic_path
+from medattngan.core.plots import save_picture
 from medattngan.data.store import SPLITS, SliceStore
-from medattngan.scans.series import SIGNED
 
 COLUMNS, ROWS = 12, 8
 SHEET_PX = 128
@@ -32,10 +29,7 @@ def inspect(store: SliceStore, out: str | Path | None) -> str:
         Plain text tables: slices and patients by split, and by modality, plane and label, for each split.
     """
     if out is not None:
-        text = PngInfo()
-        text.add_text(*SIGNED)
-        with atomic_path(Path(out)) as temporary:
-            Image.fromarray(contact_sheet(store)).save(temporary, format="PNG", pnginfo=text)
+        save_picture(Path(out), contact_sheet(store))
     buffer = io.StringIO()
     console = Console(file=buffer, width=100)
     console.print(_headline(store), highlight=False, soft_wrap=True, markup=False)

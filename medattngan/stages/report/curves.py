@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable
 from html import escape
 from pathlib import Path
@@ -10,10 +9,10 @@ from pathlib import Path
 import matplotlib
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from medattngan.core.files import UserError
+from medattngan.core.plots import svg
 from medattngan.stages.report.pictures import data_uri
 
 SMOOTH_ROWS = 9
@@ -65,7 +64,6 @@ def _has_values(table: pd.DataFrame, columns: Iterable[str]) -> bool:
 def _panel(table: pd.DataFrame, heading: str, words: str, lines: dict[str, str]) -> str:
     with matplotlib.rc_context({"svg.hashsalt": heading, "svg.fonttype": "path", "font.size": 9}):
         figure = Figure(figsize=(4.2, 2.5), layout="constrained")
-        FigureCanvasAgg(figure)
         axes = figure.add_subplot()
         for (column, name), style in zip(lines.items(), STYLES, strict=False):
             if column in table:
@@ -74,9 +72,7 @@ def _panel(table: pd.DataFrame, heading: str, words: str, lines: dict[str, str])
         axes.spines[["top", "right"]].set_visible(False)
         if len(lines) > 1:
             axes.legend(frameon=False, handlelength=3)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
-    source = data_uri("image/svg+xml", buffer.getvalue())
+        source = data_uri("image/svg+xml", svg(figure))
     alt = f"{heading}: {', '.join(lines.values())} against thousands of real slices shown"
     return (
         f'<figure class="curve"><h3>{escape(heading)}</h3><img src="{source}" alt="{escape(alt)}">'

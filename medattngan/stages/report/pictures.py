@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import base64
-import io
 from html import escape
 
 import numpy as np
 import torch
-from PIL import Image
 
+from medattngan.core.plots import png
 from medattngan.core.run import Run
 from medattngan.core.types import Codes
 from medattngan.data.batches import load_images
@@ -32,18 +31,11 @@ def data_uri(kind: str, content: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
-def png(codes: Codes) -> bytes:
-    """One slice (H, W) as an 8-bit PNG, for looking at only."""
-    pixels = np.rint(codes.astype(np.float64) * (255 / CODE_MAX)).astype(np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="PNG", optimize=True)
-    return buffer.getvalue()
-
-
 def picture(codes: Codes, words: str) -> str:
-    """An <img> of one slice (H, W); `words` are for those who cannot see it."""
+    """An <img> of one slice (H, W), in 8 bits, for looking at only; `words` are for those who cannot see it."""
     height, width = codes.shape
-    return f'<img src="{data_uri("image/png", png(codes))}" width="{width}" height="{height}" alt="{escape(words)}">'
+    pixels = np.rint(codes.astype(np.float64) * (255 / CODE_MAX)).astype(np.uint8)
+    return f'<img src="{data_uri("image/png", png(pixels))}" width="{width}" height="{height}" alt="{escape(words)}">'
 
 
 def gallery(codes: Codes, kind: str) -> str:

@@ -6,84 +6,38 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from medattngan.metrics import all_metrics
+
 Score = Mapping[str, Any]
-
-MEANINGS: dict[str, tuple[str, str]] = {
-    "fd": (
-        "Fréchet distance",
-        "How far the synthetic slices as a group are from the real ones, in what a network trained on "
-        "photographs sees in them. 0 would be the same; lower is better. It grows when fewer slices are "
-        "compared, so compare it only with its floor and with scores of as many slices.",
-    ),
-    "kid": (
-        "Kernel distance",
-        "The same question as the Fréchet distance, asked in a way that few slices do not bias. Lower is better; "
-        "about 0 is the best there is.",
-    ),
-    "kid_subsets": (
-        "Kernel distance, in subsets",
-        "The kernel distance as papers report it: the mean over random subsets.",
-    ),
-    "frd": (
-        "Radiomic distance",
-        "The Fréchet distance in texture features that radiologists' software measures, not in those of a network. "
-        "Lower is better; compare it with its floor only.",
-    ),
-    "precision": (
-        "Precision",
-        "Share of the synthetic slices that lie among real ones: do they look right?",
-    ),
-    "recall": (
-        "Recall",
-        "Share of the real slices that lie among synthetic ones: is everything there that patients show?",
-    ),
-    "density": (
-        "Density",
-        "How thickly real slices surround the synthetic ones: precision, less moved by outliers.",
-    ),
-    "coverage": (
-        "Coverage",
-        "Share of the real slices with a synthetic one near by: recall, less moved by outliers.",
-    ),
-    "ssim_nearest_real": (
-        "Likeness to the nearest real slice",
-        "Structural similarity (1 is the same picture) of each synthetic slice with the most similar real one, "
-        "on average. Well below the floor, the slices look like no patient's. It does not show copying: the "
-        "comparison is with patients the network never saw.",
-    ),
-    "ssim_pairwise": (
-        "Likeness among themselves",
-        "Structural similarity between synthetic slices. Above the floor, they are less varied than real "
-        "slices; far above it, the network repeats itself.",
-    ),
-    "ms_ssim_pairwise": (
-        "Likeness among themselves, at five scales",
-        "The same at five scales, which slices of 176 pixels and more allow.",
-    ),
-}
-"""The name before any bracket → heading, what it means; in the order of the page. Names as in `METRICS`."""
-MEANINGS["fid"] = MEANINGS["fd"]
-
-DISTANCES = ("fd", "fid", "frd")
-"""Never near 0 for real slices, so that a ratio to the floor means something."""
 
 WIDTH, HEIGHT, EDGE, MIDDLE = 360, 46, 14, 28
 
 
 def score_blocks(scores: Mapping[str, Score]) -> str:
-    """One block a score, in the order of MEANINGS, those without a meaning last."""
-    order = list(MEANINGS)
+    """One block a score, in the order of `all_metrics()`, those of metrics that are not installed last."""
+    order = list(all_metrics())
 
     def place(name: str) -> tuple[int, str]:
-        base = name.partition("[")[0]
-        return (order.index(base) if base in order else len(order), name)
+        metric = metric_of(name)
+        return (order.index(metric) if metric in order else len(order), name)
 
     return "\n".join(score_block(name, scores[name]) for name in sorted(scores, key=place))
 
 
+def metric_of(name: str) -> str:
+    """The metric that a score's name begins with. FID is the Fréchet distance of Inception's features.
+
+    >>> metric_of("kid[some]"), metric_of("fid[inception]")
+    ('kid', 'fd')
+    """
+    metric = name.partition("[")[0]
+    return "fd" if metric == "fid" else metric
+
+
 def score_block(name: str, score: Score) -> str:
     """Heading, value, drawing and words of one score."""
-    heading, meaning = MEANINGS.get(name.partition("[")[0], (name, ""))
+    metric = all_metrics().get(metric_of(name))
+    heading, meaning = (name, "") if metric is None else (metric.heading, metric.meaning)
     low, high = score["ci95"]
     beside = f"95 % interval {number(low)} to {number(high)}; real slices: {number(score['floor'])}"
     counts = f"{score['n_real']} real and {score['n_fake']} synthetic slices"
@@ -92,7 +46,7 @@ def score_block(name: str, score: Score) -> str:
         [
             f'<section class="score"><h3>{escape(heading)} <code>{escape(name)}</code></h3>',
             f'<p class="value"><strong>{number(score["value"])}</strong> {escape(beside)}</p>',
-            f"{drawing(score)}<p><strong>{escape(verdict(name, score))}</strong> {escape(meaning)}</p>",
+            f"{drawing(score)}<p><strong>{escape(verdict(score))}</strong> {escape(meaning)}</p>",
             f'<p class="small">{escape(counts + _worst(score))}</p>',
             *(f'<p class="warning">Take care: {escape(str(words))}.</p>' for words in score.get("warnings", [])),
             "</section>",
@@ -121,14 +75,14 @@ def number(value: float) -> str:
     return f"{value:.{decimals}f}"
 
 
-def verdict(name: str, score: Score) -> str:
+def verdict(score: Score) -> str:
     """What the number says, beside what real patients score.
 
-    >>> verdict("fd[some]", {"value": 9.0, "floor": 4.5, "ci95": [8.0, 10.0], "better": "lower"})
+    >>> verdict({"value": 9.0, "floor": 4.5, "ratio": 2.0, "ci95": [8.0, 10.0], "better": "lower"})
     'The synthetic slices are 2.0 times as far from these patients as other real patients are.'
     """
     value, floor, (low, high) = float(score["value"]), float(score["floor"]), score["ci95"]
-    if name.partition("[")[0] in DISTANCES and value > floor > 0:
+    if "ratio" in score and value > floor:
         times = f"{value / floor:.1f}"
         return f"The synthetic slices are {times} times as far from these patients as other real patients are."
     if low <= floor <= high:

@@ -9,11 +9,11 @@ from pathlib import Path
 from types import TracebackType
 
 import numpy as np
-from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from medattngan.core.files import atomic_path, write_text
+from medattngan.core.files import write_text
+from medattngan.core.plots import save_picture
 from medattngan.core.types import Images
 from medattngan.stages.train.tensorboard import Board
 
@@ -83,8 +83,7 @@ def save_grid(images: Images, path: Path, columns: int = 8) -> None:
     filled[: len(pixels)] = pixels
     height, width = pixels.shape[1:]
     sheet = filled.reshape(rows, columns, height, width).transpose(0, 2, 1, 3).reshape(rows * height, columns * width)
-    with atomic_path(path) as temporary:
-        Image.fromarray(sheet).save(temporary, format="PNG")
+    save_picture(path, sheet)
 
 
 class ProgressLine:

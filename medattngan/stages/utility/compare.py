@@ -11,8 +11,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from medattngan.statistics.draws import MANY_REPLICATES, draw_patients_within, percentile_interval
+from medattngan.statistics.roc import area
+
 Array = npt.NDArray[np.float64]
-REPLICATES = 2000
 
 
 def balanced_accuracy(truth: npt.NDArray[np.intp], chances: Array, weights: Array) -> float:
@@ -29,11 +31,8 @@ def auc(truth: npt.NDArray[np.intp], chances: Array, weights: Array) -> float:
     """
     areas = []
     for k in np.unique(truth):
-        _, rank = np.unique(chances[:, k], return_inverse=True)
-        positive = np.bincount(rank, weights * (truth == k))
-        negative = np.bincount(rank, weights * (truth != k))
-        below = np.concatenate([[0.0], np.cumsum(negative)[:-1]])
-        areas.append(float((positive * (below + negative / 2)).sum() / (positive.sum() * negative.sum())))
+        own = truth == k
+        areas.append(area(chances[own, k], chances[~own, k], weights[own], weights[~own]))
     return float(np.mean(areas))
 
 
@@ -43,22 +42,6 @@ SCORES: dict[str, Callable[[npt.NDArray[np.intp], Array, Array], float]] = {
 }
 
 
-def draw_weights(
-    truth: npt.NDArray[np.intp], patients: npt.NDArray[np.str_], replicates: int, seed: int
-) -> npt.NDArray[np.int64]:
-    """How often each test image stands in each replicate, (replicates, count); patients drawn within their class."""
-    rng = np.random.default_rng([seed, 13])
-    weights = np.zeros((replicates, len(truth)), np.int64)
-    names, first, of_image = np.unique(patients, return_index=True, return_inverse=True)
-    for k in np.unique(truth):
-        own = np.flatnonzero(truth[first] == k)
-        times = rng.multinomial(len(own), np.full(len(own), 1 / len(own)), size=replicates)
-        lookup = np.zeros((replicates, len(names)), np.int64)
-        lookup[:, own] = times
-        weights += lookup[:, of_image]
-    return weights
-
-
 def score_arms(
     truth: npt.NDArray[np.intp],
     patients: npt.NDArray[np.str_],
@@ -66,7 +49,7 @@ def score_arms(
     baselines: Sequence[str],
     *,
     seed: int = 0,
-    replicates: int = REPLICATES,
+    replicates: int = MANY_REPLICATES,
 ) -> dict[str, dict[str, object]]:
     """By score: every arm, and every other arm's difference from each baseline, with 95 % intervals, and the `baseline`
     that fared better. It is chosen by the test images, in its own favour: what is above it is above both.
@@ -77,7 +60,8 @@ def score_arms(
         chances: by arm, one (count, classes) a seed; the same seeds in the same order in every arm.
         baselines: arms that the others must be better than.
     """
-    weights = draw_weights(truth, patients, replicates, seed).astype(np.float64)
+    rng = np.random.default_rng([seed, 13])
+    weights = draw_patients_within(rng, patients, truth, replicates).astype(np.float64)
     seeds = len(next(iter(chances.values())))
     drawn = np.random.default_rng([seed, 14]).integers(0, seeds, (replicates, seeds))
     result: dict[str, dict[str, object]] = {}
@@ -89,12 +73,18 @@ def score_arms(
             )
             for arm, own in chances.items()
         }
-        arms = {arm: {"value": float(np.mean(values[arm])), "ci95": _ends(spread[arm]), "by_seed": values[arm]}
-                for arm in chances}  # fmt: skip
+        arms = {
+            arm: {
+                "value": float(np.mean(values[arm])),
+                "ci95": list(percentile_interval(spread[arm])),
+                "by_seed": values[arm],
+            }
+            for arm in chances
+        }
         differences = {
             f"{a} - {b}": {
                 "value": float(np.mean(values[a]) - np.mean(values[b])),
-                "ci95": _ends(spread[a] - spread[b]),
+                "ci95": list(percentile_interval(spread[a] - spread[b])),
                 "by_seed": [x - y for x, y in zip(values[a], values[b], strict=True)],
             }
             for a in chances
@@ -104,8 +94,3 @@ def score_arms(
         best = max(baselines, key=lambda arm: float(np.mean(values[arm])))
         result[name] = {"arms": arms, "differences": differences, "baseline": best}
     return result
-
-
-def _ends(values: Array) -> list[float]:
-    low, high = np.quantile(values, [0.025, 0.975])
-    return [float(low), float(high)]

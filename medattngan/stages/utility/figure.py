@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from medattngan.core.plots import save_picture
 
 
 def save_figure(path: Path, results: dict[str, Any]) -> None:
@@ -28,5 +29,4 @@ def save_figure(path: Path, results: dict[str, Any]) -> None:
         axes.set_title(f"{result['per_class']} real images a class, GAN from {result['start']}", fontsize=10)
         axes.set_xlabel("balanced accuracy on untouched patients")
         axes.spines[["left", "right", "top"]].set_visible(False)
-    FigureCanvasAgg(figure)
-    figure.savefig(path, dpi=120, metadata={"Software": None})
+    save_picture(path, figure)

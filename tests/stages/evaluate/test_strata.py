@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
 
-from medattngan.metrics.sets import Sides
+from medattngan.metrics.sets import Sides, in_pairs
 from medattngan.stages.evaluate import strata
 from medattngan.stages.evaluate.score import score_sides
 from medattngan.stages.evaluate.strata import THIRDS, Strata, brightness_thirds, by_vote, score_strata, worst
@@ -108,8 +110,7 @@ def test_metrics_that_read_the_same_comparison_share_it(monkeypatch: pytest.Monk
         return prdc.balls(real, fake)
 
     for name in ("precision", "recall", "density", "coverage"):
-        monkeypatch.setitem(table.METRICS, name, table.METRICS[name].__class__(
-            "features", counted, *(getattr(table.METRICS[name], part) for part in ("value", "replicates", "better"))
-        ))  # fmt: skip
+        own = replace(table.METRICS[name], compare=counted, share=in_pairs)
+        monkeypatch.setitem(table.METRICS, name, own)
     score_sides({"features": Sides(draw(20, 0), draw(20, 1), draw(20, 2))}, ["a", "b"] * 10, seed=0, replicates=10)
     assert len(calls) == 2  # of the synthetic slices, and of the floor

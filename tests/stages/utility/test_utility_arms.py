@@ -11,7 +11,7 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from medattngan.core.files import UserError
 from medattngan.stages.utility.classifier import Images, choose_strength, fit, standardise
-from medattngan.stages.utility.compare import auc, balanced_accuracy, draw_weights, score_arms
+from medattngan.stages.utility.compare import auc, balanced_accuracy, score_arms
 from medattngan.stages.utility.draw import draw_per_class, halve
 
 
@@ -55,15 +55,6 @@ def test_scores_are_those_of_scikit_learn(seed: int) -> None:
     assert auc(truth, chances, weights) == pytest.approx(roc_auc_score(truth, positive, sample_weight=weights))
     expected = balanced_accuracy_score(truth, chances.argmax(1), sample_weight=weights)
     assert balanced_accuracy(truth, chances, weights) == pytest.approx(expected)
-
-
-def test_a_patient_is_drawn_with_all_images() -> None:
-    patients = np.array(["a", "a", "b", "c", "d", "d"])
-    weights = draw_weights(np.array([0, 0, 0, 1, 1, 1]), patients, 50, seed=0)
-    assert (weights[:, 0] == weights[:, 1]).all()
-    assert (weights[:, 4] == weights[:, 5]).all()
-    assert (weights[:, [0, 2]].sum(1) == 2).all()
-    assert (weights[:, [3, 4]].sum(1) == 2).all()
 
 
 def test_an_arm_that_is_better_for_every_patient_and_seed_is_clear_of_zero_and_an_equal_one_is_zero() -> None:

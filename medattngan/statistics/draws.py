@@ -1,0 +1,69 @@
+"""Cases and patients drawn anew with replacement, and what the replicates say. Davison & Hinkley 1997, ch. 2 and 5.
+
+Torch-free, so that a reader study needs no network. `bootstrap` puts the draws into the plan that metrics share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Counts = npt.NDArray[np.int64]
+MANY_REPLICATES = 2000
+"""Where a replicate costs little; metrics of images draw `bootstrap.REPLICATES`."""
+
+
+def draw_cases(rng: np.random.Generator, count: int, replicates: int) -> Counts:
+    """How often each of `count` cases stands in each resample of as many: (replicates, count).
+
+    >>> draw_cases(np.random.default_rng(0), 3, 2).sum(1).tolist()
+    [3, 3]
+    """
+    return rng.multinomial(count, np.full(count, 1 / count), size=replicates)
+
+
+def draw_patients(rng: np.random.Generator, patients: Sequence[str], replicates: int) -> Counts:
+    """How often each slice stands in each resample of whole patients: (replicates, slices).
+
+    One patient alone says nothing of how patients differ: where there are two or more, such resamples are drawn anew.
+    """
+    names, of_slice = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
+    times = draw_cases(rng, len(names), replicates)
+    while len(names) > 1 and (alone := (times > 0).sum(1) == 1).any():
+        times[alone] = draw_cases(rng, len(names), int(alone.sum()))
+    return np.asarray(times[:, of_slice])
+
+
+def draw_patients_within(
+    rng: np.random.Generator, patients: npt.NDArray[np.str_], classes: npt.NDArray[Any], replicates: int
+) -> Counts:
+    """`draw_patients` within each class, so that no resample lacks one: (replicates, slices).
+
+    A patient is of the class of its first slice.
+    """
+    names, first, of_slice = np.unique(patients, return_index=True, return_inverse=True)
+    times = np.zeros((replicates, len(names)), np.int64)
+    for k in np.unique(classes):
+        own = np.flatnonzero(classes[first] == k)
+        times[:, own] = draw_cases(rng, len(own), replicates)
+    return np.asarray(times[:, of_slice])
+
+
+def percentile_interval(
+    replicates: npt.ArrayLike, *, tail: float = 0.025, method: Literal["linear", "weibull"] = "linear"
+) -> tuple[float, float]:
+    """The quantiles of `replicates` that leave `tail` on either side.
+
+    Args:
+        replicates: (replicates,).
+        tail: 0.025 for a 95 % interval.
+        method: `weibull` puts them at p (count + 1): `linear` gives intervals too short for a few hundred replicates.
+
+    >>> percentile_interval(np.arange(41.0))
+    (1.0, 39.0)
+    """
+    low, high = np.quantile(np.asarray(replicates), [tail, 1 - tail], method=method).tolist()
+    return low, high
