@@ -8,23 +8,16 @@ from typing import Annotated
 
 import typer
 
+from medattngan.cli.types import OutOption, SamplesArgument
 from medattngan.core.files import UserError
-
-review_app = typer.Typer(
-    name="review",
-    help="A blinded reader study: can people tell the synthetic slices from the real ones?",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
 
 StudyArgument = Annotated[Path, typer.Argument(help="A study, as made by review create.")]
 
 
-@review_app.command()
 def create(
-    samples: Annotated[Path, typer.Argument(help="A samples folder, a folder of images, or a .npy of (count, H, W).")],
+    samples: SamplesArgument,
     data: Annotated[Path, typer.Option("--data", help="The slice store that the real slices come from.")],
-    out: Annotated[Path, typer.Option("--out", help="Where to write; must not exist yet.")],
+    out: OutOption,
     count: Annotated[int, typer.Option(help="How many slices of each kind.")],
     split: Annotated[str, typer.Option(help="Whose patients are the real ones.")] = "test",
     protocol: Annotated[
@@ -47,7 +40,6 @@ def create(
     typer.echo(out)
 
 
-@review_app.command()
 def serve(
     study: StudyArgument,
     host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
@@ -66,7 +58,6 @@ def serve(
     serve_study(study, host=host, port=port, expose=expose, tls_cert=tls_cert, tls_key=tls_key, names=name or ())
 
 
-@review_app.command()
 def status(study: StudyArgument) -> None:
     """Say how far each reader is; tells nothing of the answers."""
     from medattngan.review.database import Database
@@ -83,7 +74,6 @@ def status(study: StudyArgument) -> None:
     typer.echo(f"closed at {closed_at}" if closed_at else "open")
 
 
-@review_app.command()
 def link(
     study: StudyArgument,
     reader: Annotated[int, typer.Option(help="The reader's number.")],
@@ -101,7 +91,6 @@ def link(
     typer.echo(f"reader-{reader}  {_link(url, token)}")
 
 
-@review_app.command()
 def close(
     study: StudyArgument,
     incomplete: Annotated[bool, typer.Option("--incomplete", help="Even if cases are unread.")] = False,
@@ -112,10 +101,9 @@ def close(
     typer.echo(close_study(study, incomplete=incomplete))
 
 
-@review_app.command()
 def stats(
     study: StudyArgument,
-    out: Annotated[Path, typer.Option("--out", help="Where to write; must not exist yet.")],
+    out: OutOption,
     seed: Annotated[int, typer.Option(help="Of bootstrap and permutations.")] = 0,
 ) -> None:
     """Work out whether readers could tell, with intervals; only after closing."""
@@ -131,7 +119,6 @@ def stats(
     typer.echo(out)
 
 
-@review_app.command()
 def plan(
     accuracy_excluded: Annotated[
         float, typer.Option(help="Rule out that readers are right in this share of reads or more.")

@@ -1,0 +1,65 @@
+"""From scans to a store, and a look at it: ingest, inspect."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medattngan.cli import parse
+from medattngan.cli.types import OutOption, PlaneOption, ScreenOption
+
+
+def ingest(
+    source: Annotated[
+        list[Path], typer.Argument(help="Folders or files: DICOM, NIfTI, PNG, JPEG, TIFF, in any mixture.")
+    ],
+    out: OutOption,
+    size: Annotated[int, typer.Option(help="Height and width of the slices, in pixels.")] = 64,
+    plane: PlaneOption = "axial",
+    window: Annotated[
+        str | None,
+        typer.Option(help="CT window: a name (lung, soft-tissue, bone, brain, full) or CENTER,WIDTH in HU."),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV with `file` or `patient`, and `label`; or the word folders: a picture's folder is its label."
+        ),
+    ] = None,
+    split: Annotated[str, typer.Option(help="Shares of the patients for train, val and test.")] = "0.8,0.1,0.1",
+    seed: Annotated[int, typer.Option(help="Of the split.")] = 0,
+    screen: ScreenOption = None,
+    workers: Annotated[int, typer.Option(help="Processes that read.")] = 1,
+    cluster: Annotated[
+        str | None, typer.Option(help="A Dask scheduler, tcp://HOST:8786, in place of --workers; files must be shared.")
+    ] = None,
+    rejected: Annotated[
+        Path | None,
+        typer.Option(help="Also list the files set aside, by name, in this CSV: keep it with the scans."),
+    ] = None,
+) -> None:
+    """Turn scans into a store of 2D slices."""
+    from medattngan.stages.ingest.ingest import ingest as run_ingest
+
+    shares = parse.shares(split)
+    store = run_ingest(
+        source, out, size=size, plane=plane, window=window, labels=labels, split=shares, seed=seed,
+        screen=screen, workers=workers, cluster=cluster, rejected=rejected,
+    )  # fmt: skip
+    typer.echo(store.path)
+
+
+def inspect(
+    store: Annotated[Path, typer.Argument(help="A slice store.")],
+    out: Annotated[Path | None, typer.Option(help="The contact sheet; STORE-contact-sheet.png by default.")] = None,
+) -> None:
+    """Count a store's slices and draw a contact sheet."""
+    from medattngan.data.store import SliceStore
+    from medattngan.stages.inspect.inspect import inspect as run_inspect
+
+    store = store.resolve()
+    sheet = out or store.with_name(f"{store.name}-contact-sheet.png")
+    typer.echo(run_inspect(SliceStore.open(store), sheet))
+    typer.echo(sheet)

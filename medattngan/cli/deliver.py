@@ -1,0 +1,123 @@
+"""From synthetic slices to DICOM and a PACS, and the whole way at once: export, push, demo."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medattngan.cli import parse
+from medattngan.cli.types import ForeignPlaneOption, OutOption, SamplesArgument
+from medattngan.core.files import UserError
+
+
+def export(
+    samples: SamplesArgument,
+    out: OutOption,
+    limit: Annotated[int | None, typer.Option(help="At most this many slices.")] = None,
+    sop: Annotated[str, typer.Option(help="sc (Secondary Capture), mr or ct.")] = "sc",
+    multiframe: Annotated[
+        bool, typer.Option("--multiframe", help="One multi-frame Secondary Capture a series.")
+    ] = False,
+    window: Annotated[str | None, typer.Option(help="CENTER,WIDTH that viewers open with.")] = None,
+    overlay: Annotated[bool, typer.Option(help="SYNTHETIC in an overlay that viewers can hide.")] = True,
+    stamp: Annotated[bool, typer.Option("--stamp", help="Burn SYNTHETIC into the pixels.")] = False,
+    transfer_syntax: Annotated[str, typer.Option(help="explicit, jpeg2000, jpegls or rle; all lossless.")] = "explicit",
+    like: Annotated[
+        Path | None,
+        typer.Option(help="A real series that lends its technical attributes, never its identity."),
+    ] = None,
+    uid_root: Annotated[str, typer.Option(help="Your organisation's UID root.")] = "2.25",
+    include_flagged: Annotated[str | None, typer.Option(help="Export audit-flagged slices too; the reason.")] = None,
+    value_range: Annotated[
+        str | None,
+        typer.Option(
+            "--range", help="Foreign images: LOWER,UPPER, physical values of the darkest and brightest pixel."
+        ),
+    ] = None,
+    unit: Annotated[str, typer.Option(help="Foreign images: HU, or the unit of the values.")] = "a.u.",
+    modality: Annotated[str, typer.Option(help="Foreign images: CT, MR, CR, DX … or OT.")] = "OT",
+    plane: ForeignPlaneOption = "acquired",
+    spacing: Annotated[float, typer.Option(help="Foreign images: pixel size in mm, where known.")] = math.nan,
+) -> None:
+    """Write synthetic slices as DICOM series that say they are synthetic."""
+    from medattngan.data.samples import Samples
+    from medattngan.external.physical import read_foreign
+    from medattngan.stages.export.export import export as run_export
+
+    if (samples / "samples.parquet").is_file():
+        source = Samples.open(samples)
+    else:
+        limits = parse.pair(value_range, "--range")
+        source = read_foreign(
+            samples, value_range=limits, unit=unit, modality=modality, plane=plane, spacing_mm=spacing
+        )
+    report = run_export(
+        source, out, limit=limit, sop=sop, multiframe=multiframe, overlay=overlay, stamp=stamp, like=like,
+        transfer_syntax=transfer_syntax, uid_root=uid_root, window=parse.pair(window, "--window"),
+        include_flagged=include_flagged,
+    )  # fmt: skip
+    if report.flagged_left_out:
+        typer.echo(f"{report.flagged_left_out} slices that the audit flagged were left out", err=True)
+    typer.echo(report.path)
+
+
+def push(
+    folder: Annotated[Path, typer.Argument(help="DICOM files, as made by export.")],
+    url: Annotated[str | None, typer.Option(help="Root of a DICOMweb server (STOW-RS).")] = None,
+    dimse: Annotated[str | None, typer.Option(help="HOST:PORT of a DICOM server (C-STORE), in place of --url.")] = None,
+    aet: Annotated[str | None, typer.Option(help="For --dimse: the server's application entity title.")] = None,
+    calling_aet: Annotated[str, typer.Option(help="For --dimse: our application entity title.")] = "MEDATTNGAN",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="The journal; FOLDER.push.csv by default. If it is there, the push goes on."),
+    ] = None,
+    credentials: Annotated[
+        Path | None, typer.Option(help="For --url: a file with `token = …`, or `user = …` and `password = …`.")
+    ] = None,
+    ca: Annotated[Path | None, typer.Option(help="Trust the certificates in this PEM file.")] = None,
+    tls: Annotated[bool, typer.Option("--tls", help="For --dimse: encrypt; --ca does so too.")] = False,
+    plain_http: Annotated[bool, typer.Option("--plain-http", help="Let http:// leave this machine.")] = False,
+    allow_unmarked: Annotated[
+        str | None, typer.Option(help="Send files that do not say SYNTHETIC; the reason, for the journal.")
+    ] = None,
+    resend_unknown: Annotated[
+        bool,
+        typer.Option("--resend-unknown", help="Send again what may be stored, where the server cannot be asked."),
+    ] = False,
+    batch_instances: Annotated[int, typer.Option(help="Most instances in one STOW-RS request.")] = 50,
+    batch_mb: Annotated[float, typer.Option(help="Most megabytes in one STOW-RS request.")] = 32.0,
+    attempts: Annotated[int, typer.Option(help="How often to try when the server does not answer.")] = 6,
+) -> None:
+    """Send DICOM files to a PACS, each once; exit status 1 where one is not there in the end."""
+    from medattngan.pacs.push import push as run_push
+    from medattngan.pacs.retry import Patience
+
+    if not 0 < batch_mb < math.inf:
+        raise UserError(f"--batch-mb is {batch_mb:g}; give megabytes above 0, such as 32.")
+    report = run_push(
+        folder, url=url, dimse=dimse, called_aet=aet, calling_aet=calling_aet, out=out, credentials=credentials, ca=ca,
+        tls=tls, plain_http=plain_http, allow_unmarked=allow_unmarked, resend_unknown=resend_unknown,
+        batch_instances=batch_instances, batch_bytes=int(batch_mb * 1e6), patience=Patience(attempts=attempts),
+    )  # fmt: skip
+    for name in report.not_dicom:
+        typer.echo(f"not DICOM, not sent: {name}", err=True)
+    for name in report.copies:
+        typer.echo(f"a copy of another file, not sent: {name}", err=True)
+    typer.echo(report.sentence(), err=True)
+    typer.echo(report.journal)
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+def demo(
+    out: OutOption,
+    minutes: Annotated[float, typer.Option(help="Of training.")] = 4.0,
+    seed: Annotated[int, typer.Option(help="Of the pseudo-patients, the training and the samples.")] = 0,
+) -> None:
+    """Go from scans to DICOM and a report, on pseudo-patients made from one template brain; under 6 minutes."""
+    from medattngan.stages.demo.demo import demo as run_demo
+
+    typer.echo(run_demo(out, minutes=minutes, seed=seed))
