@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -12,7 +13,7 @@ from medattngan.cli import data, deliver, judge, model, review
 from medattngan.core.files import UserError
 from medattngan.core.version import __version__
 
-VERBS = (
+VERBS: tuple[Callable[..., None], ...] = (
     data.ingest,
     data.inspect,
     model.train,
@@ -29,7 +30,7 @@ VERBS = (
 )
 """The verbs, in the order of `--help`; the name of each function is the verb."""
 
-REVIEW_VERBS = (
+REVIEW_VERBS: tuple[Callable[..., None], ...] = (
     review.create,
     review.serve,
     review.status,

@@ -93,14 +93,14 @@ def push(
 ) -> None:
     """Send DICOM files to a PACS, each once; exit status 1 where one is not there in the end."""
     from medattngan.pacs.push import push as run_push
-    from medattngan.pacs.retry import Patience
+    from medattngan.pacs.retry import Retry
 
     if not 0 < batch_mb < math.inf:
         raise UserError(f"--batch-mb is {batch_mb:g}; give megabytes above 0, such as 32.")
     report = run_push(
         folder, url=url, dimse=dimse, called_aet=aet, calling_aet=calling_aet, out=out, credentials=credentials, ca=ca,
         tls=tls, plain_http=plain_http, allow_unmarked=allow_unmarked, resend_unknown=resend_unknown,
-        batch_instances=batch_instances, batch_bytes=int(batch_mb * 1e6), patience=Patience(attempts=attempts),
+        batch_instances=batch_instances, batch_bytes=int(batch_mb * 1e6), retry=Retry(attempts=attempts),
     )  # fmt: skip
     for name in report.not_dicom:
         typer.echo(f"not DICOM, not sent: {name}", err=True)
