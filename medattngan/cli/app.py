@@ -93,7 +93,7 @@ def main() -> None:
     except OSError as error:
         if error.filename is None:
             raise
-        reason = f"{error.filename}: {error.strerror}; is it there, is there room, and may you write it?"
+        reason = f"{error.filename}: {error.strerror}; check that it exists, has room, and may be written."
         Console(stderr=True, soft_wrap=True).print(f"medattngan: {reason}", style="red", markup=False, highlight=False)
         sys.exit(2)
     except KeyboardInterrupt:

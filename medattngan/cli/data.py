@@ -13,31 +13,32 @@ from medattngan.cli.types import OutOption, PlaneOption, ScreenOption
 
 def ingest(
     source: Annotated[
-        list[Path], typer.Argument(help="Folders or files: DICOM, NIfTI, PNG, JPEG, TIFF, in any mixture.")
+        list[Path], typer.Argument(help="Files or folders of DICOM, NIfTI, PNG, JPEG or TIFF, in any mixture.")
     ],
     out: OutOption,
     size: Annotated[int, typer.Option(help="Height and width of the slices, in pixels.")] = 64,
     plane: PlaneOption = "axial",
     window: Annotated[
         str | None,
-        typer.Option(help="CT window: a name (lung, soft-tissue, bone, brain, full) or CENTER,WIDTH in HU."),
+        typer.Option(help="CT window: lung, soft-tissue, bone, brain or full, or CENTER,WIDTH in HU."),
     ] = None,
     labels: Annotated[
         Path | None,
         typer.Option(
-            help="CSV with `file` or `patient`, and `label`; or the word folders: a picture's folder is its label."
+            help="CSV with `file` or `patient`, and `label`; or the word `folders`, to label each image by its folder."
         ),
     ] = None,
-    split: Annotated[str, typer.Option(help="Shares of the patients for train, val and test.")] = "0.8,0.1,0.1",
-    seed: Annotated[int, typer.Option(help="Of the split.")] = 0,
+    split: Annotated[str, typer.Option(help="Fractions of the patients for train, val and test.")] = "0.8,0.1,0.1",
+    seed: Annotated[int, typer.Option(help="Random seed of the split into train, val and test.")] = 0,
     screen: ScreenOption = None,
-    workers: Annotated[int, typer.Option(help="Processes that read.")] = 1,
+    workers: Annotated[int, typer.Option(help="Number of reading processes.")] = 1,
     cluster: Annotated[
-        str | None, typer.Option(help="A Dask scheduler, tcp://HOST:8786, in place of --workers; files must be shared.")
+        str | None,
+        typer.Option(help="Dask scheduler, tcp://HOST:8786, instead of --workers; needs a shared file system."),
     ] = None,
     rejected: Annotated[
         Path | None,
-        typer.Option(help="Also list the files set aside, by name, in this CSV: keep it with the scans."),
+        typer.Option(help="Also list the names of the files set aside in this CSV; keep it with the scans."),
     ] = None,
 ) -> None:
     """Turn scans into a store of 2D slices."""
@@ -53,9 +54,11 @@ def ingest(
 
 def inspect(
     store: Annotated[Path, typer.Argument(help="A slice store.")],
-    out: Annotated[Path | None, typer.Option(help="The contact sheet; STORE-contact-sheet.png by default.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Path of the contact sheet; STORE-contact-sheet.png by default.")
+    ] = None,
 ) -> None:
-    """Count a store's slices and draw a contact sheet."""
+    """Summarise a store and draw a contact sheet of its slices."""
     from medattngan.data.store import SliceStore
     from medattngan.stages.inspect.inspect import inspect as run_inspect
 

@@ -17,20 +17,24 @@ def export(
     samples: SamplesArgument,
     out: OutOption,
     limit: Annotated[int | None, typer.Option(help="At most this many slices.")] = None,
-    sop: Annotated[str, typer.Option(help="sc (Secondary Capture), mr or ct.")] = "sc",
+    sop: Annotated[str, typer.Option(help="SOP class: sc (Secondary Capture), mr or ct.")] = "sc",
     multiframe: Annotated[
-        bool, typer.Option("--multiframe", help="One multi-frame Secondary Capture a series.")
+        bool, typer.Option("--multiframe", help="Write one multi-frame Secondary Capture per series.")
     ] = False,
-    window: Annotated[str | None, typer.Option(help="CENTER,WIDTH that viewers open with.")] = None,
-    overlay: Annotated[bool, typer.Option(help="SYNTHETIC in an overlay that viewers can hide.")] = True,
+    window: Annotated[str | None, typer.Option(help="Default window of viewers: CENTER,WIDTH.")] = None,
+    overlay: Annotated[bool, typer.Option(help="Write SYNTHETIC into an overlay, which viewers can hide.")] = True,
     stamp: Annotated[bool, typer.Option("--stamp", help="Burn SYNTHETIC into the pixels.")] = False,
-    transfer_syntax: Annotated[str, typer.Option(help="explicit, jpeg2000, jpegls or rle; all lossless.")] = "explicit",
+    transfer_syntax: Annotated[
+        str, typer.Option(help="Transfer syntax: explicit, jpeg2000, jpegls or rle; all lossless.")
+    ] = "explicit",
     like: Annotated[
         Path | None,
-        typer.Option(help="A real series that lends its technical attributes, never its identity."),
+        typer.Option(help="Real series to copy technical attributes from; its identifiers are never copied."),
     ] = None,
     uid_root: Annotated[str, typer.Option(help="Your organisation's UID root.")] = "2.25",
-    include_flagged: Annotated[str | None, typer.Option(help="Export audit-flagged slices too; the reason.")] = None,
+    include_flagged: Annotated[
+        str | None, typer.Option(help="Also export slices flagged by the audit; give the reason.")
+    ] = None,
     value_range: Annotated[
         str | None,
         typer.Option(
@@ -40,9 +44,9 @@ def export(
     unit: Annotated[str, typer.Option(help="Foreign images: HU, or the unit of the values.")] = "a.u.",
     modality: Annotated[str, typer.Option(help="Foreign images: CT, MR, CR, DX … or OT.")] = "OT",
     plane: ForeignPlaneOption = "acquired",
-    spacing: Annotated[float, typer.Option(help="Foreign images: pixel size in mm, where known.")] = math.nan,
+    spacing: Annotated[float, typer.Option(help="Foreign images: pixel spacing in mm, if known.")] = math.nan,
 ) -> None:
-    """Write synthetic slices as DICOM series that say they are synthetic."""
+    """Write synthetic slices as DICOM series marked as synthetic."""
     from medattngan.data.samples import Samples
     from medattngan.external.physical import read_foreign
     from medattngan.stages.export.export import export as run_export
@@ -67,31 +71,37 @@ def export(
 def push(
     folder: Annotated[Path, typer.Argument(help="DICOM files, as made by export.")],
     url: Annotated[str | None, typer.Option(help="Root of a DICOMweb server (STOW-RS).")] = None,
-    dimse: Annotated[str | None, typer.Option(help="HOST:PORT of a DICOM server (C-STORE), in place of --url.")] = None,
-    aet: Annotated[str | None, typer.Option(help="For --dimse: the server's application entity title.")] = None,
-    calling_aet: Annotated[str, typer.Option(help="For --dimse: our application entity title.")] = "MEDATTNGAN",
+    dimse: Annotated[str | None, typer.Option(help="HOST:PORT of a DICOM server (C-STORE), instead of --url.")] = None,
+    aet: Annotated[
+        str | None, typer.Option(help="For --dimse: the called application entity title, that of the server.")
+    ] = None,
+    calling_aet: Annotated[str, typer.Option(help="For --dimse: the calling application entity title.")] = "MEDATTNGAN",
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="The journal; FOLDER.push.csv by default. If it is there, the push goes on."),
+        typer.Option("--out", help="The journal; FOLDER.push.csv by default. Resumes if it exists."),
     ] = None,
     credentials: Annotated[
         Path | None, typer.Option(help="For --url: a file with `token = …`, or `user = …` and `password = …`.")
     ] = None,
     ca: Annotated[Path | None, typer.Option(help="Trust the certificates in this PEM file.")] = None,
-    tls: Annotated[bool, typer.Option("--tls", help="For --dimse: encrypt; --ca does so too.")] = False,
-    plain_http: Annotated[bool, typer.Option("--plain-http", help="Let http:// leave this machine.")] = False,
+    tls: Annotated[bool, typer.Option("--tls", help="For --dimse: use TLS; implied by --ca.")] = False,
+    plain_http: Annotated[
+        bool, typer.Option("--plain-http", help="Allow unencrypted http:// to other machines.")
+    ] = False,
     allow_unmarked: Annotated[
-        str | None, typer.Option(help="Send files that do not say SYNTHETIC; the reason, for the journal.")
+        str | None, typer.Option(help="Also send files not marked SYNTHETIC; the reason goes into the journal.")
     ] = None,
     resend_unknown: Annotated[
         bool,
-        typer.Option("--resend-unknown", help="Send again what may be stored, where the server cannot be asked."),
+        typer.Option(
+            "--resend-unknown", help="Resend instances of unknown outcome where the server cannot be queried."
+        ),
     ] = False,
-    batch_instances: Annotated[int, typer.Option(help="Most instances in one STOW-RS request.")] = 50,
-    batch_mb: Annotated[float, typer.Option(help="Most megabytes in one STOW-RS request.")] = 32.0,
-    attempts: Annotated[int, typer.Option(help="How often to try when the server does not answer.")] = 6,
+    batch_instances: Annotated[int, typer.Option(help="Maximum number of instances per STOW-RS request.")] = 50,
+    batch_mb: Annotated[float, typer.Option(help="Maximum size of a STOW-RS request in MB.")] = 32.0,
+    attempts: Annotated[int, typer.Option(help="Number of attempts when the server does not answer.")] = 6,
 ) -> None:
-    """Send DICOM files to a PACS, each once; exit status 1 where one is not there in the end."""
+    """Send DICOM files to a PACS, each once; exit status 1 if any was not stored."""
     from medattngan.pacs.push import push as run_push
     from medattngan.pacs.retry import Retry
 
@@ -105,7 +115,7 @@ def push(
     for name in report.not_dicom:
         typer.echo(f"not DICOM, not sent: {name}", err=True)
     for name in report.copies:
-        typer.echo(f"a copy of another file, not sent: {name}", err=True)
+        typer.echo(f"duplicate of another file, not sent: {name}", err=True)
     typer.echo(report.sentence(), err=True)
     typer.echo(report.journal)
     if not report.ok:
@@ -114,10 +124,10 @@ def push(
 
 def demo(
     out: OutOption,
-    minutes: Annotated[float, typer.Option(help="Of training.")] = 4.0,
-    seed: Annotated[int, typer.Option(help="Of the pseudo-patients, the training and the samples.")] = 0,
+    minutes: Annotated[float, typer.Option(help="Training time in minutes.")] = 4.0,
+    seed: Annotated[int, typer.Option(help="Random seed of the pseudo-patients, the training and the samples.")] = 0,
 ) -> None:
-    """Go from scans to DICOM and a report, on pseudo-patients made from one template brain; under 6 minutes."""
+    """Run the whole pipeline on pseudo-patients made from one template brain, in under 6 minutes."""
     from medattngan.stages.demo.demo import demo as run_demo
 
     typer.echo(run_demo(out, minutes=minutes, seed=seed))

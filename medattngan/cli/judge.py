@@ -16,18 +16,22 @@ def evaluate(
     samples: SamplesArgument,
     data: DataOption,
     out: OutOption,
-    split: Annotated[str, typer.Option(help="Which real patients to compare with.")] = "test",
+    split: Annotated[str, typer.Option(help="Split of the real patients to compare with.")] = "test",
     extractor: Annotated[
         str,
         typer.Option(
-            help="efficientnet-lite0; inception (needs the extra and --weights); the folder of an encoder; or the path "
-            "of a TorchScript or ONNX file, PATH@SIZE if it needs another size than 224. TorchScript is code: load "
-            "only files you trust."
+            help="Feature extractor: efficientnet-lite0; inception (needs the extra and --weights); the folder of an "
+            "encoder; or the path of a TorchScript or ONNX file, PATH@SIZE if its input is not 224 px. TorchScript "
+            "is code: load only files you trust."
         ),
     ] = "efficientnet-lite0",
-    weights: Annotated[Path | None, typer.Option(help="The extractor's weights file, where it brings none.")] = None,
-    seed: Annotated[int, typer.Option(help="Of subsets and bootstrap.")] = 0,
-    limit: Annotated[int | None, typer.Option(help="Use at most so many slices of each side.")] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Weights file, for an extractor that has none of its own.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Random seed of subsets and bootstrap.")] = 0,
+    limit: Annotated[
+        int | None, typer.Option(help="Use at most this many real and this many synthetic slices.")
+    ] = None,
 ) -> None:
     """Score synthetic slices against real patients."""
     from medattngan.data.store import SliceStore
@@ -48,7 +52,7 @@ def evaluate(
         if found := entry.get("worst_stratum"):
             typer.echo(_score_line(f"  worst: {found['by']} {found['stratum']}", found))
     for name, reason in read_json(out / "provenance.json")["left_out"].items():
-        typer.echo(f"not measured, {name}: {reason}", err=True)
+        typer.echo(f"{name} not measured: {reason}", err=True)
     typer.echo(out)
 
 
@@ -61,15 +65,19 @@ def audit(
     samples: SamplesArgument,
     data: DataOption,
     out: OutOption,
-    run: Annotated[Path | None, typer.Option(help="The run: does its discriminator know who took part?")] = None,
-    encoder: Annotated[Path | None, typer.Option(help="From the verb encoder; without it, one is trained.")] = None,
-    calibrate: Annotated[str, typer.Option(help="The held-out patients that set the threshold: val or test.")] = "val",
+    run: Annotated[Path | None, typer.Option(help="The run; tests its discriminator for membership inference.")] = None,
+    encoder: Annotated[
+        Path | None, typer.Option(help="Encoder made by medattngan encoder; if omitted, one is trained.")
+    ] = None,
+    calibrate: Annotated[str, typer.Option(help="Held-out split that sets the threshold: val or test.")] = "val",
     false_positives: Annotated[
-        float, typer.Option(help="Share of real slices of other patients that may be flagged.")
+        float, typer.Option(help="False-positive rate: fraction of held-out real slices that may be flagged.")
     ] = 0.01,
-    planted: Annotated[int, typer.Option(help="Copies of each kind, planted to see whether they are found.")] = 400,
-    limit: Annotated[int, typer.Option(help="Use at most so many slices of each held-out split.")] = 4000,
-    seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
+    planted: Annotated[
+        int, typer.Option(help="Positive control: number of planted copies of each kind, which the audit should find.")
+    ] = 400,
+    limit: Annotated[int, typer.Option(help="Use at most this many slices of each held-out split.")] = 4000,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
 ) -> None:
     """Look for copies of training patients among synthetic slices."""
     from medattngan.stages.audit.audit import audit as run_audit
@@ -85,18 +93,18 @@ def audit(
 
 
 def utility(
-    config: Annotated[Path, typer.Argument(help="A configuration; train.minutes is spent on every GAN.")],
+    config: Annotated[Path, typer.Argument(help="A configuration; each GAN trains for its train.minutes.")],
     data: DataOption,
-    out: Annotated[Path, typer.Option("--out", help="Where to write; what stands there is gone on with.")],
+    out: Annotated[Path, typer.Option("--out", help="Where to write; resumes if the folder exists.")],
     settings: SettingsOption = None,
-    per_class: Annotated[str, typer.Option(help="Numbers of real images a class.")] = "10,25,50",
-    seeds: Annotated[int, typer.Option(help="Draws of the real images, each with a GAN of its own.")] = 5,
-    amounts: Annotated[str, typer.Option(help="Synthetic images for every real one.")] = "1,3,10",
+    per_class: Annotated[str, typer.Option(help="Numbers of real images per class.")] = "10,25,50",
+    seeds: Annotated[int, typer.Option(help="Number of random draws of the real images, each with its own GAN.")] = 5,
+    amounts: Annotated[str, typer.Option(help="Numbers of synthetic images per real image.")] = "1,3,10",
     pretrain_minutes: Annotated[
-        float, typer.Option(help="Also begin from a GAN trained so long on other patients without labels.")
+        float, typer.Option(help="Also start from a GAN pre-trained for this long on other patients, without labels.")
     ] = 0.0,
 ) -> None:
-    """Measure whether synthetic slices help a classifier that has few real ones."""
+    """Measure whether synthetic slices help a classifier trained on few real ones."""
     from medattngan.core.config import Config
     from medattngan.stages.utility.utility import utility as run_utility
 
@@ -110,13 +118,13 @@ def utility(
 def report(
     folders: Annotated[
         list[Path],
-        typer.Argument(help="Runs, their samples, scores and audits, utility, reader statistics: in any order."),
+        typer.Argument(help="Folders of runs, samples, scores, audits, utility and reader statistics, in any order."),
     ],
     data: DataOption,
     out: Annotated[Path, typer.Option("--out", help="The HTML file to write; must not exist yet.")],
-    title: Annotated[str, typer.Option(help="Of the page.")] = "Synthetic slices",
+    title: Annotated[str, typer.Option(help="Title of the page.")] = "Synthetic slices",
     card: Annotated[
-        Path | None, typer.Option(help="YAML with data, licence, intended_use, limits, contact, for the model card.")
+        Path | None, typer.Option(help="YAML for the model card, with data, licence, intended_use, limits and contact.")
     ] = None,
 ) -> None:
     """Write one self-contained page about one or more runs."""

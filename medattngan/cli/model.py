@@ -24,9 +24,9 @@ def train(
     data: DataOption,
     out: OutOption,
     settings: SettingsOption = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume from the last checkpoint in --out.")] = False,
     begin: Annotated[
-        Path | None, typer.Option(help="Start from the networks of this run, trained on other scans.")
+        Path | None, typer.Option(help="Initialise the networks from this run, trained on other scans.")
     ] = None,
 ) -> None:
     """Train an attention-GAN on a store."""
@@ -40,15 +40,17 @@ def train(
 
 def sample(
     run: RunArgument,
-    count: Annotated[int, typer.Option(help="How many slices.")],
+    count: Annotated[int, typer.Option(help="Number of slices.")],
     out: OutOption,
-    seed: Annotated[int, typer.Option(help="Same seed, same slices.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed: the same seed gives the same slices.")] = 0,
     label: LabelOption = None,
     values: ValuesOption = None,
-    truncation: Annotated[float, typer.Option(help="Below 1: less variety, more typical slices.")] = 1.0,
+    truncation: Annotated[
+        float, typer.Option(help="Truncation of the latent; below 1, slices are more typical and less diverse.")
+    ] = 1.0,
     checkpoint: CheckpointOption = "best",
 ) -> None:
-    """Draw synthetic slices; needs no scans."""
+    """Sample synthetic slices from a trained run; needs no scans."""
     from medattngan.stages.sample.sample import sample as run_sample
 
     run_sample(
@@ -61,16 +63,18 @@ def sample(
 def explain(
     run: RunArgument,
     out: OutOption,
-    seed: Annotated[int, typer.Option(help="As of sample: the slice that it draws with this seed.")] = 0,
-    number: Annotated[int, typer.Option(help="Which slice of the seed.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Random seed, as for sample: explains the slice that it draws with this seed.")
+    ] = 0,
+    number: Annotated[int, typer.Option(help="Index of the slice among those of the seed.")] = 0,
     point: Annotated[
-        list[str] | None, typer.Option(help="ROW,COLUMN in pixels: show what is read from there; repeat for more.")
+        list[str] | None, typer.Option(help="Query position ROW,COLUMN in pixels: show where it attends; repeatable.")
     ] = None,
     label: LabelOption = None,
     values: ValuesOption = None,
     checkpoint: CheckpointOption = "best",
 ) -> None:
-    """Draw what a run's attentions read in a synthetic slice, and what lies between latents."""
+    """Draw the attention maps of a synthetic slice, and interpolations between latents."""
     from medattngan.stages.explain.explain import explain as run_explain
 
     made = run_explain(
@@ -83,12 +87,14 @@ def explain(
 
 
 def encoder(
-    store: Annotated[Path, typer.Argument(help="A slice store; its training split is learned from.")],
+    store: Annotated[Path, typer.Argument(help="A slice store; the encoder is trained on its training split.")],
     out: OutOption,
-    kimg: Annotated[float, typer.Option(help="Thousands of slices shown; 40 are a few minutes on two cores.")] = 40.0,
-    seed: Annotated[int, typer.Option(help="Of weights, order and views.")] = 0,
+    kimg: Annotated[
+        float, typer.Option(help="Training length in thousands of slices; 40 take a few minutes on two cores.")
+    ] = 40.0,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
 ) -> None:
-    """Train an encoder on a store, for audit and for Fréchet distances."""
+    """Train a self-supervised encoder on a store, for audit and for Fréchet distances."""
     from medattngan.stages.encoder.encoder import encoder as run_encoder
 
     run_encoder(store, out, kimg=kimg, seed=seed)

@@ -14,13 +14,14 @@ from medattngan.scans.text.screens import SCREENS
 OutOption = Annotated[Path, typer.Option("--out", help="Where to write; must not exist yet.")]
 DataOption = Annotated[Path, typer.Option("--data", help="A slice store, as made by ingest.")]
 SettingsOption = Annotated[
-    list[str] | None, typer.Option("--set", help="Override one key: section.key=value; repeat for more.")
+    list[str] | None, typer.Option("--set", help="Override a configuration key: section.key=value; repeatable.")
 ]
 RunArgument = Annotated[Path, typer.Argument(help="A run, as made by train.")]
-CheckpointOption = Annotated[str, typer.Option(help="best (by validation score) or last.")]
-LabelOption = Annotated[str | None, typer.Option(help="For a run trained with labels.")]
+CheckpointOption = Annotated[str, typer.Option(help="Which checkpoint: best (by validation score) or last.")]
+LabelOption = Annotated[str | None, typer.Option(help="Class to draw, for a run trained with labels.")]
 ValuesOption = Annotated[
-    list[str] | None, typer.Option("--set", help="For a run trained with conditions: NAME=NUMBER; repeat for more.")
+    list[str] | None,
+    typer.Option("--set", help="Value of a condition, for a run trained with conditions: NAME=NUMBER; repeatable."),
 ]
 SamplesArgument = Annotated[
     Path, typer.Argument(help="A samples folder, a folder of images, or a .npy of (count, H, W).")
@@ -30,7 +31,9 @@ PlaneOption = Annotated[
 ]
 ForeignPlaneOption = Annotated[
     str,
-    typer.Option("--plane", parser=one_of(CUTS), metavar="|".join(CUTS), help="Foreign images: their plane."),
+    typer.Option(
+        "--plane", parser=one_of(CUTS), metavar="|".join(CUTS), help="Foreign images: their anatomical plane."
+    ),
 ]
 ScreenOption = Annotated[
     str | None,

@@ -61,7 +61,7 @@ class PushReport:
         if self.ok:
             return f"{text}."
         stopped = f"; stopped because {self.stopped}" if self.stopped else ""
-        cure = "the same command goes on"
+        cure = "run the same command to resume"
         if unsure:
             cure += "; it asks first for those of unknown outcome, or sends them with --resend-unknown"
         return f"{text}{stopped}; {self.journal} has the reasons, and {cure}."

@@ -54,7 +54,7 @@ def membership_inference(run: Run, store: SliceStore, held_out: SliceStore, *, s
     sides = [_draw(store.split("train"), seed), _draw(held_out, seed + 1)]
     if known and not all(side.index["label"].isin(known).all() for side in sides):
         return {"not_measured": "held-out slices have labels that the run does not know"}
-    # Not the best: of the two critics in the folder the one that has learned for longer tells more.
+    # Not the best: of the two discriminators in the folder the one that has learned for longer tells more.
     checkpoint = run.checkpoint("last")
     discriminator = build(run.config, classes=len(known)).discriminator
     discriminator.load_state_dict(load_file(checkpoint / "discriminator.safetensors"))

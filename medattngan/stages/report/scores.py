@@ -11,54 +11,53 @@ Score = Mapping[str, Any]
 MEANINGS: dict[str, tuple[str, str]] = {
     "fd": (
         "Fréchet distance",
-        "How far the synthetic slices as a group are from the real ones, in what a network trained on "
-        "photographs sees in them. 0 would be the same; lower is better. It grows when fewer slices are "
-        "compared, so compare it only with its floor and with scores of as many slices.",
+        "Distance between the feature distributions of synthetic and real slices, in the features of the network "
+        "named. 0 means identical; lower is better. It grows when fewer slices are compared, so compare it only with "
+        "its real-vs-real baseline and with scores from as many slices.",
     ),
     "kid": (
         "Kernel distance",
-        "The same question as the Fréchet distance, asked in a way that few slices do not bias. Lower is better; "
-        "about 0 is the best there is.",
+        "Like the Fréchet distance, but unbiased when slices are few. Lower is better; about 0 is optimal.",
     ),
     "kid_subsets": (
-        "Kernel distance, in subsets",
+        "Kernel distance over subsets",
         "The kernel distance as papers report it: the mean over random subsets.",
     ),
     "frd": (
         "Radiomic distance",
-        "The Fréchet distance in texture features that radiologists' software measures, not in those of a network. "
-        "Lower is better; compare it with its floor only.",
+        "The Fréchet distance of radiomic texture features rather than network features. Lower is better; compare it "
+        "with its real-vs-real baseline only.",
     ),
     "precision": (
         "Precision",
-        "Share of the synthetic slices that lie among real ones: do they look right?",
+        "Fidelity: the fraction of synthetic slices that lie among real ones.",
     ),
     "recall": (
         "Recall",
-        "Share of the real slices that lie among synthetic ones: is everything there that patients show?",
+        "Diversity: the fraction of real slices that lie among synthetic ones.",
     ),
     "density": (
         "Density",
-        "How thickly real slices surround the synthetic ones: precision, less moved by outliers.",
+        "How densely real slices surround the synthetic ones: like precision, but more robust to outliers.",
     ),
     "coverage": (
         "Coverage",
-        "Share of the real slices with a synthetic one near by: recall, less moved by outliers.",
+        "The fraction of real slices with a synthetic one nearby: like recall, but more robust to outliers.",
     ),
     "ssim_nearest_real": (
-        "Likeness to the nearest real slice",
-        "Structural similarity (1 is the same picture) of each synthetic slice with the most similar real one, "
-        "on average. Well below the floor, the slices look like no patient's. It does not show copying: the "
-        "comparison is with patients the network never saw.",
+        "SSIM to the nearest real slice",
+        "Mean structural similarity (1 means identical) of each synthetic slice to the most similar real one. Well "
+        "below the baseline, the slices resemble no patient. It does not show copying: the comparison is with held-out "
+        "patients.",
     ),
     "ssim_pairwise": (
-        "Likeness among themselves",
-        "Structural similarity between synthetic slices. Above the floor, they are less varied than real "
-        "slices; far above it, the network repeats itself.",
+        "Intra-set SSIM",
+        "Structural similarity between synthetic slices. Above the baseline, they are less diverse than real slices; "
+        "far above it, the generator has collapsed to few modes.",
     ),
     "ms_ssim_pairwise": (
-        "Likeness among themselves, at five scales",
-        "The same at five scales, which slices of 176 pixels and more allow.",
+        "Intra-set MS-SSIM",
+        "The same at five scales, for slices of 176 pixels or more.",
     ),
 }
 """The name before any bracket → heading, what it means; in the order of the page. Names as in `METRICS`."""
@@ -85,16 +84,16 @@ def score_block(name: str, score: Score) -> str:
     """Heading, value, drawing and words of one score."""
     heading, meaning = MEANINGS.get(name.partition("[")[0], (name, ""))
     low, high = score["ci95"]
-    beside = f"95 % interval {number(low)} to {number(high)}; real slices: {number(score['floor'])}"
+    beside = f"95 % interval {number(low)} to {number(high)}; real-vs-real baseline: {number(score['floor'])}"
     counts = f"{score['n_real']} real and {score['n_fake']} synthetic slices"
-    counts += f"; floor from {score['floor_sets']}." if "floor_sets" in score else "."
+    counts += f"; baseline from {score['floor_sets']}." if "floor_sets" in score else "."
     return "".join(
         [
             f'<section class="score"><h3>{escape(heading)} <code>{escape(name)}</code></h3>',
             f'<p class="value"><strong>{number(score["value"])}</strong> {escape(beside)}</p>',
             f"{drawing(score)}<p><strong>{escape(verdict(name, score))}</strong> {escape(meaning)}</p>",
             f'<p class="small">{escape(counts + _worst(score))}</p>',
-            *(f'<p class="warning">Take care: {escape(str(words))}.</p>' for words in score.get("warnings", [])),
+            *(f'<p class="warning">Caution: {escape(str(words))}.</p>' for words in score.get("warnings", [])),
             "</section>",
         ]
     )
@@ -107,7 +106,7 @@ def _worst(score: Score) -> str:
     low, high = worst["ci95"]
     return (
         f" Worst by {worst['by']}: {worst['stratum']}, {number(worst['value'])} ({number(low)} to {number(high)}; "
-        f"real slices: {number(worst['floor'])})."
+        f"real-vs-real baseline: {number(worst['floor'])})."
     )
 
 
@@ -132,9 +131,9 @@ def verdict(name: str, score: Score) -> str:
         times = f"{value / floor:.1f}"
         return f"The synthetic slices are {times} times as far from these patients as other real patients are."
     if low <= floor <= high:
-        return "Its interval holds what real slices of other patients score."
+        return "Its interval contains the real-vs-real baseline."
     side = "above" if value > floor else "below"
-    return f"{number(abs(value - floor))} {side} what real slices of other patients score."
+    return f"{number(abs(value - floor))} {side} the real-vs-real baseline, which held-out real slices get."
 
 
 def drawing(score: Score) -> str:
@@ -148,7 +147,7 @@ def drawing(score: Score) -> str:
         return round(EDGE + (x - least) / span * (WIDTH - 2 * EDGE), 1)
 
     anchor, nudge = ("start", 5) if at(floor) < WIDTH / 2 else ("end", -5)
-    words = f"{number(value)}, interval {number(low)} to {number(high)}; real slices score {number(floor)}"
+    words = f"{number(value)}, interval {number(low)} to {number(high)}; real-vs-real baseline {number(floor)}"
     cap = MIDDLE - 6
     whisker = f"M{at(low)} {cap}v12M{at(high)} {cap}v12M{at(low)} {MIDDLE}H{at(high)}"
     return "".join(
