@@ -1,4 +1,4 @@
-"""What the critic sees instead of the image itself, so that few scans last longer."""
+"""What the discriminator sees instead of the image itself, so that few scans last longer."""
 
 from __future__ import annotations
 

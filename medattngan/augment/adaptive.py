@@ -1,4 +1,4 @@
-"""ADA: choose the augmentation probability by how much the critic overfits.
+"""ADA: choose the augmentation probability by how much the discriminator overfits.
 
 Karras et al. 2020, arXiv:2006.06676, section 3.
 """
@@ -10,7 +10,7 @@ KIMG_TO_FULL = 100.0
 
 
 def adjust(probability: float, sign_real: float, target: float, batch: int) -> float:
-    """The next probability: up while r_t = mean sign of the critic on real images is above `target`, else down.
+    """The next probability: up while r_t = mean sign of the discriminator on real images is above `target`, else down.
 
     >>> adjust(0.5, sign_real=1.0, target=0.6, batch=1000)
     0.51

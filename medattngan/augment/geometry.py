@@ -18,7 +18,7 @@ from medattngan.core.types import Images
 GEOMETRIC = ("flip", "translate", "scale", "rotate")
 TRANSLATE = 0.125
 """Largest shift, as a share of the image (DiffAugment, Zhao et al. 2020, arXiv:2006.10738: 1/8). Shifts are by whole
-pixels: by parts of one they would blur what the critic is to judge."""
+pixels: by parts of one they would blur what the discriminator is to judge."""
 SCALE_LOG2 = 0.2
 """Standard deviation of the log2 of the zoom (ADA)."""
 ROTATE = math.pi / 12

@@ -33,7 +33,7 @@ class DataConfig(Section):
     @classmethod
     def _once_each(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(value)) < len(value):
-            raise ValueError("each column may stand there once")
+            raise ValueError("each column may be listed only once")
         return value
 
 
@@ -82,17 +82,17 @@ AugmentName = Literal["flip", "translate", "scale", "rotate", "brightness", "con
 
 
 class AugmentConfig(Section):
-    """Differentiable augmentation of what the critic sees."""
+    """Differentiable augmentation of what the discriminator sees."""
 
     policy: tuple[AugmentName, ...] | None = None
     """`None` leaves the preset's own choice."""
     probability: float | None = Field(None, ge=0, le=1)
     """Of each transform of the policy; where `adaptive` is on, it starts there. `None` for 0."""
     adaptive: bool | None = None
-    """ADA: raise the probability while the critic overfits, lower it while it does not. `None` for yes where there are
+    """ADA: raise the probability while the discriminator overfits, else lower it. `None` for yes where there are
     fewer than 2,000 slices and no probability is given."""
     target: float = Field(0.6, ge=-1, le=1)
-    """ADA's r_t, the mean sign of the critic on real images."""
+    """ADA's r_t, the mean sign of the discriminator on real images."""
 
 
 class OptimizerConfig(Section):

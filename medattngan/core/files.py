@@ -58,7 +58,7 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         raise UserError(f"{path} does not exist; is {path.parent} the right folder?") from None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise UserError(f"{path} is not valid JSON ({error}); it was damaged or edited, make it anew.") from None
+        raise UserError(f"{path} is not valid JSON ({error}); it was damaged or edited; create it again.") from None
 
 
 @contextmanager

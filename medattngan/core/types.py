@@ -18,7 +18,7 @@ Features: TypeAlias = Tensor
 """(B, C, H, W), what lives between two layers."""
 
 Logits: TypeAlias = Tensor
-"""(B,), the critic's unbounded score of each image; higher is more real."""
+"""(B,), the discriminator's unbounded score of each image; higher is more real."""
 
 Codes: TypeAlias = npt.NDArray[np.uint16]
 """(..., H, W), pixels as stored: 0 is the lower end of the intensity map, 65535 the upper."""

@@ -81,7 +81,7 @@ class Samples:
             table = pd.read_parquet(path / "samples.parquet")
         except (OSError, ValueError, EOFError, ArrowException):
             cure = "copy it or sample it again"
-            raise UserError(f"{path} is damaged: pixels.npy or samples.parquet is not whole; {cure}.") from None
+            raise UserError(f"{path} is damaged: pixels.npy or samples.parquet is incomplete; {cure}.") from None
         if codes.ndim != 3 or codes.dtype != np.uint16 or len(codes) != len(table):
             raise UserError(f"{path} is damaged: pixels.npy and samples.parquet do not agree; sample it again.")
         return cls(codes, table, read_json(path / "intensity.json"), read_json(path / "provenance.json"))

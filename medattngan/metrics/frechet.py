@@ -65,7 +65,7 @@ def standardised(real: Tensor, fake: Tensor) -> Pair:
         UserError: fewer than 2 images on a side.
     """
     if min(len(real), len(fake)) < 2:
-        raise UserError(f"a radiomics distance needs 2 images a side at the least; got {len(real)} and {len(fake)}.")
+        raise UserError(f"a radiomics distance needs 2 images per set at least; got {len(real)} and {len(fake)}.")
     real, fake = real.double(), fake.double()
     deviation, mean = torch.std_mean(real, 0)
     varies = deviation > 1e-6 * (1 + mean.abs())
@@ -158,7 +158,7 @@ def _check(real: Tensor, fake: Tensor) -> None:
 
 def _check_counts(real: int, fake: int) -> None:
     if min(real, fake) < 2:
-        raise UserError(f"a Fréchet distance needs 2 images a side at the least; got {real} and {fake}.")
+        raise UserError(f"a Fréchet distance needs 2 images per set at least; got {real} and {fake}.")
 
 
 def _check_finite(real: Tensor, fake: Tensor) -> None:

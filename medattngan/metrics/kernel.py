@@ -52,7 +52,7 @@ def kernels_of(found: Products) -> Kernels:
     """`kernels` of the features that the inner products are of."""
     n, m = found.between.shape
     if min(n, m) < 2:
-        raise UserError(f"a kernel distance needs 2 images a side at the least; got {n} and {m}.")
+        raise UserError(f"a kernel distance needs 2 images per set at least; got {n} and {m}.")
     real, fake, between = ((one / found.dim).add_(1).pow_(3) for one in (found.real, found.fake, found.between))
     return Kernels(real, fake, between)
 
@@ -95,7 +95,7 @@ def discrepancy_of_subsets(found: Kernels, subsets: int = SUBSETS, size: int = S
     """
     if min(found.between.shape) < size:
         n, m = found.between.shape
-        raise UserError(f"a kernel distance in subsets of {size} needs {size} images a side; got {n} and {m}.")
+        raise UserError(f"a kernel distance in subsets of {size} needs {size} images per set; got {n} and {m}.")
     rng = np.random.default_rng([seed, 2])
     sides = [torch.zeros(subsets, count, dtype=torch.int64) for count in found.between.shape]
     for row in range(subsets):

@@ -57,7 +57,7 @@ def balls_of(found: Products, k: int = NEAREST_K) -> Balls:
     """
     n, m = found.between.shape
     if min(n, m) <= k:
-        raise UserError(f"k = {k} neighbours need {k + 1} images a side; got {n} and {m}.")
+        raise UserError(f"k = {k} neighbours need {k + 1} images per set; got {n} and {m}.")
     real, fake = found.real.diagonal(), found.fake.diagonal()
     between = _squared_distances(found.between, real, fake)
     of_real = _squared_radii(_squared_distances(found.real, real, real), k)

@@ -158,7 +158,7 @@ def ssim_nearest_real(found: Nearest) -> Tensor:
     one matrix product instead of N·M comparisons; so it is a lower bound of the exact maximum, and close to
     it.
 
-    Read it beside its floor, the same of real slices of other patients: far below it, the slices look like no
+    Read it beside its floor, the same of held-out real slices: far below it, the slices look like no
     patient's; above it, they look more like these patients than other patients do. Copying is `audit`'s
     question.
     """

@@ -83,9 +83,10 @@ METRICS: dict[str, Metric[Any]] = {
         0.0,
         heading="Fréchet distance",
         meaning=(
-            "How far the synthetic slices as a group are from the real ones, in what a network trained on "
-            "photographs sees in them. 0 would be the same; lower is better. It grows when fewer slices are "
-            "compared, so compare it only with its floor and with scores of as many slices."
+            "Distance between the feature distributions of synthetic and real slices, in the features "
+            "of the network named. 0 means identical; lower is better. It grows when fewer slices are "
+            "compared, so compare it only with its real-vs-real baseline and with scores from as many "
+            "slices."
         ),
     ),
     "frd": Metric(
@@ -97,8 +98,8 @@ METRICS: dict[str, Metric[Any]] = {
         0.0,
         heading="Radiomic distance",
         meaning=(
-            "The Fréchet distance in texture features that radiologists' software measures, not in those of a"
-            " network. Lower is better; compare it with its floor only."
+            "The Fréchet distance of radiomic texture features rather than network features. Lower is "
+            "better; compare it with its real-vs-real baseline only."
         ),
     ),
     "kid": Metric(
@@ -109,10 +110,7 @@ METRICS: dict[str, Metric[Any]] = {
         "lower",
         share=in_products,
         heading="Kernel distance",
-        meaning=(
-            "The same question as the Fréchet distance, asked in a way that few slices do not bias. Lower is "
-            "better; about 0 is the best there is."
-        ),
+        meaning=("Like the Fréchet distance, but unbiased when slices are few. Lower is better; about 0 is optimal."),
     ),
     "kid_subsets": Metric(
         "features",
@@ -121,7 +119,7 @@ METRICS: dict[str, Metric[Any]] = {
         discrepancy_replicates,
         "lower",
         share=in_products,
-        heading="Kernel distance, in subsets",
+        heading="Kernel distance over subsets",
         meaning="The kernel distance as papers report it: the mean over random subsets.",
     ),
     "precision": Metric(
@@ -134,7 +132,7 @@ METRICS: dict[str, Metric[Any]] = {
         1.0,
         share=in_products,
         heading="Precision",
-        meaning="Share of the synthetic slices that lie among real ones: do they look right?",
+        meaning="Fidelity: the fraction of synthetic slices that lie among real ones.",
     ),
     "recall": Metric(
         "features",
@@ -146,7 +144,7 @@ METRICS: dict[str, Metric[Any]] = {
         1.0,
         share=in_products,
         heading="Recall",
-        meaning="Share of the real slices that lie among synthetic ones: is everything there that patients show?",
+        meaning="Diversity: the fraction of real slices that lie among synthetic ones.",
     ),
     "density": Metric(
         "features",
@@ -157,7 +155,7 @@ METRICS: dict[str, Metric[Any]] = {
         0.0,
         share=in_products,
         heading="Density",
-        meaning="How thickly real slices surround the synthetic ones: precision, less moved by outliers.",
+        meaning="How densely real slices surround the synthetic ones: like precision, but more robust to outliers.",
     ),
     "coverage": Metric(
         "features",
@@ -169,7 +167,7 @@ METRICS: dict[str, Metric[Any]] = {
         1.0,
         share=in_products,
         heading="Coverage",
-        meaning="Share of the real slices with a synthetic one near by: recall, less moved by outliers.",
+        meaning="The fraction of real slices with a synthetic one nearby: like recall, but more robust to outliers.",
     ),
     "ssim_nearest_real": Metric(
         "images",
@@ -180,11 +178,11 @@ METRICS: dict[str, Metric[Any]] = {
         -1.0,
         1.0,
         share=likeness,
-        heading="Likeness to the nearest real slice",
+        heading="SSIM to the nearest real slice",
         meaning=(
-            "Structural similarity (1 is the same picture) of each synthetic slice with the most similar real"
-            " one, on average. Well below the floor, the slices look like no patient's. It does not show "
-            "copying: the comparison is with patients the network never saw."
+            "Mean structural similarity (1 means identical) of each synthetic slice to the most "
+            "similar real one. Well below the baseline, the slices resemble no patient. It does not "
+            "show copying: the comparison is with held-out patients."
         ),
     ),
     "ssim_pairwise": Metric(
@@ -196,10 +194,10 @@ METRICS: dict[str, Metric[Any]] = {
         -1.0,
         1.0,
         share=likeness,
-        heading="Likeness among themselves",
+        heading="Intra-set SSIM",
         meaning=(
-            "Structural similarity between synthetic slices. Above the floor, they are less varied than real "
-            "slices; far above it, the network repeats itself."
+            "Structural similarity between synthetic slices. Above the baseline, they are less "
+            "diverse than real slices; far above it, the generator has collapsed to few modes."
         ),
     ),
     "ms_ssim_pairwise": Metric(
@@ -210,8 +208,8 @@ METRICS: dict[str, Metric[Any]] = {
         "floor",
         0.0,
         1.0,
-        heading="Likeness among themselves, at five scales",
-        meaning="The same at five scales, which slices of 176 pixels and more allow.",
+        heading="Intra-set MS-SSIM",
+        meaning="The same at five scales, for slices of 176 pixels or more.",
     ),
 }
 """Ours, in the order of scores.json and of the report."""

@@ -16,7 +16,7 @@ from medattngan.core.files import UserError
 from medattngan.pacs.instances import Changed, Instance
 from medattngan.pacs.journal import Journal
 from medattngan.pacs.outcomes import DONE, UNSURE, CannotAsk, NoAnswer, Outcome, WholeRefused
-from medattngan.pacs.retry import Patience
+from medattngan.pacs.retry import Retry
 
 GIVE_UP_AFTER = 3
 """Batches in a row that a server may leave without an answer before the push stops."""
@@ -39,14 +39,14 @@ class Delivery:
     Args:
         server: where to.
         journal: what became of each instance.
-        patience: when to try again.
+        retry: when to try again.
         resend_unknown: send again what may be there, where the server cannot be asked.
         settled: called with the number of instances that have got an outcome.
     """
 
     server: Server
     journal: Journal
-    patience: Patience
+    retry: Retry
     resend_unknown: bool
     settled: Callable[[int], None] = lambda count: None
     _believed: list[Instance] = field(default_factory=list)
@@ -60,7 +60,7 @@ class Delivery:
         """
         lost = self._persist(lambda: self._ask(self._open(instances)))
         if lost is not None:
-            raise UserError(f"{lost.why}, {self.patience.attempts} times in a row; nothing was sent.")
+            raise UserError(f"{lost.why}, {self.retry.attempts} times in a row; nothing was sent.")
         self.settled(len(instances) - len(self._open(instances)))
 
     def run(self, instances: Sequence[Instance], batch_instances: int, batch_bytes: int) -> str:
@@ -86,7 +86,7 @@ class Delivery:
             if lost is not None:
                 self.journal.write("unknown", self._unsure(batch), lost.why)
                 if not lost.reached or lost_in_a_row == GIVE_UP_AFTER:
-                    return f"{lost.why}, {self.patience.attempts} times in a row"
+                    return f"{lost.why}, {self.retry.attempts} times in a row"
         return ""
 
     def confirm(self) -> None:
@@ -107,16 +107,16 @@ class Delivery:
             raise NoAnswer(f"a search does not find {len(self._absent)} instances")
 
     def _persist(self, act: Callable[[], None]) -> NoAnswer | None:
-        """Do `act` until it ends without NoAnswer; the last of those where patience ends first."""
-        for failures in range(1, self.patience.attempts + 1):
+        """Do `act` until it ends without NoAnswer; the last of those where the attempts end first."""
+        for failures in range(1, self.retry.attempts + 1):
             try:
                 act()
             except NoAnswer as error:
                 lost = error
             else:
                 return None
-            if failures < self.patience.attempts:
-                self.patience.sleep(self.patience.wait_s(failures, lost.after_s))
+            if failures < self.retry.attempts:
+                self.retry.sleep(self.retry.wait_s(failures, lost.after_s))
         return lost
 
     def _send(self, batch: Sequence[Instance]) -> None:

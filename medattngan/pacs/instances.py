@@ -86,7 +86,7 @@ class Instance:
 
 
 @dataclass(frozen=True)
-class Found:
+class FolderContents:
     """What is in a folder: `instances` to send, by name; `not_dicom`, names of other files; `copies`, names of
     files that are byte for byte another one."""
 
@@ -95,7 +95,7 @@ class Found:
     copies: tuple[str, ...]
 
 
-def look_through(folder: Path) -> Found:
+def look_through(folder: Path) -> FolderContents:
     """Read and check every file under `folder`.
 
     Raises:
@@ -117,7 +117,7 @@ def look_through(folder: Path) -> Found:
             copies.append(name)
     if not by_uid:
         raise UserError(f"{folder} holds no DICOM file; make some with: medattngan export SAMPLES --out {folder}")
-    return Found(tuple(by_uid.values()), tuple(others), tuple(copies))
+    return FolderContents(tuple(by_uid.values()), tuple(others), tuple(copies))
 
 
 def read_instance(path: Path, name: str) -> Instance | None:

@@ -18,7 +18,7 @@ from medattngan.pacs.deliver import Delivery, Server
 from medattngan.pacs.instances import Instance, look_through, require_marks
 from medattngan.pacs.journal import Journal
 from medattngan.pacs.outcomes import DONE, UNSURE
-from medattngan.pacs.retry import Patience
+from medattngan.pacs.retry import Retry
 
 CALLING_AET = "MEDATTNGAN"
 AET_MAX = 16
@@ -61,7 +61,7 @@ class PushReport:
         if self.ok:
             return f"{text}."
         stopped = f"; stopped because {self.stopped}" if self.stopped else ""
-        cure = "the same command goes on"
+        cure = "run the same command to resume"
         if unsure:
             cure += "; it asks first for those of unknown outcome, or sends them with --resend-unknown"
         return f"{text}{stopped}; {self.journal} has the reasons, and {cure}."
@@ -86,7 +86,7 @@ def push(
     resend_unknown: bool = False,
     batch_instances: int = 50,
     batch_bytes: int = 32 << 20,
-    patience: Patience | None = None,
+    retry: Retry | None = None,
     progress: bool = True,
 ) -> PushReport:
     """Send the DICOM files under `folder` to a server, each once, and write down what became of each.
@@ -110,7 +110,7 @@ def push(
         resend_unknown: send again what may have been stored, where the server cannot be asked.
         batch_instances: in one STOW-RS request at most.
         batch_bytes: in one STOW-RS request at most, but for a file that is larger by itself.
-        patience: when to try again.
+        retry: when to try again.
         progress: show a bar.
 
     Raises:
@@ -141,7 +141,7 @@ def push(
                 journal.note("allow-unmarked", allow_unmarked)
             journal.note("not-dicom", files=found.not_dicom)
             journal.note("copy", files=found.copies)
-            delivery = Delivery(server, journal, patience or Patience(), resend_unknown, bar)
+            delivery = Delivery(server, journal, retry or Retry(), resend_unknown, bar)
             delivery.survey(found.instances)
             if stopped := delivery.run(found.instances, batch_instances, batch_bytes):
                 journal.note("stopped", stopped)

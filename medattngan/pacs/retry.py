@@ -15,7 +15,7 @@ from medattngan.core.files import UserError
 
 
 @dataclass(frozen=True)
-class Patience:
+class Retry:
     """When to try again.
 
     Args:
@@ -39,9 +39,9 @@ class Patience:
     def wait_s(self, failures: int, after_s: float = 0.0) -> float:
         """How long to wait after so many failures, when the server asked for at least `after_s`.
 
-        >>> Patience(draw=lambda: 0.5).wait_s(1), Patience(draw=lambda: 0.5).wait_s(3)
+        >>> Retry(draw=lambda: 0.5).wait_s(1), Retry(draw=lambda: 0.5).wait_s(3)
         (0.75, 3.0)
-        >>> Patience().wait_s(1, after_s=20), Patience().wait_s(1, after_s=3600)
+        >>> Retry().wait_s(1, after_s=20), Retry().wait_s(1, after_s=3600)
         (20, 60.0)
         """
         backoff = min(self.limit_s, self.base_s * 2.0 ** min(failures - 1, 30))

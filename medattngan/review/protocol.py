@@ -23,20 +23,20 @@ Value = StrictInt | StrictStr
 Answers = dict[str, int | str]
 
 
-class Part(BaseModel):
+class ProtocolPart(BaseModel):
     """A part of the protocol: fixed once made, and closed to unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class Option(Part):
+class Option(ProtocolPart):
     """One answer to choose. `value` is what is stored, `label` what is read."""
 
     value: Value
     label: str = Field(min_length=1, max_length=200)
 
 
-class Question(Part):
+class Question(ProtocolPart):
     """One question about every case."""
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")
@@ -77,7 +77,7 @@ class Question(Part):
         return None
 
 
-class Window(Part):
+class Window(ProtocolPart):
     """A window in physical units."""
 
     center: float
@@ -115,7 +115,7 @@ DEFAULT_QUESTIONS = (
 )
 
 
-class Protocol(Part):
+class Protocol(ProtocolPart):
     """A whole protocol. Without a file, these defaults are it.
 
     Exactly one question has `role: authenticity`. Of its values, those above the middle call a slice synthetic, those

@@ -55,12 +55,15 @@ def serve_study(
     except ssl.SSLError as error:
         raise UserError(f"--tls-cert {tls_cert} and --tls-key {tls_key} cannot be used ({error.reason}).") from None
     server = uvicorn.Server(config)
-    print(f"{path} is served at {'https' if secure else 'http'}://{_in_url(host)}:{port}; Ctrl+C ends it", flush=True)
+    print(
+        f"{path} is served at {'https' if secure else 'http'}://{_in_url(host)}:{port}; press Ctrl+C to stop",
+        flush=True,
+    )
     try:
         server.run()
     except KeyboardInterrupt:
         # Raised again by uvicorn once all is written and closed.
-        print("the server has ended; every acknowledged answer is stored", flush=True)
+        print("the server has stopped; every acknowledged answer is stored", flush=True)
 
 
 def configure(
@@ -98,7 +101,7 @@ def _check_exposure(host: str, expose: bool, tls_cert: Path | None, tls_key: Pat
         raise UserError(f"--host {host} lets other machines in; say so with --expose, or leave --host out.")
     if tls_cert is None:
         raise UserError(
-            f"--host {host} needs --tls-cert and --tls-key: links and answers must not travel in the clear."
+            f"--host {host} needs --tls-cert and --tls-key: links and answers must not be sent unencrypted."
         )
     print(f"warning: other machines can reach this server at {host}; whoever has a link can read", file=sys.stderr)
 
@@ -123,8 +126,8 @@ def _require_free(host: str, port: int) -> None:
                     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind(address)
     except OSError as error:
-        cure = "end what listens there, or give another --host or --port"
-        raise UserError(f"{_in_url(host)}:{port} cannot be listened at ({error.strerror}); {cure}.") from None
+        cure = "stop the program that listens there, or give another --host or --port"
+        raise UserError(f"{_in_url(host)}:{port} cannot be bound ({error.strerror}); {cure}.") from None
 
 
 def _is_loopback(host: str) -> bool:

@@ -20,9 +20,6 @@ AIR_HU = -1024.0
 SQUARE_TOLERANCE = 0.01
 """Sides of a pixel that differ by a smaller share than this are the same."""
 
-SCREENS = ("set-aside", "mask")
-"""What to do about text that is burned in."""
-
 GROUP = 16
 """So many neighbouring slices are read as two pictures: the brightest of them all, and the middle one."""
 
@@ -35,7 +32,8 @@ BLANK_SHARE = 0.02
 class Options:
     """What the user chose about the slices. `window` is (center, width) in HU, for CT only.
 
-    `screen` is one of SCREENS or None. `known_text` is where other slices of a series were found to have text.
+    `screen` is one of SCREENS (scans/text/screens.py) or None.
+    `known_text` is where other slices of a series were found to have text.
     """
 
     size: int

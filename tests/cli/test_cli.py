@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -9,13 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 import medattngan as mg
-from medattngan.cli.app import app, main
+from medattngan.cli.app import VERBS, app, main
 from medattngan.data.store import SliceStore
-
-VERBS = (
-    "ingest", "inspect", "train", "sample", "explain", "evaluate", "export", "utility", "encoder", "audit", "push",
-    "report", "demo",
-)  # fmt: skip
+from medattngan.scans.geometry.planes import CUTS
+from medattngan.scans.text.screens import SCREENS
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
@@ -26,7 +24,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
     return int(ended.value.code or 0)
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", [verb.__name__ for verb in VERBS])
 def test_every_verb_explains_itself(verb: str) -> None:
     result = CliRunner().invoke(app, [verb, "--help"])
     assert result.exit_code == 0
@@ -94,3 +92,15 @@ def test_the_verbs_hand_on_to_one_another(
     assert run(monkeypatch, "export", tmp_path / "samples", "--out", tmp_path / "dicom", "--limit", "3") == 0
     assert len(list((tmp_path / "dicom").rglob("*.dcm"))) == 3
     assert str(tmp_path / "dicom") in capsys.readouterr().out
+
+
+def test_the_command_line_is_there_before_torch_is() -> None:
+    code = "import sys, medattngan.cli.app; sys.exit(bool({'torch', 'monai', 'pandas'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("option", "choices"), [("--plane", CUTS), ("--screen", SCREENS)])
+def test_what_a_table_does_not_have_is_refused_with_all_that_it_has(option: str, choices: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(app, ["ingest", "scans", "--out", "store", option, "oblique"])
+    assert result.exit_code == 2
+    assert all(choice in result.output for choice in choices)

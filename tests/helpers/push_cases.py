@@ -1,4 +1,4 @@
-"""What the tests of push share: exported files, and a patience that does not wait."""
+"""What the tests of push share: exported files, and a retry policy that does not wait."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 
 from medattngan.data.samples import Samples
 from medattngan.pacs.credentials import Credentials
-from medattngan.pacs.retry import Patience
+from medattngan.pacs.retry import Retry
 from medattngan.stages.export.export import export
 
 NOBODY = Credentials()
@@ -26,10 +26,10 @@ def make_dicom(path: Path, count: int = 5, seed: int = 7, size: int = 40, **opti
     return export(Samples(codes, table, known, {}), path, **options).path  # type: ignore[arg-type]
 
 
-def impatience(attempts: int = 3) -> tuple[Patience, list[float]]:
-    """A patience that writes down its waits in place of waiting."""
+def no_wait(attempts: int = 3) -> tuple[Retry, list[float]]:
+    """A retry policy that writes down its waits in place of waiting."""
     waits: list[float] = []
-    return Patience(attempts=attempts, sleep=waits.append, draw=lambda: 0.0), waits
+    return Retry(attempts=attempts, sleep=waits.append, draw=lambda: 0.0), waits
 
 
 def rows_of(journal: Path) -> list[dict[str, str]]:

@@ -68,5 +68,5 @@ def test_subsets_scatter_about_the_distance_of_all_pairs() -> None:
 
 
 def test_subsets_larger_than_a_side_are_refused_with_the_number_needed() -> None:
-    with pytest.raises(UserError, match="needs 20 images a side; got 30 and 19"):
+    with pytest.raises(UserError, match="needs 20 images per set; got 30 and 19"):
         discrepancy_of_subsets(kernels(draw(30, 2, 0), draw(19, 2, 1)), size=20)

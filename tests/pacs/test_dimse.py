@@ -13,7 +13,7 @@ from typing import Any
 import pydicom
 import pytest
 from helpers.orthanc import free_port
-from helpers.push_cases import history, impatience, make_dicom, rows_of
+from helpers.push_cases import history, make_dicom, no_wait, rows_of
 from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, evt
@@ -92,7 +92,7 @@ def archive() -> Iterator[Archive]:
 
 
 def send(folder: Path, archive: Archive, out: Path, **options: object) -> PushReport:
-    given = {"called_aet": AET, "patience": impatience()[0], "progress": False} | options
+    given = {"called_aet": AET, "retry": no_wait()[0], "progress": False} | options
     return push(folder, dimse=f"127.0.0.1:{archive.port}", out=out, **given)  # type: ignore[arg-type]
 
 
@@ -192,9 +192,9 @@ def test_a_server_that_does_not_know_the_title_is_one_sentence(
 
 
 def test_a_server_that_is_not_there_is_one_sentence(exported: Path, tmp_path: Path) -> None:
-    patience, waits = impatience(attempts=3)
+    retry, waits = no_wait(attempts=3)
     with pytest.raises(UserError, match="cannot be reached, 3 times in a row; nothing was sent"):
-        send(exported, Archive(free_port()), tmp_path / "push.csv", patience=patience)
+        send(exported, Archive(free_port()), tmp_path / "push.csv", retry=retry)
     assert waits == [0.5, 1.0]
 
 
@@ -223,7 +223,7 @@ def test_tls_is_verified(exported: Path, certificate: Path, tmp_path: Path) -> N
     archive, server = start(context=context)
     try:
         with pytest.raises(UserError, match="certificate is not trusted"):
-            send(exported, archive, tmp_path / "push.csv", tls=True, patience=impatience(1)[0])
+            send(exported, archive, tmp_path / "push.csv", tls=True, retry=no_wait(1)[0])
         assert archive.got == []
         report = send(exported, archive, tmp_path / "push.csv", ca=certificate)
         assert report.ok

@@ -11,7 +11,7 @@ from pathlib import Path
 import pydicom
 import pytest
 from helpers.fake_pacs import FakePacs
-from helpers.push_cases import NOBODY, impatience, make_dicom, rows_of
+from helpers.push_cases import NOBODY, make_dicom, no_wait, rows_of
 
 from medattngan.core.files import UserError
 from medattngan.pacs.instances import look_through, read_instance
@@ -38,7 +38,7 @@ def edit(path: Path, **changes: object) -> None:
 
 
 def send(folder: Path, pacs: FakePacs, **options: object) -> PushReport:
-    given = {"credentials": NOBODY, "patience": impatience()[0], "progress": False} | options
+    given = {"credentials": NOBODY, "retry": no_wait()[0], "progress": False} | options
     return push(folder, url=pacs.url, **given)  # type: ignore[arg-type]
 
 

@@ -16,7 +16,7 @@ import pytest
 import requests
 from dicomweb_client.api import DICOMwebClient
 from helpers.orthanc import AET, PASSWORD, USER, Orthanc, session, start_orthanc
-from helpers.push_cases import history, impatience, make_dicom, rows_of
+from helpers.push_cases import history, make_dicom, no_wait, rows_of
 from PIL import Image
 from pynetdicom.association import Association
 
@@ -54,7 +54,7 @@ def send(folder: Path, server: Orthanc, over: str, out: Path, **options: object)
     where = {"url": server.url, "credentials": OURS, "batch_instances": 2}
     if over == "dimse":
         where = {"dimse": server.dimse, "called_aet": AET}
-    given = where | {"out": out, "patience": impatience(2)[0], "progress": False} | options
+    given = where | {"out": out, "retry": no_wait(2)[0], "progress": False} | options
     return push(folder, **given)  # type: ignore[arg-type]
 
 

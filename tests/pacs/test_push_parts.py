@@ -15,7 +15,7 @@ from medattngan.pacs.credentials import Credentials, read_credentials
 from medattngan.pacs.deliver import batches
 from medattngan.pacs.instances import Instance
 from medattngan.pacs.outcomes import STATES, reason, refusal
-from medattngan.pacs.retry import Patience
+from medattngan.pacs.retry import Retry
 
 SECRET = "xyzzy-plugh"
 
@@ -61,15 +61,15 @@ def test_credentials_that_cannot_be_read_are_one_sentence(tmp_path: Path) -> Non
 
 @given(st.integers(1, 200), st.floats(0, 1e9), st.floats(0, 1, exclude_max=True))
 def test_a_wait_has_bounds_and_respects_what_the_server_asks(failures: int, after_s: float, draw: float) -> None:
-    patience = Patience(base_s=1.0, limit_s=60.0, draw=lambda: draw)
-    wait = patience.wait_s(failures, after_s)
+    retry = Retry(base_s=1.0, limit_s=60.0, draw=lambda: draw)
+    wait = retry.wait_s(failures, after_s)
     assert min(0.5 * 2.0 ** (failures - 1), 30.0) <= wait <= 60.0
     assert wait >= min(after_s, 60.0)
 
 
 def test_no_patience_at_all_is_refused() -> None:
     with pytest.raises(UserError, match="--attempts 0"):
-        Patience(attempts=0)
+        Retry(attempts=0)
 
 
 @given(st.lists(st.integers(1, 100)), st.integers(1, 5), st.integers(1, 150))

@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 from helpers.fake_pacs import Act, FakePacs, fake_pacs
-from helpers.push_cases import NOBODY, history, impatience, rows_of
+from helpers.push_cases import NOBODY, history, no_wait, rows_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from medattngan.core.files import UserError
 from medattngan.pacs.credentials import Credentials
 from medattngan.pacs.push import PushReport, push
-from medattngan.pacs.retry import Patience
+from medattngan.pacs.retry import Retry
 
 
-def send(exported: Path, pacs: FakePacs, out: Path, patience: Patience | None = None, **options: object) -> PushReport:
+def send(exported: Path, pacs: FakePacs, out: Path, retry: Retry | None = None, **options: object) -> PushReport:
     given = {"batch_instances": 2, "credentials": NOBODY, "progress": False} | options
-    return push(exported, url=pacs.url, out=out, patience=patience or impatience()[0], **given)  # type: ignore[arg-type]
+    return push(exported, url=pacs.url, out=out, retry=retry or no_wait()[0], **given)  # type: ignore[arg-type]
 
 
 def test_all_are_stored_once_and_written_down_before_and_after(exported: Path, pacs: FakePacs, tmp_path: Path) -> None:
@@ -64,8 +64,8 @@ def test_a_busy_server_is_left_alone_for_as_long_as_it_asks(
     status: int, exported: Path, pacs: FakePacs, tmp_path: Path
 ) -> None:
     pacs.acts += [Act(), Act(status, keep=False, headers={"Retry-After": "7"}), Act(status, keep=False)]
-    patience, waits = impatience(attempts=4)
-    assert send(exported, pacs, tmp_path / "push.csv", patience).ok
+    retry, waits = no_wait(attempts=4)
+    assert send(exported, pacs, tmp_path / "push.csv", retry).ok
     assert waits == [7.0, 1.0]  # what it asked for, then the second backoff of 2 s, half of it fixed
     assert len(pacs.held) == 5
 
@@ -145,8 +145,8 @@ def test_each_refused_instance_has_its_reason_and_the_others_are_stored(
 
 def test_a_server_that_says_stored_and_drops_it_is_found_out(exported: Path, pacs: FakePacs, tmp_path: Path) -> None:
     pacs.acts += [Act(), Act(keep=False)]
-    patience, waits = impatience(attempts=3)
-    report = send(exported, pacs, tmp_path / "push.csv", patience)
+    retry, waits = no_wait(attempts=3)
+    report = send(exported, pacs, tmp_path / "push.csv", retry)
     assert (report.count("stored"), report.count("failed")) == (3, 2)
     assert waits == [0.5, 1.0]
     assert rows_of(report.journal)[-1]["detail"].endswith("does not have it when asked")
@@ -222,8 +222,8 @@ def test_batches_are_bounded_by_bytes_and_a_larger_file_goes_alone(
 
 def test_retries_end_and_say_what_is_left(exported: Path, pacs: FakePacs, tmp_path: Path) -> None:
     pacs.acts += [Act(), *[Act(500, keep=False)] * 100]
-    patience, waits = impatience(attempts=4)
-    report = send(exported, pacs, tmp_path / "push.csv", patience, batch_instances=1)
+    retry, waits = no_wait(attempts=4)
+    report = send(exported, pacs, tmp_path / "push.csv", retry, batch_instances=1)
     assert len(pacs.posts) == 1 + 3 * 4  # three batches in a row, four attempts each; the fifth is not begun
     assert waits == [0.5, 1.0, 2.0] * 3
     assert [report.count(state) for state in ("stored", "unknown", "")] == [1, 3, 1]
@@ -340,9 +340,9 @@ def test_a_certificate_is_verified(exported: Path, certificate: Path, tmp_path: 
 def test_a_server_that_is_not_there_is_one_sentence(exported: Path, tmp_path: Path) -> None:
     with fake_pacs() as gone:
         pass
-    patience, waits = impatience(attempts=3)
+    retry, waits = no_wait(attempts=3)
     with pytest.raises(UserError, match=r"127\.0\.0\.1 cannot be reached, 3 times in a row; nothing was sent"):
-        send(exported, gone, tmp_path / "push.csv", patience)
+        send(exported, gone, tmp_path / "push.csv", retry)
     assert waits == [0.5, 1.0]
 
 

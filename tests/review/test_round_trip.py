@@ -121,7 +121,7 @@ def test_from_scans_to_a_finished_reader_study(
     stats = json.loads((tmp_path / "statistics" / "stats.json").read_text())
     assert stats["counts"]["reads"] == 4 * CASES
     assert "Planted copies" in page
-    assert all(kind in page for kind in ("Readers", "Membership inference by the critic: AUC"))
+    assert all(kind in page for kind in ("Readers", "Membership inference by the discriminator: AUC"))
 
 
 def read_all(window: Window, token: str, rule: Any, *, offline: bool) -> None:

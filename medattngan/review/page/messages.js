@@ -11,7 +11,7 @@ export function waitingSentence(count, reached, lasting) {
   return lasting ? `No connection: ${what}, kept on this computer` : `No connection: ${what}. Do not close this window`;
 }
 
-/** Curtains: what stands in the place of the slice. `waiting` is the number of cases not yet sent. */
+/** Curtains: what is shown in place of the slice. `waiting` is the number of cases not yet sent. */
 export const CURTAINS = {
   expired: (waiting) => ({
     title: "Your link is no longer valid here",
@@ -29,15 +29,15 @@ export const CURTAINS = {
   }),
   otherReader: (waiting) => ({
     title: "Another reader's link was opened in this browser",
-    text: ["Open your own personal link again before you go on.", ...kept(waiting, "They are sent once it is open.")],
+    text: ["Open your own personal link again before you continue.", ...kept(waiting, "They are sent once it is open.")],
   }),
   unreachable: () => ({
     title: "The study cannot be reached",
     text: ["Trying again. Check the network; nothing that you have answered is lost."],
   }),
   broken: () => ({
-    title: "The server could not give the study",
-    text: ["Trying again. If this stays, tell whoever runs the study."],
+    title: "The server could not load the study",
+    text: ["Trying again. If this persists, tell whoever runs the study."],
   }),
 };
 

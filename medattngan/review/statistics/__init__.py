@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from medattngan.review.statistics.plan import Plan, plan_study
+from medattngan.review.statistics.plan import StudyPlan, plan_study
 from medattngan.review.statistics.report import load_statistics, report_statistics
 
-__all__ = ["Plan", "load_statistics", "plan_study", "report_statistics"]
+__all__ = ["StudyPlan", "load_statistics", "plan_study", "report_statistics"]

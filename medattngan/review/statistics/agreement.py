@@ -96,4 +96,4 @@ def _entry(grid: Grid, rng: np.random.Generator) -> dict[str, Any]:
         interval = kappa_interval(counts, rng)
         return {"value": value, "ci95": list(interval) if interval else None, "cases": twice, "note": None}
     reason = "no case has two readers" if not twice else "all readers gave one and the same answer throughout"
-    return {"value": None, "ci95": None, "cases": twice, "note": f"Agreement cannot be worked out: {reason}."}
+    return {"value": None, "ci95": None, "cases": twice, "note": f"Agreement cannot be computed: {reason}."}

@@ -64,7 +64,7 @@ def save_confidence(path: Path, reads: Reads) -> None:
             label = f"{name} slices, {len(given)} reads"
             axes.bar(places + shift, shares, 0.4, color=face, edgecolor=INK, hatch=hatch, label=label)
     axes.set_xticks(places, [_step_name(step, steps, reads.middle) for step in steps])
-    axes.set(xlabel="what readers said", ylabel="% of reads", title="Confidence")
+    axes.set(xlabel="answers", ylabel="% of reads", title="Confidence")
     axes.legend(loc="upper center", frameon=False, ncols=2)
     axes.set_ylim(0, 1.2 * axes.get_ylim()[1])
     _save(figure, path)
@@ -98,7 +98,9 @@ def save_times(path: Path, reads: Reads, order: dict[str, Any]) -> None:
         above.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         above.yaxis.set_major_formatter("{x:g}")
         above.yaxis.set_minor_formatter(NullFormatter())
-    above.set(xlabel="place in the reader's order", ylabel="seconds", title="Time a case (line: running median)")
+    above.set(
+        xlabel="case number in the reader's order", ylabel="seconds", title="Time per case (line: running median)"
+    )
     if len(reads.readers) <= NAMED and len(known_times):
         above.legend(
             loc="lower center", bbox_to_anchor=(0.5, -0.34), frameon=False, handlelength=3, ncols=4, fontsize=8

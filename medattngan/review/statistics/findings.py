@@ -39,7 +39,7 @@ def notes(reads: Reads, stats: Stats) -> list[str]:
             "not right in half of them. Read balanced accuracy and AUC, for which guessing is 0.5."
         )
     if reads.renamed:
-        said.append("Readers' names were no pseudonyms; they are numbered in the order of their names here.")
+        said.append("Readers' names were no pseudonyms; they are numbered here in the order of their names.")
     return said
 
 

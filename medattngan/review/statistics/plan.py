@@ -17,7 +17,7 @@ CASES = (40, 60, 100, 150, 200, 300, 500)
 
 
 @dataclass(frozen=True)
-class Plan:
+class StudyPlan:
     """What `plan_study` found.
 
     Attributes:
@@ -49,7 +49,7 @@ def plan_study(
     these_readers_only: bool = False,
     readers_table: Sequence[int] = READERS,
     cases_table: Sequence[int] = CASES,
-) -> Plan:
+) -> StudyPlan:
     """Say how many cases, half of them synthetic, a study needs.
 
     Two questions are answered. To exclude: if readers do guess, how many cases until the study rules out, with
@@ -94,7 +94,7 @@ def plan_study(
     answers = _fewest(exclude, readers, power), _fewest(detect, readers, power)
     sentences = _sentences(accuracy_excluded, power, readers, *answers)
     text = "\n\n".join([sentences, assumptions, _needed_text(needed), _power_text(grid, accuracy_excluded)])
-    return Plan(needed, grid, *answers, assumptions, text)
+    return StudyPlan(needed, grid, *answers, assumptions, text)
 
 
 def _assumptions(alpha: float, reader_sd: float, correlation: float, these_readers_only: bool) -> str:

@@ -12,6 +12,9 @@ import numpy.typing as npt
 PLANES: dict[str, str] = {"axial": "PLS", "coronal": "ILA", "sagittal": "IPR"}
 """Plane → where (row, column, slice) indices grow towards. Slices run to superior, anterior, right: RAS+."""
 
+CUTS = (*PLANES, "acquired")
+"""How volumes may be cut: in one plane, or as their slices were acquired."""
+
 OBLIQUE_DEG = 45.0
 """A stack counts for the plane whose normal is this close to its own; beyond it, for none (`acquired`)."""
 

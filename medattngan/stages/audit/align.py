@@ -117,7 +117,7 @@ class Shifts:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedImages:
     """Slices (..., S, S) with what correlating them needs.
 
     Args:
@@ -131,18 +131,18 @@ class Prepared:
     spread: Tensor
 
 
-def prepare(images: Tensor, shifts: Shifts, *, second: bool) -> Prepared:
+def prepare(images: Tensor, shifts: Shifts, *, second: bool) -> PreparedImages:
     """Slices (..., S, S), as the first or the second of the pairs to come."""
     total = shifts.overlap_sums(images, second=second)
     squares = shifts.overlap_sums(images.square(), second=second)
-    return Prepared(
+    return PreparedImages(
         shifts.spectrum(images, second=second),
         total,
         (squares - total.square() / shifts.overlap_pixels()).clamp(min=0).sqrt(),
     )
 
 
-def similarity(query: Prepared, candidates: Prepared, shifts: Shifts) -> Tensor:
+def similarity(query: PreparedImages, candidates: PreparedImages, shifts: Shifts) -> Tensor:
     """Largest correlation of each of K candidates with any of V variants of one slice, at any shift: (K,) in [-1, 1].
 
     Args:

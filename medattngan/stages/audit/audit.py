@@ -43,7 +43,7 @@ slices are near: guard this folder as you guard the scans. audit.json holds numb
 
 
 @dataclass(frozen=True)
-class Options:
+class AuditOptions:
     """What an audit was asked for; the arguments of `audit`."""
 
     split: str
@@ -92,7 +92,7 @@ def audit(
     samples, out = Path(samples), Path(out)
     store = store if isinstance(store, SliceStore) else SliceStore.open(store)
     run = run if run is None or isinstance(run, Run) else Run.open(run)
-    options = Options(split, false_positives, planted, limit, seed)
+    options = AuditOptions(split, false_positives, planted, limit, seed)
     require_absent(out)
     _require(options)
     if is_samples_folder(samples):
@@ -142,7 +142,7 @@ def verdicts(searched: Side, limits: Thresholds) -> pd.DataFrame:
     )
 
 
-def _require(options: Options) -> None:
+def _require(options: AuditOptions) -> None:
     if options.split not in ("val", "test"):
         raise UserError(f"--calibrate {options.split} is not held out from training; choose val or test.")
     if not 0 < options.false_positives < 0.5:
@@ -166,7 +166,7 @@ def _encoder(path: str | Path | None, store: SliceStore, folder: Path, seed: int
 
 
 def _search_all(
-    bank: Bank, store: SliceStore, images: Images, network: EncoderNetwork, options: Options
+    bank: Bank, store: SliceStore, images: Images, network: EncoderNetwork, options: AuditOptions
 ) -> dict[str, Side]:
     """Every set of slices that the audit looks at, searched: held-out, the other held-out split, copies, samples."""
     sides = {"held_out": _real(bank, store, options.split, network, options)}
@@ -183,7 +183,7 @@ def _search_all(
     return sides
 
 
-def _real(bank: Bank, store: SliceStore, split: str, network: EncoderNetwork, options: Options) -> Side:
+def _real(bank: Bank, store: SliceStore, split: str, network: EncoderNetwork, options: AuditOptions) -> Side:
     part = store.split(split)
     chosen = np.random.default_rng([options.seed, 22]).permutation(len(part))[: options.limit]
     part = part.select(np.isin(np.arange(len(part)), chosen))

@@ -17,12 +17,12 @@ def summary(report: dict[str, Any]) -> list[str]:
     ]
     sentences = [
         f"{flagged['count']} of {counts['samples']} samples ({_percent(flagged)}) lie nearer to a training patient "
-        f"than real slices of other patients do; by chance alone {allowed:.1%} would.",
+        f"than held-out real slices do; by chance alone {allowed:.1%} would.",
         f"{shown['count']} of {counts['training_patients']} training patients ({_percent(shown)}) are nearest to a "
-        f"flagged sample; as many real slices of other patients would point at {shown['floor']:.1%}.",
-        "Planted copies: all kinds were found as often as they must be."
+        f"flagged sample; with as many held-out real slices it would be {shown['floor']:.1%}.",
+        "Planted copies: all kinds were found often enough."
         if not missed
-        else f"Planted copies were missed too often, so that this audit proves little: {', '.join(missed)}.",
+        else f"Planted copies were missed too often, so this audit proves little: {', '.join(missed)}.",
     ]
     measured = ", ".join(
         f"{rate['value']:.2%} ({rate['ci95'][0]:.2%} to {rate['ci95'][1]:.2%}) by {name.replace('_', ' ')}"
@@ -42,7 +42,9 @@ def _statistics(report: dict[str, Any]) -> list[str]:
     membership = report["membership_inference"]
     sentences = []
     if "c_t" in copying:
-        sentences.append(f"C_T {_with_floor(copying, 'c_t')}; far below that, samples lie nearer.")
+        sentences.append(
+            f"C_T {_with_floor(copying, 'c_t')}; far below that baseline, samples lie too near to training slices."
+        )
     sentences.append(f"AuthPct {_with_floor(authenticity, 'auth_pct')}.")
     if "auc" in membership:
         low, high = membership["ci95"]
@@ -56,4 +58,4 @@ def _statistics(report: dict[str, Any]) -> list[str]:
 def _with_floor(entry: dict[str, Any], key: str) -> str:
     low, high = entry["ci95"]
     floor = "not known" if entry["floor"] is None else f"{entry['floor']:.3g}"
-    return f"{entry[key]:.3g} ({low:.3g} to {high:.3g}; real slices of other patients: {floor})"
+    return f"{entry[key]:.3g} ({low:.3g} to {high:.3g}; held-out real slices: {floor})"

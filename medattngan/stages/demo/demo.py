@@ -138,7 +138,7 @@ def configure(minutes: float, seed: int) -> Config:
         "data": {"size": SIZE_PX},
         "model": {"preset": "compact"},
         "attention": {"kind": "scaled_dot", "resolutions": [16]},
-        # Off, few as the slices are: in minutes no critic learns them by heart, and augmentation slows the start.
+        # Off, few as the slices are: in minutes none is memorised, and augmentation slows the start.
         "augment": {"probability": 0.0},
         "train": train,
     }

@@ -1,6 +1,6 @@
 """Look into a run: what its attentions read in a synthetic slice, how open their gates are, what lies between latents.
 
-attention-NETWORK-N.png   query points and the maps of what they read; one file an attention of generator and critic
+attention-NETWORK-N.png   query points and the maps of what they read; one file per attention of both networks
 gates.csv, gates.png      the gate γ of each attention, how much it adds, the shares of a dynamic one
 interpolation.png         from one latent to the next, along each condition, from label to label
 explanation.json          run, seed, points, and what there was not to show

@@ -46,7 +46,7 @@ def save_maps(
             _mark(shown, point, row)
             if row == 0:  # below, they are the same
                 shown.set_title(f"{kind} ({shares[kind]:.0%})" if kind in shares else kind, fontsize=9)
-    figure.colorbar(drawn, ax=axes, shrink=0.6, label="times the even share")
+    figure.colorbar(drawn, ax=axes, shrink=0.6, label="times uniform attention")
     figure.suptitle(f"{BANNER}\n{describe(attended)}", fontsize=9)
     save_picture(path, figure)
 

@@ -24,8 +24,8 @@ from medattngan.stages.export.image import Window, opening_windows
 from medattngan.stages.export.like import Like, plane_like, read_like, window_like
 from medattngan.stages.export.objects import require_sop
 from medattngan.stages.export.origin import UUID_ROOT, origin_of
-from medattngan.stages.export.plane import ORIENTATION, Plane
-from medattngan.stages.export.series import Series, build, build_multiframe
+from medattngan.stages.export.plane import ORIENTATION, ImagePlane
+from medattngan.stages.export.series import DicomSeries, build, build_multiframe
 from medattngan.stages.export.transfer import require_transfer_syntax, save
 
 
@@ -107,7 +107,7 @@ def export(
 
 
 def _slices(
-    series: Series, codes: Codes, rows: list[int], flagged: npt.NDArray[np.bool_], reason: str
+    series: DicomSeries, codes: Codes, rows: list[int], flagged: npt.NDArray[np.bool_], reason: str
 ) -> Iterator[tuple[str, Dataset]]:
     """One object a slice, with the name of its file."""
     for index, row in enumerate(rows):
@@ -116,7 +116,7 @@ def _slices(
 
 
 def _multiframe(
-    series: Series, codes: Codes, rows: list[int], flagged: npt.NDArray[np.bool_], reason: str
+    series: DicomSeries, codes: Codes, rows: list[int], flagged: npt.NDArray[np.bool_], reason: str
 ) -> Iterator[tuple[str, Dataset]]:
     """One object of all slices, with the name of its file."""
     frames = ", ".join(str(frame) for frame, row in enumerate(rows, start=1) if flagged[row])
@@ -160,7 +160,7 @@ def rows_by_label(table: pd.DataFrame, rows: list[int]) -> dict[str, list[int]]:
     return dict(sorted(members.items()))
 
 
-def plan_series(samples: Samples, sop: str, multiframe: bool, window: Window | None, like: Like | None) -> Series:
+def plan_series(samples: Samples, sop: str, multiframe: bool, window: Window | None, like: Like | None) -> DicomSeries:
     """What all series of these samples have in common.
 
     Raises:
@@ -170,12 +170,12 @@ def plan_series(samples: Samples, sop: str, multiframe: bool, window: Window | N
     modality, name = str(known.get("modality") or "OT"), str(known.get("plane") or "acquired")
     spacing = known.get("spacing_mm")
     scale = None if spacing is None or math.isnan(spacing) else (float(spacing), float(spacing))
-    plane = Plane(ORIENTATION.get(name), scale)
+    plane = ImagePlane(ORIENTATION.get(name), scale)
     if like is not None:
         plane = plane_like(plane, like, (samples.codes.shape[1], samples.codes.shape[2]))
         window = window or window_like(like, samples.map)
     require_sop(sop, modality=modality, unit=samples.map.unit, plane=plane, multiframe=multiframe)
-    return Series(
+    return DicomSeries(
         origin=origin_of(samples),
         number=1,
         label="",

@@ -14,11 +14,11 @@ from medattngan.stages.export.image import Window, set_pixels, set_rescale, set_
 from medattngan.stages.export.marks import add_overlay, stamp
 from medattngan.stages.export.objects import SOPS, set_multiframe
 from medattngan.stages.export.origin import UUID_ROOT, Origin, content_uid, make_uid, mark_synthetic
-from medattngan.stages.export.plane import Plane, set_plane, set_position
+from medattngan.stages.export.plane import ImagePlane, set_plane, set_position
 
 
 @dataclass(frozen=True)
-class Series:
+class DicomSeries:
     """One series of synthetic slices.
 
     Args:
@@ -42,7 +42,7 @@ class Series:
     intensity: IntensityMap
     windows: dict[str, Window]
     modality: str = "OT"
-    plane: Plane = Plane()  # noqa: RUF009
+    plane: ImagePlane = ImagePlane()  # noqa: RUF009
     plane_name: str = "acquired"
     sop: str = "sc"
     uid_root: str = UUID_ROOT
@@ -61,7 +61,7 @@ class Series:
         return " ".join(word for word in words if word and word != "acquired").replace("\\", "/")[:64]
 
 
-def build(series: Series, codes: Codes, number: int, index: int = 0, comment: str = "") -> Dataset:
+def build(series: DicomSeries, codes: Codes, number: int, index: int = 0, comment: str = "") -> Dataset:
     """The DICOM object of one slice.
 
     Args:
@@ -82,7 +82,7 @@ def build(series: Series, codes: Codes, number: int, index: int = 0, comment: st
     return dataset
 
 
-def build_multiframe(series: Series, codes: Codes, comment: str = "") -> Dataset:
+def build_multiframe(series: DicomSeries, codes: Codes, comment: str = "") -> Dataset:
     """The DICOM object of all slices (frames, H, W) of a series. It has no room for an overlay (A.8.4.4)."""
     dataset = _begin(series, codes, 1, comment)
     set_multiframe(dataset, len(codes))
@@ -90,7 +90,7 @@ def build_multiframe(series: Series, codes: Codes, comment: str = "") -> Dataset
     return dataset
 
 
-def _begin(series: Series, codes: Codes, number: int, comment: str) -> Dataset:
+def _begin(series: DicomSeries, codes: Codes, number: int, comment: str) -> Dataset:
     """What every object of a series says."""
     dataset = Dataset()
     mark_synthetic(dataset, series.origin, comment)

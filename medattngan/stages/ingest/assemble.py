@@ -45,7 +45,7 @@ class Ledger:
 
 
 @dataclass(frozen=True)
-class Part:
+class StoredSeries:
     """A series in its shard: where its slices begin there, its record, and its pseudonyms."""
 
     series: Series
@@ -62,7 +62,7 @@ class Part:
         return boxes
 
 
-def read_parts(jobs: Sequence[Job], salt: bytes, ledger: Ledger) -> list[Part]:
+def read_parts(jobs: Sequence[Job], salt: bytes, ledger: Ledger) -> list[StoredSeries]:
     """The series that have slices, in the order of the store: by pseudonym of patient, then of series."""
     parts = []
     for job in jobs:
@@ -73,12 +73,12 @@ def read_parts(jobs: Sequence[Job], salt: bytes, ledger: Ledger) -> list[Part]:
             if record["slices"]:
                 patient = pseudonym(salt, "patient", series.patient)
                 name = pseudonym(salt, "series", f"{series.patient}\0{series.key}")
-                parts.append(Part(series, job.codes_path, start, record, patient, name))
+                parts.append(StoredSeries(series, job.codes_path, start, record, patient, name))
             start += len(record["slices"])
     return sorted(parts, key=lambda part: (part.patient, part.name))
 
 
-def distinct(parts: Sequence[Part], ledger: Ledger) -> list[tuple[Part, list[int]]]:
+def distinct(parts: Sequence[StoredSeries], ledger: Ledger) -> list[tuple[StoredSeries, list[int]]]:
     """Which slices of each part to keep: of slices with the same pixels, the first."""
     seen: set[str] = set()
     chosen = []
@@ -99,7 +99,7 @@ def distinct(parts: Sequence[Part], ledger: Ledger) -> list[tuple[Part, list[int
 
 
 def write_slices(
-    chosen: Sequence[tuple[Part, list[int]]],
+    chosen: Sequence[tuple[StoredSeries, list[int]]],
     writer: StoreWriter,
     shares: tuple[float, float, float],
     seed: int,
@@ -119,17 +119,17 @@ def write_slices(
     return index, _intensity(table, next(_shapes(chosen)))
 
 
-def _numbers(chosen: Sequence[tuple[Part, list[int]]]) -> list[str]:
+def _numbers(chosen: Sequence[tuple[StoredSeries, list[int]]]) -> list[str]:
     """The further columns that the table of labels gives any series."""
     return sorted({name for part, _ in chosen for name, _ in part.series.numbers})
 
 
-def _shapes(chosen: Sequence[tuple[Part, list[int]]]) -> Iterator[int]:
+def _shapes(chosen: Sequence[tuple[StoredSeries, list[int]]]) -> Iterator[int]:
     for part, _ in chosen:
         yield int(np.load(part.shard, mmap_mode="r", allow_pickle=False).shape[-1])
 
 
-def _patient_labels(parts: Sequence[Part]) -> dict[str, str | None]:
+def _patient_labels(parts: Sequence[StoredSeries]) -> dict[str, str | None]:
     """Each patient's label, None where it has none or more than one."""
     labels: dict[str, set[str | None]] = defaultdict(set)
     for part in parts:
@@ -137,7 +137,7 @@ def _patient_labels(parts: Sequence[Part]) -> dict[str, str | None]:
     return {patient: next(iter(some)) if len(some) == 1 else None for patient, some in labels.items()}
 
 
-def _row(part: Part, i: int, split: str) -> dict[str, Any]:
+def _row(part: StoredSeries, i: int, split: str) -> dict[str, Any]:
     position, _, _ = part.record["slices"][i]
     spacing = part.record["spacing_mm"]
     return {

@@ -128,8 +128,8 @@ def _pool(workers: int, cluster: str | None) -> Iterator[Executor | None]:
     try:
         yield pool
     except BrokenProcessPool:
-        cure = "run the same command again with fewer --workers; what was done is kept"
-        raise UserError(f"A worker process died, most likely for want of memory; {cure}.") from None
+        cure = "run the same command again with fewer --workers; finished work is kept"
+        raise UserError(f"A worker process died, most likely because memory ran out; {cure}.") from None
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -167,7 +167,7 @@ def _bars(console: Console) -> Iterator[Bars]:
 
 
 def _examine(pool: Executor | None, files: Sequence[tuple[Path, str]], bars: Bars) -> list[Found]:
-    advance = bars("Looking into files", len(files))
+    advance = bars("Scanning files", len(files))
     found = []
     for one in map(examine, files) if pool is None else pool.map(examine, files, chunksize=FILES_AT_ONCE):
         found.append(one)
@@ -249,7 +249,7 @@ def _write_rejected(path: Path, ledger: Ledger) -> None:
         rows.writerow(REJECTED_COLUMNS)
         rows.writerows([str(name), reason, REASONS[reason]] for name, reason in sorted(ledger.rejected().items()))
         for name, places in sorted(ledger.masked.items()):
-            rows.writerow([str(name), MASKED, f"text at {places} places was covered; the rest is in the store"])
+            rows.writerow([str(name), MASKED, f"text at {places} places was masked; the rest is in the store"])
 
 
 def _nothing(sources: Sequence[Path], ledger: Ledger) -> str:
@@ -275,6 +275,6 @@ def _summary(store: SliceStore, rejected: Path | None) -> Iterator[str]:
     if (masked := record["screen"].get("masked", {"series": 0}))["series"]:
         yield f"  masked: text at {masked['places']} places of {masked['series']} series"
     elif record["screen"] and "burned-in-text" not in record["set_aside"]["files"]:
-        yield "  screened: no text was found in the pixels; faint or small text may be there all the same"
+        yield "  screened: no text was found in the pixels; faint or small text may still be present"
     for note in record["notes"]:
         yield f"  {note}"

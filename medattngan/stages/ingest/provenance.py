@@ -20,7 +20,7 @@ from medattngan.scans.options import BLANK_SHARE, BLANK_STEP, GROUP, PERCENTILES
 from medattngan.scans.series import Series
 from medattngan.scans.table.rows import Labels
 from medattngan.scans.text.rapidocr import MARGIN, MIN_CHARACTERS, MIN_SCORE
-from medattngan.stages.ingest.assemble import Ledger, Part
+from medattngan.stages.ingest.assemble import Ledger, StoredSeries
 from medattngan.stages.ingest.pseudonyms import pseudonym
 
 READER_LIBRARIES = ("rapidocr-onnxruntime", "onnxruntime")
@@ -36,7 +36,7 @@ FACES = "see docs/how-to/faces.md"
 def provenance(
     asked: Mapping[str, Any],
     found: Sequence[Found],
-    chosen: Sequence[tuple[Part, list[int]]],
+    chosen: Sequence[tuple[StoredSeries, list[int]]],
     index: pd.DataFrame,
     ledger: Ledger,
     salt: bytes,
@@ -75,7 +75,7 @@ def provenance(
     }
 
 
-def _screen(asked: str | None, chosen: Sequence[tuple[Part, list[int]]]) -> dict[str, Any]:
+def _screen(asked: str | None, chosen: Sequence[tuple[StoredSeries, list[int]]]) -> dict[str, Any]:
     """How text was looked for, and where it was covered. What it said is nowhere."""
     if asked is None:
         return {}

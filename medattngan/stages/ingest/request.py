@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medattngan.core.files import UserError, require_absent
-from medattngan.scans.geometry.planes import PLANES
-from medattngan.scans.options import SCREENS, Options, parse_window
+from medattngan.scans.geometry.planes import CUTS
+from medattngan.scans.options import Options, parse_window
 from medattngan.scans.text.rapidocr import require_reader
+from medattngan.scans.text.screens import SCREENS
 from medattngan.stages.ingest.split import check_shares
 
 MIN_SIZE, MAX_SIZE = 8, 4096
@@ -34,8 +35,8 @@ class Request:
         """Raises UserError where a value is not allowed."""
         if not MIN_SIZE <= self.size <= MAX_SIZE:
             raise UserError(f"--size {self.size} is not between {MIN_SIZE} and {MAX_SIZE} pixels.")
-        if self.plane not in (*PLANES, "acquired"):
-            raise UserError(f"--plane {self.plane} is not one of {', '.join(PLANES)}, acquired.")
+        if self.plane not in CUTS:
+            raise UserError(f"--plane {self.plane} is not one of {', '.join(CUTS)}.")
         if self.seed < 0:
             raise UserError(f"--seed {self.seed} is negative; give 0 or a positive number.")
         check_shares(self.split)

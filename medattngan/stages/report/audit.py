@@ -19,18 +19,17 @@ def audit_block(folder: Path) -> str:
     rate = percent(calibration["false_positives"])
     sentences = [
         f"{flagged['count']} of {audit['counts']['samples']} synthetic slices ({_share(flagged)}) were flagged as "
-        f"copies of a training slice. Of real slices of other patients, {rate} would be; {_measured(calibration)}.",
+        f"copies of a training slice. Of held-out real slices, {rate} would be; {_measured(calibration)}.",
         f"{reproduced['count']} of {audit['counts']['training_patients']} training patients ({_share(reproduced)}) are "
-        "the nearest to a flagged slice; real slices of other patients in their place would give "
-        f"{percent(reproduced['floor'])}.",
+        f"nearest to a flagged slice; with held-out real slices instead, {percent(reproduced['floor'])} would be.",
         *_statistics(audit),
     ]
-    met = "All were found as often as they must be" if audit["controls_met"] else "NOT ALL WERE FOUND OFTEN ENOUGH"
+    met = "All kinds were found often enough" if audit["controls_met"] else "NOT ALL WERE FOUND OFTEN ENOUGH"
     gallery = data_uri("image/png", (folder / "gallery.png").read_bytes())
     return "".join(
         [
             *(f"<p>{escape(sentence)}</p>" for sentence in sentences),
-            f"<p>The control: copies of training slices were planted and looked for in the same way. {met}.</p>",
+            f"<p>Positive control: copies of training slices were planted and searched for in the same way. {met}.</p>",
             _controls(audit["controls"]),
             f'<figure class="wide"><img src="{gallery}" alt="The closest pairs of a synthetic and a training slice">',
             "<figcaption>The closest pairs: synthetic on the left, the nearest training slice on the right. Those "
@@ -76,8 +75,8 @@ def _statistics(audit: Mapping[str, Any]) -> list[str]:
     if "auc" in membership:
         low, high = membership["ci95"]
         sentences.append(
-            f"Membership inference by the critic: AUC {number(membership['auc'])} (95 % interval {number(low)} to "
-            f"{number(high)}); 0.5 is chance, 1 tells every training slice from others."
+            f"Membership inference by the discriminator: AUC {number(membership['auc'])} (95 % interval "
+            f"{number(low)} to {number(high)}); 0.5 is chance, 1 identifies every training slice."
         )
     else:
         sentences.append(f"Membership inference was not measured: {membership['not_measured']}.")
@@ -85,7 +84,7 @@ def _statistics(audit: Mapping[str, Any]) -> list[str]:
 
 
 def _floor(value: float | None, unit: str) -> str:
-    return "" if value is None else f"; real slices of other patients: {number(value)}{unit}"
+    return "" if value is None else f"; held-out real slices: {number(value)}{unit}"
 
 
 def _controls(controls: Mapping[str, Mapping[str, Any]]) -> str:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from medattngan.core.files import UserError
 
-NOT_STATED = "Not stated by whoever made this page."
+NOT_STATED = "Not stated by the author of this page."
 
 
 class Card(BaseModel):

@@ -43,8 +43,8 @@ def side_by_side(made: Sequence[Made]) -> str:
         f'<tr><th scope="row">{escape(name)}</th>{"".join(_entry(one, name) for one in made)}</tr>' for name in names
     )
     words = (
-        "Each score with its 95 % interval; in brackets, what real slices of other patients get. Scores of unlike "
-        "numbers of slices cannot be compared: the numbers stand under each run."
+        "Each score with its 95 % interval; in brackets, the real-vs-real baseline. Scores from different numbers of "
+        "slices cannot be compared; the numbers are given under each run."
     )
     table = f'<div class="scroll"><table><thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
     return f'<section aria-labelledby="sides"><h2 id="sides">Side by side</h2><p>{words}</p>{table}</section>'

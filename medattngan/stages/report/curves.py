@@ -23,23 +23,23 @@ INK = "#1d2327"
 PANELS: tuple[tuple[str, str, dict[str, str]], ...] = (
     (
         "Losses",
-        "The two networks play against each other, so neither loss needs to fall. Steady is good.",
-        {"loss_generator": "generator", "loss_discriminator": "critic"},
+        "The two networks compete, so neither loss needs to fall. Steady is good.",
+        {"loss_generator": "generator", "loss_discriminator": "discriminator"},
     ),
     (
-        "What the critic thinks",
-        "Its mean score of real and of synthetic slices. The closer the lines, the harder the two are to tell apart.",
+        "Discriminator logits",
+        "Its mean logit of real and of synthetic slices. The closer the lines, the harder the two are to tell apart.",
         {"logits_real": "real", "logits_fake": "synthetic"},
     ),
     (
-        "What the critic knows by heart",
-        "At 0 slices of other patients fare with it as training slices do, at 1 as synthetic slices do: then it has "
-        "learned its patients by heart and teaches the generator nothing new. More patients lower it, or augmentation.",
+        "Discriminator overfitting",
+        "At 0 it scores slices of held-out patients like training slices; at 1 like synthetic slices: it has then "
+        "memorised its patients and teaches the generator nothing new. More patients or augmentation lower it.",
         {"r_v": "r_v, share"},
     ),
 )
 """Heading, what to make of it, {column: name of its line}."""
-VALIDATION = "Fréchet distance while training went on, from few slices: look at its course only. Lower is better."
+VALIDATION = "Fréchet distance during training, from few slices: look at its trend only. Lower is better."
 
 
 def curve_figures(metrics: Path) -> str:

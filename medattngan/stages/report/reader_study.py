@@ -26,5 +26,5 @@ def readers_block(folder: Path) -> str:
         for name, words in FIGURES.items()
         if (folder / name).is_file()
     )
-    beside = f"<h3>To know about these results</h3><ul>{notes}</ul>" if notes else ""
+    beside = f"<h3>Caveats</h3><ul>{notes}</ul>" if notes else ""
     return f'<ul>{findings}</ul><div class="curves broad">{figures}</div>{beside}'

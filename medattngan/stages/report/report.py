@@ -75,7 +75,7 @@ def report(
         "summary": escape(_summary(store, found.made, subjects)),
         "sides": side_by_side(found.made),
         "runs": "\n".join(runs),
-        "utility": _sections("utility", "Does it help?", [utility_block(path) for path in found.utility]),
+        "utility": _sections("utility", "Utility for a classifier", [utility_block(path) for path in found.utility]),
         "readers": _sections("readers", "Readers", [readers_block(path) for path in found.statistics]),
         "card": card_block(card or Card()),
         "version": escape(__version__),
@@ -90,15 +90,15 @@ def _article(one: Made, store: SliceStore, anchor: str, name: str, subjects: str
     split = str(one.scores[1]["split"]) if one.scores else "test"
     real, fake = choose(store.split(split), SHOWN, seed), drawn.codes[:SHOWN]
     shown = f"{drawn.map.lower:g} (black) to {drawn.map.upper:g} {drawn.map.unit} (white)"
-    missing = "<p>These slices were not scored: run medattngan evaluate and give its folder.</p>"
+    missing = "<p>These slices were not scored: run medattngan evaluate and add its folder.</p>"
     text = {
         "id": anchor,
         "heading": f"<h2>{escape(name)}: {escape(describe_run(one))}</h2>" if name else "",
         "real": gallery(real, "real"),
         "real_caption": escape(f"Real: {len(real)} slices of {split} {subjects}, drawn at random"),
         "synthetic": gallery(fake, "synthetic"),
-        "synthetic_caption": escape(f"Synthetic: the first {len(fake)} of {len(drawn)}, not picked by eye"),
-        "window": escape(f"Synthetic slices are shown from {shown}, the others over the same share of theirs."),
+        "synthetic_caption": escape(f"Synthetic: the first {len(fake)} of {len(drawn)}, not cherry-picked"),
+        "window": escape(f"Synthetic slices are shown from {shown}, the real ones over the same fraction of theirs."),
         "copied": closest_pairs(drawn, store, run, seed) if one.audit is None else audit_block(one.audit),
         "scores": score_blocks(one.scores[0]) if one.scores else missing,
         "curves": curve_figures(run.path / "metrics.csv"),
@@ -135,5 +135,5 @@ def _summary(store: SliceStore, made: Sequence[Made], subjects: str) -> str:
     return (
         f"{who} learned from {run.store['slices']} {planes} {modalities} slices of "
         f"{run.store['patients']} {subjects} and drew {len(drawn)} new slices of {height} × {width} pixels. "
-        f"{kept} slices of {subjects} that it never saw were kept for testing."
+        f"{kept} slices of {subjects} were held out for testing."
     )

@@ -39,16 +39,16 @@ def score_block(name: str, score: Score) -> str:
     metric = all_metrics().get(metric_of(name))
     heading, meaning = (name, "") if metric is None else (metric.heading, metric.meaning)
     low, high = score["ci95"]
-    beside = f"95 % interval {number(low)} to {number(high)}; real slices: {number(score['floor'])}"
+    beside = f"95 % interval {number(low)} to {number(high)}; real-vs-real baseline: {number(score['floor'])}"
     counts = f"{score['n_real']} real and {score['n_fake']} synthetic slices"
-    counts += f"; floor from {score['floor_sets']}." if "floor_sets" in score else "."
+    counts += f"; baseline from {score['floor_sets']}." if "floor_sets" in score else "."
     return "".join(
         [
             f'<section class="score"><h3>{escape(heading)} <code>{escape(name)}</code></h3>',
             f'<p class="value"><strong>{number(score["value"])}</strong> {escape(beside)}</p>',
             f"{drawing(score)}<p><strong>{escape(verdict(score))}</strong> {escape(meaning)}</p>",
             f'<p class="small">{escape(counts + _worst(score))}</p>',
-            *(f'<p class="warning">Take care: {escape(str(words))}.</p>' for words in score.get("warnings", [])),
+            *(f'<p class="warning">Caution: {escape(str(words))}.</p>' for words in score.get("warnings", [])),
             "</section>",
         ]
     )
@@ -61,7 +61,7 @@ def _worst(score: Score) -> str:
     low, high = worst["ci95"]
     return (
         f" Worst by {worst['by']}: {worst['stratum']}, {number(worst['value'])} ({number(low)} to {number(high)}; "
-        f"real slices: {number(worst['floor'])})."
+        f"real-vs-real baseline: {number(worst['floor'])})."
     )
 
 
@@ -86,9 +86,9 @@ def verdict(score: Score) -> str:
         times = f"{value / floor:.1f}"
         return f"The synthetic slices are {times} times as far from these patients as other real patients are."
     if low <= floor <= high:
-        return "Its interval holds what real slices of other patients score."
+        return "Its interval contains the real-vs-real baseline."
     side = "above" if value > floor else "below"
-    return f"{number(abs(value - floor))} {side} what real slices of other patients score."
+    return f"{number(abs(value - floor))} {side} the real-vs-real baseline, which held-out real slices get."
 
 
 def drawing(score: Score) -> str:
@@ -102,7 +102,7 @@ def drawing(score: Score) -> str:
         return round(EDGE + (x - least) / span * (WIDTH - 2 * EDGE), 1)
 
     anchor, nudge = ("start", 5) if at(floor) < WIDTH / 2 else ("end", -5)
-    words = f"{number(value)}, interval {number(low)} to {number(high)}; real slices score {number(floor)}"
+    words = f"{number(value)}, interval {number(low)} to {number(high)}; real-vs-real baseline {number(floor)}"
     cap = MIDDLE - 6
     whisker = f"M{at(low)} {cap}v12M{at(high)} {cap}v12M{at(low)} {MIDDLE}H{at(high)}"
     return "".join(

@@ -15,10 +15,10 @@ def utility_block(folder: Path) -> str:
     record = read_json(folder / "utility.json")
     tables = "".join(_table(result) for result in record["results"].values())
     words = (
-        f"One classifier, trained on few real images and on what is named, tested on {record['test_slices']} slices of "
-        f"{record['test_patients']} patients that neither it nor the generator saw. Only a difference whose interval "
-        "lies above zero says that synthetic slices help; it is taken from the better of real images alone and real "
-        "images with classical augmentation."
+        f"One classifier, trained on few real images and the additions named, tested on {record['test_slices']} slices "
+        f"of {record['test_patients']} held-out patients that neither it nor the generator saw. Synthetic slices help "
+        "only if the interval of the difference lies above zero; the reference is the better of real images alone and "
+        "real images with classical augmentation."
     )
     return f'<p>{escape(words)}</p><div class="tables">{tables}</div>'
 
@@ -32,7 +32,7 @@ def _table(result: Mapping[str, Any]) -> str:
         rows += (
             f'<tr><th scope="row">{escape(arm)}</th><td>{entry["value"]:.3f} {_ends(entry)}</td><td>{beside}</td></tr>'
         )
-    caption = f"{result['per_class']} real images a class, generator from {result['start']}, {result['seeds']} seeds"
+    caption = f"{result['per_class']} real images per class, generator from {result['start']}, {result['seeds']} seeds"
     head = f"<thead><tr><th>trained on</th><th>balanced accuracy</th><th>less {escape(best)}</th></tr></thead>"
     return f"<table><caption>{escape(caption)}</caption>{head}<tbody>{rows}</tbody></table>"
 

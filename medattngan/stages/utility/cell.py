@@ -21,7 +21,7 @@ from medattngan.extractors.cache import cached_features
 from medattngan.extractors.table import Extractor
 from medattngan.stages.sample.sample import sample
 from medattngan.stages.train.train import train
-from medattngan.stages.utility.classifier import Array, Images, choose_strength, fit, standardise
+from medattngan.stages.utility.classifier import Array, FeatureSet, choose_strength, fit, standardise
 
 CLASSICAL = ("flip", "translate", "scale", "rotate", "brightness", "contrast")
 """The transforms of classical augmentation, less those that would be medically false in the modality (`LEAKS`)."""
@@ -67,7 +67,7 @@ def _arms(cell: Cell, run: Run, test: SliceStore, extractor: Extractor) -> Itera
     unseen = _see(extractor, test.all_codes(), test).features
     most = max(cell.amounts)
 
-    def predict(own: Images | None, made: Images | None) -> Array:
+    def predict(own: FeatureSet | None, made: FeatureSet | None) -> Array:
         model = fit(own, made, strength, real)
         answer: Array = model.predict_proba(standardise(unseen, real))
         return answer
@@ -80,16 +80,16 @@ def _arms(cell: Cell, run: Run, test: SliceStore, extractor: Extractor) -> Itera
     yield "real + classical + synthetic", predict(real, classical + synthetic)
 
 
-def _see(extractor: Extractor, codes: Codes, part: SliceStore) -> Images:
+def _see(extractor: Extractor, codes: Codes, part: SliceStore) -> FeatureSet:
     labels = part.index["label"].to_numpy(str)
-    return Images(_features(extractor, codes), labels, part.index["patient"].to_numpy(str))
+    return FeatureSet(_features(extractor, codes), labels, part.index["patient"].to_numpy(str))
 
 
 def _features(extractor: Extractor, codes: Codes) -> Array:
     return cached_features(extractor, torch.from_numpy(codes_to_unit(codes)).unsqueeze(1)).double().numpy()
 
 
-def _augmented(extractor: Extractor, cell: Cell) -> Images:
+def _augmented(extractor: Extractor, cell: Cell) -> FeatureSet:
     """As many copies of every real slice as the sweep's largest amount, each transformed by itself."""
     modality = str(cell.real.intensity.get("modality"))
     policy = [name for name in CLASSICAL if name not in LEAKS.get(modality, LEAKS["OT"])]
@@ -99,10 +99,10 @@ def _augmented(extractor: Extractor, cell: Cell) -> Images:
     index, times = cell.real.index, len(copies)
     features = cached_features(extractor, torch.cat(copies)).double().numpy()
     labels = np.tile(index["label"].to_numpy(str), times)
-    return Images(features, labels, np.tile(index["patient"].to_numpy(str), times))
+    return FeatureSet(features, labels, np.tile(index["patient"].to_numpy(str), times))
 
 
-def _synthetic(extractor: Extractor, cell: Cell, run: Run) -> Images:
+def _synthetic(extractor: Extractor, cell: Cell, run: Run) -> FeatureSet:
     """As many synthetic slices of each class as real ones times the sweep's largest amount; the classes take turns."""
     labels: list[str] = run.store["labels"]
     each = max(cell.amounts) * len(cell.real) // len(labels)
@@ -114,8 +114,8 @@ def _synthetic(extractor: Extractor, cell: Cell, run: Run) -> Images:
         shutil.rmtree(folder)
     codes = np.stack(drawn, 1).reshape(-1, *drawn[0].shape[1:])
     names = np.tile(np.array(labels), each)
-    return Images(_features(extractor, codes), names, np.full(len(names), "synthetic"))
+    return FeatureSet(_features(extractor, codes), names, np.full(len(names), "synthetic"))
 
 
-def _first(images: Images, count: int) -> Images:
-    return Images(images.features[:count], images.labels[:count], images.groups[:count])
+def _first(images: FeatureSet, count: int) -> FeatureSet:
+    return FeatureSet(images.features[:count], images.labels[:count], images.groups[:count])

@@ -19,7 +19,7 @@ STRENGTHS = 10.0 ** np.arange(-5, 1)
 
 
 @dataclass(frozen=True)
-class Images:
+class FeatureSet:
     """Images as the classifier sees them.
 
     Args:
@@ -32,15 +32,15 @@ class Images:
     labels: npt.NDArray[np.str_]
     groups: npt.NDArray[np.str_]
 
-    def __add__(self, other: Images) -> Images:
-        return Images(
+    def __add__(self, other: FeatureSet) -> FeatureSet:
+        return FeatureSet(
             np.concatenate([self.features, other.features]),
             np.concatenate([self.labels, other.labels]),
             np.concatenate([self.groups, other.groups]),
         )
 
 
-def choose_strength(real: Images, seed: int) -> float:
+def choose_strength(real: FeatureSet, seed: int) -> float:
     """The L2 strength with the best cross-entropy on patients left out, from the real images alone."""
     patients = min(len(np.unique(real.groups[real.labels == name])) for name in np.unique(real.labels))
     if patients < 2:
@@ -48,7 +48,7 @@ def choose_strength(real: Images, seed: int) -> float:
     folds = StratifiedGroupKFold(min(5, patients), shuffle=True, random_state=seed)
     losses = np.zeros(len(STRENGTHS))
     for inner, outer in folds.split(real.features, real.labels, real.groups):
-        kept = Images(real.features[inner], real.labels[inner], real.groups[inner])
+        kept = FeatureSet(real.features[inner], real.labels[inner], real.groups[inner])
         if len(np.unique(kept.labels)) < len(np.unique(real.labels)):
             continue
         for number, strength in enumerate(STRENGTHS):
@@ -57,7 +57,7 @@ def choose_strength(real: Images, seed: int) -> float:
     return float(STRENGTHS[losses.argmin()])
 
 
-def fit(real: Images | None, made: Images | None, strength: float, scale: Images) -> LogisticRegression:
+def fit(real: FeatureSet | None, made: FeatureSet | None, strength: float, scale: FeatureSet) -> LogisticRegression:
     """Fit on real images, on made ones, or on both at half the weight each.
 
     However many images there are, they weigh as much as the real ones alone: `strength` means the same in every arm.
@@ -72,14 +72,16 @@ def fit(real: Images | None, made: Images | None, strength: float, scale: Images
     return model.fit(standardise(together.features, scale), together.labels, sample_weight=weights)
 
 
-def standardise(features: Array, scale: Images) -> Array:
+def standardise(features: Array, scale: FeatureSet) -> Array:
     """Features with the mean and deviation of `scale` taken out; what never varies there is left at zero."""
     deviation = scale.features.std(0)
     standard: Array = (features - scale.features.mean(0)) / np.where(deviation > 1e-6, deviation, np.inf)
     return standard
 
 
-def _log_likelihood(model: LogisticRegression, real: Images, rows: npt.NDArray[np.intp], scale: Images) -> float:
+def _log_likelihood(
+    model: LogisticRegression, real: FeatureSet, rows: npt.NDArray[np.intp], scale: FeatureSet
+) -> float:
     # Rounded off, a chance may be 0: it is as wrong as 1e-12, and no more.
     chances = np.log(np.clip(model.predict_proba(standardise(real.features[rows], scale)), 1e-12, 1.0))
     columns = np.searchsorted(model.classes_, real.labels[rows])

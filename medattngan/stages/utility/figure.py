@@ -26,7 +26,7 @@ def save_figure(path: Path, results: dict[str, Any]) -> None:
         axes.invert_yaxis()
         best = result["balanced_accuracy"]["baseline"]
         axes.axvline(arms[best]["value"], color="grey", linestyle="--", linewidth=1)
-        axes.set_title(f"{result['per_class']} real images a class, GAN from {result['start']}", fontsize=10)
+        axes.set_title(f"{result['per_class']} real images per class, GAN from {result['start']}", fontsize=10)
         axes.set_xlabel("balanced accuracy on untouched patients")
         axes.spines[["left", "right", "top"]].set_visible(False)
     save_picture(path, figure)

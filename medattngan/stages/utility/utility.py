@@ -54,7 +54,7 @@ def utility(
         say: is told how far it is.
 
     Raises:
-        UserError: the store has no two classes or too few slices, or `out` was begun with other settings.
+        UserError: the store has no two classes or too few slices, or `out` was started with other settings.
     """
     store = data if isinstance(data, SliceStore) else SliceStore.open(data)
     out, amounts = Path(out), tuple(sorted(amounts))
@@ -111,7 +111,7 @@ def _labelled(store: SliceStore) -> tuple[SliceStore, SliceStore]:
     if len(classes[0]) < 2 or classes[0] != classes[1]:
         raise UserError(
             f"{store.path} has the labels {sorted(classes[0])} for training and {sorted(classes[1])} for testing; "
-            "it takes the same two or more in both: ingest with --labels."
+            "both need the same labels, two or more: ingest with --labels."
         )
     return parts[0], parts[1]
 
@@ -121,7 +121,7 @@ def _begin(out: Path, settings: dict[str, Any]) -> None:
     path = out / "settings.json"
     if path.is_file():
         if read_json(path) != settings:
-            raise UserError(f"{out} was begun with other settings ({path}); give another --out.")
+            raise UserError(f"{out} was started with other settings ({path}); give another --out.")
     else:
         write_json(path, settings)
 

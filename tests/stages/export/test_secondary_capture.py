@@ -21,7 +21,7 @@ from medattngan.data.samples import Samples
 from medattngan.stages.export.export import export
 from medattngan.stages.export.image import opening_windows
 from medattngan.stages.export.origin import Origin
-from medattngan.stages.export.series import Series, build
+from medattngan.stages.export.series import DicomSeries, build
 from medattngan.stages.export.transfer import save
 
 CT = {"lower": -1350.0, "upper": 150.0, "unit": "HU", "modality": "CT", "plane": "axial", "spacing_mm": 1.37}
@@ -240,7 +240,7 @@ def test_any_map_and_shape_comes_back_within_float_precision(
 ) -> None:
     intensity = IntensityMap(lower, lower + width, unit)
     codes = np.random.default_rng(seed).integers(0, 65536, (rows, columns), dtype=np.uint16)
-    series = Series(Origin("0" * 64), 1, "", intensity, opening_windows(codes[None], intensity, None))
+    series = DicomSeries(Origin("0" * 64), 1, "", intensity, opening_windows(codes[None], intensity, None))
     path = tmp_path / "slice.dcm"
     save(build(series, codes, 1), path)
     dataset = pydicom.dcmread(path)

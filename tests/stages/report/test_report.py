@@ -91,7 +91,7 @@ def test_real_and_synthetic_slices_are_shown_and_told_apart_in_words(html: str) 
 
 def test_scores_stand_with_interval_and_floor(html: str) -> None:
     text = " ".join(Page(html).text.split())
-    assert "9.00 95 % interval 8.00 to 10.5; real slices: 4.50" in text
+    assert "9.00 95 % interval 8.00 to 10.5; real-vs-real baseline: 4.50" in text
     assert "2.0 times as far from these patients" in text
     assert len(Page(html).named("svg")) == 2
 
@@ -158,7 +158,7 @@ def test_every_metric_is_explained(metric: str) -> None:
 
 
 def test_a_verdict_keeps_to_its_interval() -> None:
-    assert "interval holds" in verdict({**SCORE, "better": "floor", "floor": 8.5})
+    assert "interval contains" in verdict({**SCORE, "better": "floor", "floor": 8.5})
     assert verdict({**SCORE, "better": "floor"}).startswith("4.50 above")
     assert verdict({**SCORE, "better": "higher", "floor": 12.0}).startswith("3.00 below")
 
@@ -166,7 +166,7 @@ def test_a_verdict_keeps_to_its_interval() -> None:
 def test_the_worst_stratum_stands_below_its_score() -> None:
     worst = {**SCORE, "by": "position", "stratum": "high", "value": 20.0, "ci95": [18.0, 22.0]}
     text = Page(score_block("fd[some]", {**SCORE, "worst_stratum": worst})).text
-    assert "Worst by position: high, 20.0 (18.0 to 22.0; real slices: 4.50)." in text
+    assert "Worst by position: high, 20.0 (18.0 to 22.0; real-vs-real baseline: 4.50)." in text
 
 
 def test_a_drawing_without_spread_stays_inside_its_box() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from medattngan.core.files import UserError
-from medattngan.stages.utility.classifier import Images, choose_strength, fit, standardise
+from medattngan.stages.utility.classifier import FeatureSet, choose_strength, fit, standardise
 from medattngan.stages.utility.compare import auc, balanced_accuracy, score_arms
 from medattngan.stages.utility.draw import draw_per_class, halve
 
@@ -90,7 +90,9 @@ def test_the_better_baseline_is_the_bar() -> None:
 def test_however_many_copies_are_added_the_classifier_stays_the_same() -> None:
     rng = np.random.default_rng(0)
     labels = np.array(["ill", "well"] * 10)
-    real = Images(rng.normal(size=(20, 5)) + (labels == "ill")[:, None], labels, np.array([f"p{i}" for i in range(20)]))
+    real = FeatureSet(
+        rng.normal(size=(20, 5)) + (labels == "ill")[:, None], labels, np.array([f"p{i}" for i in range(20)])
+    )
     alone = fit(real, None, 0.1, real)
     with_copies = fit(real, real + real + real, 0.1, real)
     x = standardise(real.features, real)
@@ -103,4 +105,4 @@ def test_noise_asks_for_a_strong_penalty_and_clear_classes_for_a_weak_one() -> N
     groups = np.array([f"p{i}" for i in range(40)])
     noise = rng.normal(size=(40, 50))
     clear = noise + 6.0 * (labels == "ill")[:, None]
-    assert choose_strength(Images(noise, labels, groups), 0) < choose_strength(Images(clear, labels, groups), 0)
+    assert choose_strength(FeatureSet(noise, labels, groups), 0) < choose_strength(FeatureSet(clear, labels, groups), 0)

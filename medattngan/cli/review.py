@@ -8,34 +8,29 @@ from typing import Annotated
 
 import typer
 
+from medattngan.cli.types import OutOption, SamplesArgument
 from medattngan.core.files import UserError
-
-review_app = typer.Typer(
-    name="review",
-    help="A blinded reader study: can people tell the synthetic slices from the real ones?",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
 
 StudyArgument = Annotated[Path, typer.Argument(help="A study, as made by review create.")]
 
 
-@review_app.command()
 def create(
-    samples: Annotated[Path, typer.Argument(help="A samples folder, a folder of images, or a .npy of (count, H, W).")],
+    samples: SamplesArgument,
     data: Annotated[Path, typer.Option("--data", help="The slice store that the real slices come from.")],
-    out: Annotated[Path, typer.Option("--out", help="Where to write; must not exist yet.")],
-    count: Annotated[int, typer.Option(help="How many slices of each kind.")],
-    split: Annotated[str, typer.Option(help="Whose patients are the real ones.")] = "test",
+    out: OutOption,
+    count: Annotated[int, typer.Option(help="Number of real and of synthetic slices, each.")],
+    split: Annotated[str, typer.Option(help="Split that the real slices are taken from.")] = "test",
     protocol: Annotated[
-        Path | None, typer.Option(help="YAML with instructions and questions; a default otherwise.")
+        Path | None, typer.Option(help="YAML with instructions and questions; if omitted, a default protocol.")
     ] = None,
     references: Annotated[int, typer.Option(help="Real training slices shown as examples.")] = 0,
-    readers: Annotated[int, typer.Option(help="How many readers; each gets a link.")] = 1,
-    seed: Annotated[int | None, typer.Option(help="Of choice and order; secret by default.")] = None,
-    url: Annotated[str, typer.Option(help="Where readers will reach the server.")] = "http://127.0.0.1:8765",
+    readers: Annotated[int, typer.Option(help="Number of readers; each gets a personal link.")] = 1,
+    seed: Annotated[
+        int | None, typer.Option(help="Random seed of the choice and order of cases; secret by default.")
+    ] = None,
+    url: Annotated[str, typer.Option(help="Address at which readers will reach the server.")] = "http://127.0.0.1:8765",
 ) -> None:
-    """Choose and blind the cases, and print one personal link a reader: it is shown once."""
+    """Choose and blind the cases, and print one personal link per reader, shown only once."""
     from medattngan.review.create import create_study
 
     tokens = create_study(
@@ -47,15 +42,18 @@ def create(
     typer.echo(out)
 
 
-@review_app.command()
 def serve(
     study: StudyArgument,
-    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8765,
-    expose: Annotated[bool, typer.Option("--expose", help="Let other machines in; needs TLS.")] = False,
+    expose: Annotated[
+        bool, typer.Option("--expose", help="Accept connections from other machines; needs TLS.")
+    ] = False,
     tls_cert: Annotated[Path | None, typer.Option(help="Certificate chain, PEM.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its private key, PEM.")] = None,
-    name: Annotated[list[str] | None, typer.Option(help="A name that readers reach the server by; repeat it.")] = None,
+    name: Annotated[
+        list[str] | None, typer.Option(help="Host name by which readers reach the server; repeatable.")
+    ] = None,
 ) -> None:
     """Serve the reading page until Ctrl+C."""
     for package in ("starlette", "uvicorn"):
@@ -66,9 +64,8 @@ def serve(
     serve_study(study, host=host, port=port, expose=expose, tls_cert=tls_cert, tls_key=tls_key, names=name or ())
 
 
-@review_app.command()
 def status(study: StudyArgument) -> None:
-    """Say how far each reader is; tells nothing of the answers."""
+    """Show how far each reader is, without revealing any answers."""
     from medattngan.review.database import Database
     from medattngan.review.study import Study
 
@@ -83,13 +80,12 @@ def status(study: StudyArgument) -> None:
     typer.echo(f"closed at {closed_at}" if closed_at else "open")
 
 
-@review_app.command()
 def link(
     study: StudyArgument,
     reader: Annotated[int, typer.Option(help="The reader's number.")],
-    url: Annotated[str, typer.Option(help="Where readers will reach the server.")] = "http://127.0.0.1:8765",
+    url: Annotated[str, typer.Option(help="Address at which readers will reach the server.")] = "http://127.0.0.1:8765",
 ) -> None:
-    """Give a reader a new link in place of a lost one; the old one ends, the answers stay."""
+    """Replace a reader's lost link; the old link stops working, the answers are kept."""
     from medattngan.review.database import Database
     from medattngan.review.study import Study
 
@@ -101,51 +97,53 @@ def link(
     typer.echo(f"reader-{reader}  {_link(url, token)}")
 
 
-@review_app.command()
 def close(
     study: StudyArgument,
-    incomplete: Annotated[bool, typer.Option("--incomplete", help="Even if cases are unread.")] = False,
+    incomplete: Annotated[bool, typer.Option("--incomplete", help="Close even if cases are unread.")] = False,
 ) -> None:
-    """Take no more answers, lift the seal and write reads.csv."""
+    """Stop taking answers, unblind the study and write reads.csv."""
     from medattngan.review.close import close_study
 
     typer.echo(close_study(study, incomplete=incomplete))
 
 
-@review_app.command()
 def stats(
     study: StudyArgument,
-    out: Annotated[Path, typer.Option("--out", help="Where to write; must not exist yet.")],
-    seed: Annotated[int, typer.Option(help="Of bootstrap and permutations.")] = 0,
+    out: OutOption,
+    seed: Annotated[int, typer.Option(help="Random seed of bootstrap and permutations.")] = 0,
 ) -> None:
-    """Work out whether readers could tell, with intervals; only after closing."""
+    """Analyse whether readers could tell real from synthetic, with confidence intervals; only after closing."""
     from medattngan.review.close import load_reads
     from medattngan.review.statistics import report_statistics
     from medattngan.review.study import Study
 
     reads = load_reads(study)
     if reads.empty:
-        raise UserError(f"{study} was closed without a single read; there is nothing to work out.")
+        raise UserError(f"{study} was closed without a single read; there is nothing to analyse.")
     protocol = Study.open(study).protocol
     report_statistics(reads, out, seed, authenticity=protocol.authenticity.id, middle=protocol.middle)
     typer.echo(out)
 
 
-@review_app.command()
 def plan(
     accuracy_excluded: Annotated[
-        float, typer.Option(help="Rule out that readers are right in this share of reads or more.")
+        float, typer.Option(help="Accuracy to rule out: that readers are right in this fraction of reads or more.")
     ] = 0.6,
-    power: Annotated[float, typer.Option(help="Probability that a study this large succeeds.")] = 0.8,
-    alpha: Annotated[float, typer.Option(help="Level of the tests.")] = 0.05,
-    readers: Annotated[int, typer.Option(help="How many readers.")] = 3,
-    reader_sd: Annotated[float, typer.Option(help="How much readers differ in true accuracy.")] = 0.03,
-    correlation: Annotated[float, typer.Option(help="Of two readers' being right on the same case.")] = 0.1,
+    power: Annotated[
+        float, typer.Option(help="Statistical power: probability that a study of this size succeeds.")
+    ] = 0.8,
+    alpha: Annotated[float, typer.Option(help="Significance level of the tests.")] = 0.05,
+    readers: Annotated[int, typer.Option(help="Number of readers.")] = 3,
+    reader_sd: Annotated[float, typer.Option(help="Standard deviation of true accuracy between readers.")] = 0.03,
+    correlation: Annotated[
+        float, typer.Option(help="Correlation between two readers' being right on the same case.")
+    ] = 0.1,
     these_readers_only: Annotated[
-        bool, typer.Option("--these-readers-only", help="Say nothing of other readers like them.")
+        bool,
+        typer.Option("--these-readers-only", help="Treat readers as fixed: draw no conclusions about other readers."),
     ] = False,
 ) -> None:
-    """Say how many cases and readers a study needs."""
+    """Calculate how many cases and readers a study needs."""
     from medattngan.review.statistics import plan_study
 
     planned = plan_study(

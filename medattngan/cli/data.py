@@ -1,0 +1,68 @@
+"""From scans to a store, and a look at it: ingest, inspect."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medattngan.cli import parse
+from medattngan.cli.types import OutOption, PlaneOption, ScreenOption
+
+
+def ingest(
+    source: Annotated[
+        list[Path], typer.Argument(help="Files or folders of DICOM, NIfTI, PNG, JPEG or TIFF, in any mixture.")
+    ],
+    out: OutOption,
+    size: Annotated[int, typer.Option(help="Height and width of the slices, in pixels.")] = 64,
+    plane: PlaneOption = "axial",
+    window: Annotated[
+        str | None,
+        typer.Option(help="CT window: lung, soft-tissue, bone, brain or full, or CENTER,WIDTH in HU."),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV with `file` or `patient`, and `label`; or the word `folders`, to label each image by its folder."
+        ),
+    ] = None,
+    split: Annotated[str, typer.Option(help="Fractions of the patients for train, val and test.")] = "0.8,0.1,0.1",
+    seed: Annotated[int, typer.Option(help="Random seed of the split into train, val and test.")] = 0,
+    screen: ScreenOption = None,
+    workers: Annotated[int, typer.Option(help="Number of reading processes.")] = 1,
+    cluster: Annotated[
+        str | None,
+        typer.Option(help="Dask scheduler, tcp://HOST:8786, instead of --workers; needs a shared file system."),
+    ] = None,
+    rejected: Annotated[
+        Path | None,
+        typer.Option(help="Also list the names of the files set aside in this CSV; keep it with the scans."),
+    ] = None,
+) -> None:
+    """Turn scans into a store of 2D slices."""
+    from medattngan.stages.ingest.ingest import ingest as run_ingest
+
+    shares = parse.shares(split)
+    store = run_ingest(
+        source, out, size=size, plane=plane, window=window, labels=labels, split=shares, seed=seed,
+        screen=screen, workers=workers, cluster=cluster, rejected=rejected,
+    )  # fmt: skip
+    typer.echo(store.path)
+
+
+def inspect(
+    store: Annotated[Path, typer.Argument(help="A slice store.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Path of the contact sheet; STORE-contact-sheet.png by default.")
+    ] = None,
+) -> None:
+    """Summarise a store and draw a contact sheet of its slices."""
+    from medattngan.data.store import SliceStore
+    from medattngan.stages.inspect.inspect import inspect as run_inspect
+
+    store = store.resolve()
+    sheet = out or store.with_name(f"{store.name}-contact-sheet.png")
+    typer.echo(run_inspect(SliceStore.open(store), sheet))
+    typer.echo(sheet)

@@ -1,0 +1,133 @@
+"""From synthetic slices to DICOM and a PACS, and the whole way at once: export, push, demo."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medattngan.cli import parse
+from medattngan.cli.types import ForeignPlaneOption, OutOption, SamplesArgument
+from medattngan.core.files import UserError
+
+
+def export(
+    samples: SamplesArgument,
+    out: OutOption,
+    limit: Annotated[int | None, typer.Option(help="At most this many slices.")] = None,
+    sop: Annotated[str, typer.Option(help="SOP class: sc (Secondary Capture), mr or ct.")] = "sc",
+    multiframe: Annotated[
+        bool, typer.Option("--multiframe", help="Write one multi-frame Secondary Capture per series.")
+    ] = False,
+    window: Annotated[str | None, typer.Option(help="Default window of viewers: CENTER,WIDTH.")] = None,
+    overlay: Annotated[bool, typer.Option(help="Write SYNTHETIC into an overlay, which viewers can hide.")] = True,
+    stamp: Annotated[bool, typer.Option("--stamp", help="Burn SYNTHETIC into the pixels.")] = False,
+    transfer_syntax: Annotated[
+        str, typer.Option(help="Transfer syntax: explicit, jpeg2000, jpegls or rle; all lossless.")
+    ] = "explicit",
+    like: Annotated[
+        Path | None,
+        typer.Option(help="Real series to copy technical attributes from; its identifiers are never copied."),
+    ] = None,
+    uid_root: Annotated[str, typer.Option(help="Your organisation's UID root.")] = "2.25",
+    include_flagged: Annotated[
+        str | None, typer.Option(help="Also export slices flagged by the audit; give the reason.")
+    ] = None,
+    value_range: Annotated[
+        str | None,
+        typer.Option(
+            "--range", help="Foreign images: LOWER,UPPER, physical values of the darkest and brightest pixel."
+        ),
+    ] = None,
+    unit: Annotated[str, typer.Option(help="Foreign images: HU, or the unit of the values.")] = "a.u.",
+    modality: Annotated[str, typer.Option(help="Foreign images: CT, MR, CR, DX … or OT.")] = "OT",
+    plane: ForeignPlaneOption = "acquired",
+    spacing: Annotated[float, typer.Option(help="Foreign images: pixel spacing in mm, if known.")] = math.nan,
+) -> None:
+    """Write synthetic slices as DICOM series marked as synthetic."""
+    from medattngan.data.samples import Samples
+    from medattngan.external.physical import read_foreign
+    from medattngan.stages.export.export import export as run_export
+
+    if (samples / "samples.parquet").is_file():
+        source = Samples.open(samples)
+    else:
+        limits = parse.pair(value_range, "--range")
+        source = read_foreign(
+            samples, value_range=limits, unit=unit, modality=modality, plane=plane, spacing_mm=spacing
+        )
+    report = run_export(
+        source, out, limit=limit, sop=sop, multiframe=multiframe, overlay=overlay, stamp=stamp, like=like,
+        transfer_syntax=transfer_syntax, uid_root=uid_root, window=parse.pair(window, "--window"),
+        include_flagged=include_flagged,
+    )  # fmt: skip
+    if report.flagged_left_out:
+        typer.echo(f"{report.flagged_left_out} slices that the audit flagged were left out", err=True)
+    typer.echo(report.path)
+
+
+def push(
+    folder: Annotated[Path, typer.Argument(help="DICOM files, as made by export.")],
+    url: Annotated[str | None, typer.Option(help="Root of a DICOMweb server (STOW-RS).")] = None,
+    dimse: Annotated[str | None, typer.Option(help="HOST:PORT of a DICOM server (C-STORE), instead of --url.")] = None,
+    aet: Annotated[
+        str | None, typer.Option(help="For --dimse: the called application entity title, that of the server.")
+    ] = None,
+    calling_aet: Annotated[str, typer.Option(help="For --dimse: the calling application entity title.")] = "MEDATTNGAN",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="The journal; FOLDER.push.csv by default. Resumes if it exists."),
+    ] = None,
+    credentials: Annotated[
+        Path | None, typer.Option(help="For --url: a file with `token = …`, or `user = …` and `password = …`.")
+    ] = None,
+    ca: Annotated[Path | None, typer.Option(help="Trust the certificates in this PEM file.")] = None,
+    tls: Annotated[bool, typer.Option("--tls", help="For --dimse: use TLS; implied by --ca.")] = False,
+    plain_http: Annotated[
+        bool, typer.Option("--plain-http", help="Allow unencrypted http:// to other machines.")
+    ] = False,
+    allow_unmarked: Annotated[
+        str | None, typer.Option(help="Also send files not marked SYNTHETIC; the reason goes into the journal.")
+    ] = None,
+    resend_unknown: Annotated[
+        bool,
+        typer.Option(
+            "--resend-unknown", help="Resend instances of unknown outcome where the server cannot be queried."
+        ),
+    ] = False,
+    batch_instances: Annotated[int, typer.Option(help="Maximum number of instances per STOW-RS request.")] = 50,
+    batch_mb: Annotated[float, typer.Option(help="Maximum size of a STOW-RS request in MB.")] = 32.0,
+    attempts: Annotated[int, typer.Option(help="Number of attempts when the server does not answer.")] = 6,
+) -> None:
+    """Send DICOM files to a PACS, each once; exit status 1 if any was not stored."""
+    from medattngan.pacs.push import push as run_push
+    from medattngan.pacs.retry import Retry
+
+    if not 0 < batch_mb < math.inf:
+        raise UserError(f"--batch-mb is {batch_mb:g}; give megabytes above 0, such as 32.")
+    report = run_push(
+        folder, url=url, dimse=dimse, called_aet=aet, calling_aet=calling_aet, out=out, credentials=credentials, ca=ca,
+        tls=tls, plain_http=plain_http, allow_unmarked=allow_unmarked, resend_unknown=resend_unknown,
+        batch_instances=batch_instances, batch_bytes=int(batch_mb * 1e6), retry=Retry(attempts=attempts),
+    )  # fmt: skip
+    for name in report.not_dicom:
+        typer.echo(f"not DICOM, not sent: {name}", err=True)
+    for name in report.copies:
+        typer.echo(f"duplicate of another file, not sent: {name}", err=True)
+    typer.echo(report.sentence(), err=True)
+    typer.echo(report.journal)
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+def demo(
+    out: OutOption,
+    minutes: Annotated[float, typer.Option(help="Training time in minutes.")] = 4.0,
+    seed: Annotated[int, typer.Option(help="Random seed of the pseudo-patients, the training and the samples.")] = 0,
+) -> None:
+    """Run the whole pipeline on pseudo-patients made from one template brain, in under 6 minutes."""
+    from medattngan.stages.demo.demo import demo as run_demo
+
+    typer.echo(run_demo(out, minutes=minutes, seed=seed))

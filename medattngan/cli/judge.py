@@ -1,0 +1,134 @@
+"""How good and how safe the slices are: evaluate, audit, utility, report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from medattngan.cli import parse
+from medattngan.cli.types import DataOption, OutOption, SamplesArgument, SettingsOption
+from medattngan.core.files import read_json
+
+
+def evaluate(
+    samples: SamplesArgument,
+    data: DataOption,
+    out: OutOption,
+    split: Annotated[str, typer.Option(help="Split of the real patients to compare with.")] = "test",
+    extractor: Annotated[
+        str,
+        typer.Option(
+            help="Feature extractor: efficientnet-lite0; inception (needs the extra and --weights); the folder of an "
+            "encoder; or the path of a TorchScript or ONNX file, PATH@SIZE if its input is not 224 px. TorchScript "
+            "is code: load only files you trust."
+        ),
+    ] = "efficientnet-lite0",
+    weights: Annotated[
+        Path | None, typer.Option(help="Weights file, for an extractor that has none of its own.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Random seed of subsets and bootstrap.")] = 0,
+    limit: Annotated[
+        int | None, typer.Option(help="Use at most this many real and this many synthetic slices.")
+    ] = None,
+) -> None:
+    """Score synthetic slices against real patients."""
+    from medattngan.data.store import SliceStore
+    from medattngan.stages.evaluate.evaluate import evaluate as run_evaluate
+
+    scores = run_evaluate(
+        samples,
+        SliceStore.open(data),
+        out,
+        split=split,
+        extractor=extractor,
+        weights=weights,
+        seed=seed,
+        limit=limit,
+    )
+    for name, entry in scores.items():
+        typer.echo(_score_line(name, entry))
+        if found := entry.get("worst_stratum"):
+            typer.echo(_score_line(f"  worst: {found['by']} {found['stratum']}", found))
+    for name, reason in read_json(out / "provenance.json")["left_out"].items():
+        typer.echo(f"{name} not measured: {reason}", err=True)
+    typer.echo(out)
+
+
+def _score_line(name: str, entry: dict[str, Any]) -> str:
+    low, high = entry["ci95"]
+    return f"{name:32} {entry['value']:>10.4g}   95 % {low:.4g} to {high:.4g}   real {entry['floor']:.4g}"
+
+
+def audit(
+    samples: SamplesArgument,
+    data: DataOption,
+    out: OutOption,
+    run: Annotated[Path | None, typer.Option(help="The run; tests its discriminator for membership inference.")] = None,
+    encoder: Annotated[
+        Path | None, typer.Option(help="Encoder made by medattngan encoder; if omitted, one is trained.")
+    ] = None,
+    calibrate: Annotated[str, typer.Option(help="Held-out split that sets the threshold: val or test.")] = "val",
+    false_positives: Annotated[
+        float, typer.Option(help="False-positive rate: fraction of held-out real slices that may be flagged.")
+    ] = 0.01,
+    planted: Annotated[
+        int, typer.Option(help="Positive control: number of planted copies of each kind, which the audit should find.")
+    ] = 400,
+    limit: Annotated[int, typer.Option(help="Use at most this many slices of each held-out split.")] = 4000,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
+) -> None:
+    """Look for copies of training patients among synthetic slices."""
+    from medattngan.stages.audit.audit import audit as run_audit
+    from medattngan.stages.audit.sentences import summary
+
+    report = run_audit(
+        samples, data, out, run=run, encoder=encoder, split=calibrate, false_positives=false_positives,
+        planted=planted, limit=limit, seed=seed,
+    )  # fmt: skip
+    for sentence in summary(report):
+        typer.echo(sentence)
+    typer.echo(out)
+
+
+def utility(
+    config: Annotated[Path, typer.Argument(help="A configuration; each GAN trains for its train.minutes.")],
+    data: DataOption,
+    out: Annotated[Path, typer.Option("--out", help="Where to write; resumes if the folder exists.")],
+    settings: SettingsOption = None,
+    per_class: Annotated[str, typer.Option(help="Numbers of real images per class.")] = "10,25,50",
+    seeds: Annotated[int, typer.Option(help="Number of random draws of the real images, each with its own GAN.")] = 5,
+    amounts: Annotated[str, typer.Option(help="Numbers of synthetic images per real image.")] = "1,3,10",
+    pretrain_minutes: Annotated[
+        float, typer.Option(help="Also start from a GAN pre-trained for this long on other patients, without labels.")
+    ] = 0.0,
+) -> None:
+    """Measure whether synthetic slices help a classifier trained on few real ones."""
+    from medattngan.core.config import Config
+    from medattngan.stages.utility.utility import utility as run_utility
+
+    run_utility(
+        Config.load(config, settings or ()), data, out, per_class=parse.counts(per_class, "--per-class"), seeds=seeds,
+        amounts=parse.counts(amounts, "--amounts"), pretrain_minutes=pretrain_minutes, say=typer.echo,
+    )  # fmt: skip
+    typer.echo(out)
+
+
+def report(
+    folders: Annotated[
+        list[Path],
+        typer.Argument(help="Folders of runs, samples, scores, audits, utility and reader statistics, in any order."),
+    ],
+    data: DataOption,
+    out: Annotated[Path, typer.Option("--out", help="The HTML file to write; must not exist yet.")],
+    title: Annotated[str, typer.Option(help="Title of the page.")] = "Synthetic slices",
+    card: Annotated[
+        Path | None, typer.Option(help="YAML for the model card, with data, licence, intended_use, limits and contact.")
+    ] = None,
+) -> None:
+    """Write one self-contained page about one or more runs."""
+    from medattngan.stages.report.card import Card
+    from medattngan.stages.report.report import report as run_report
+
+    typer.echo(run_report(folders, data, out, title=title, card=None if card is None else Card.load(card)))

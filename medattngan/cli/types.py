@@ -1,0 +1,45 @@
+"""The arguments and options that several verbs share. Importing them loads neither torch nor monai."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medattngan.cli.parse import one_of
+from medattngan.scans.geometry.planes import CUTS
+from medattngan.scans.text.screens import SCREENS
+
+OutOption = Annotated[Path, typer.Option("--out", help="Where to write; must not exist yet.")]
+DataOption = Annotated[Path, typer.Option("--data", help="A slice store, as made by ingest.")]
+SettingsOption = Annotated[
+    list[str] | None, typer.Option("--set", help="Override a configuration key: section.key=value; repeatable.")
+]
+RunArgument = Annotated[Path, typer.Argument(help="A run, as made by train.")]
+CheckpointOption = Annotated[str, typer.Option(help="Which checkpoint: best (by validation score) or last.")]
+LabelOption = Annotated[str | None, typer.Option(help="Class to draw, for a run trained with labels.")]
+ValuesOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Value of a condition, for a run trained with conditions: NAME=NUMBER; repeatable."),
+]
+SamplesArgument = Annotated[
+    Path, typer.Argument(help="A samples folder, a folder of images, or a .npy of (count, H, W).")
+]
+PlaneOption = Annotated[
+    str, typer.Option(parser=one_of(CUTS), metavar="|".join(CUTS), help="Plane in which volumes are cut.")
+]
+ForeignPlaneOption = Annotated[
+    str,
+    typer.Option(
+        "--plane", parser=one_of(CUTS), metavar="|".join(CUTS), help="Foreign images: their anatomical plane."
+    ),
+]
+ScreenOption = Annotated[
+    str | None,
+    typer.Option(
+        parser=one_of(SCREENS),
+        metavar="|".join(SCREENS),
+        help="Find text burned into the scans, and leave those slices out or mask the text.",
+    ),
+]
