@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from medattngan.conditions.numbers import Condition, standardised
 from medattngan.core.types import Images, Values
-from medattngan.data.intensity import codes_to_unit
+from medattngan.data.images import load_images
 from medattngan.data.store import SliceStore
 
 
@@ -67,11 +66,3 @@ class Batches:
         images = load_images(self.store, rows, self.size)
         labels = None if self.labels is None else self.labels[rows]
         return images, labels, None if self.values is None else self.values[rows]
-
-
-def load_images(store: SliceStore, rows: list[int], size: int) -> Images:
-    """Slices as the network sees them, (len(rows), 1, size, size) in [-1, 1], averaged down where larger."""
-    images = torch.from_numpy(codes_to_unit(np.stack([store.codes(i) for i in rows]))).unsqueeze(1)
-    if images.shape[-1] != size:
-        images = F.interpolate(images, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
-    return images

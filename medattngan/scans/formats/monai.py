@@ -13,16 +13,14 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import numpy.typing as npt
-import tifffile
 from monai.data.image_reader import ImageReader
-from PIL import Image
 from pydicom.dataset import Dataset
 
 from medattngan.core.types import Physical
 from medattngan.scans.formats.dicom import read_dataset
 from medattngan.scans.formats.dicom_pixels import is_rescaled, physical_frame
 from medattngan.scans.formats.nifti import is_label_mask, open_volume, slice_axis
-from medattngan.scans.formats.picture import read_pages, to_grey
+from medattngan.scans.formats.picture import PICTURE_ERRORS, read_pages, to_grey
 from medattngan.scans.geometry.affine import is_sound, stack_affine
 from medattngan.scans.series import READ_ERRORS, Piece, SetAside
 
@@ -172,7 +170,7 @@ class PictureReader(ImageReader):
         """
         try:
             stored = read_pages(img)
-        except (*READ_ERRORS, SyntaxError, Image.DecompressionBombError, tifffile.TiffFileError):
+        except PICTURE_ERRORS:
             raise SetAside("unreadable") from None
         pages = to_grey(stored)
         if pages.ndim != 3 or min(pages.shape) < 1:

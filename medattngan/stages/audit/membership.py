@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 from medattngan.core.files import UserError
 from medattngan.core.run import Run
+from medattngan.data.images import load_images
 from medattngan.data.store import SliceStore
 from medattngan.models import build
-from medattngan.stages.encoder.encoder import read_slices
 from medattngan.statistics.bootstrap import plan_bootstrap
 
 CHUNK = 16
@@ -58,7 +58,7 @@ def membership_inference(run: Run, store: SliceStore, held_out: SliceStore, *, s
     checkpoint = run.checkpoint("last")
     discriminator = build(run.config, classes=len(known)).discriminator
     discriminator.load_state_dict(load_file(checkpoint / "discriminator.safetensors"))
-    images = torch.cat([read_slices(side, run.config.data.size) for side in sides])
+    images = torch.cat([load_images(side, size=run.config.data.size, dtype=torch.float16) for side in sides])
     labels = None
     if known:
         labels = torch.tensor([known.index(name) for side in sides for name in side.index["label"]])

@@ -16,7 +16,8 @@ from medattngan.conditions.numbers import LEVELS, of_run
 from medattngan.core.config import Config
 from medattngan.core.files import UserError, read_json
 from medattngan.core.run import Run
-from medattngan.data.batches import Batches, load_images
+from medattngan.data.batches import Batches
+from medattngan.data.images import load_images
 from medattngan.data.samples import Samples
 from medattngan.data.store import SliceStore, StoreWriter
 from medattngan.models import PRESETS, build
@@ -155,7 +156,7 @@ def test_a_batch_pairs_each_slice_with_its_own_value(tiny_store: SliceStore) -> 
     batches = Batches(part, [], 32, 8, 0, of_run({"conditions": conditions}))
     images, _, values = batches(2)
     assert values is not None
-    everything = load_images(part, list(range(len(part))), 32)
+    everything = load_images(part, size=32)
     for image, value in zip(images, values, strict=True):
         (row,) = (i for i, other in enumerate(everything) if torch.equal(image, other))
         assert float(value) == pytest.approx(2 * float(part.index["position_mm"][row]) / 25 - 1)
