@@ -32,7 +32,7 @@ from medattngan.core.config import Config
 from medattngan.core.files import UserError, atomic_path, read_json, write_json
 from medattngan.core.provenance import provenance
 from medattngan.core.types import Codes
-from medattngan.data.batches import load_images
+from medattngan.data.images import load_images
 from medattngan.data.intensity import unit_to_codes
 from medattngan.data.store import SliceStore
 from medattngan.models import build

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import typer
 
-from medattngan.data.intensity import codes_to_unit
+from medattngan.data.images import codes_to_images
 from medattngan.data.samples import Samples
 from medattngan.data.store import SliceStore
 from medattngan.stages.train.log import save_grid
@@ -31,7 +31,7 @@ def main(
     chosen = np.random.default_rng(seed).choice(len(test), columns * rows, replace=False)
     real = np.stack([test.codes(int(i)) for i in chosen])
     fake = Samples.open(samples).codes[: columns * rows]
-    sheet = [torch.from_numpy(codes_to_unit(part)).unsqueeze(1) for part in (real, fake)]
+    sheet = [codes_to_images(part) for part in (real, fake)]
     save_grid(torch.cat(sheet), out, columns)
     typer.echo(f"{out}: {rows} rows real, {rows} rows synthetic")
 

@@ -28,7 +28,7 @@ from medattngan.core.files import UserError, read_json, write_json
 from medattngan.core.provenance import provenance
 from medattngan.core.run import Run
 from medattngan.core.types import Images
-from medattngan.data.batches import load_images
+from medattngan.data.images import load_images
 from medattngan.data.samples import Samples
 from medattngan.data.store import SliceStore
 from medattngan.stages.explain.figures import save_strips
@@ -70,7 +70,7 @@ def real(store: SliceStore, split: str, name: str, size: int) -> tuple[Images, N
     """Slices, values and patients of a split."""
     part = store.split(split)
     values = part.index[name].to_numpy(np.float64)
-    return load_images(part, list(range(len(part))), size), values, [str(patient) for patient in part.index["patient"]]
+    return load_images(part, size=size), values, [str(patient) for patient in part.index["patient"]]
 
 
 def trained(data: Path, work: Path, minutes: float, name: str, settings: list[str]) -> Run:

@@ -41,23 +41,22 @@ def export(
             "--range", help="Foreign images: LOWER,UPPER, physical values of the darkest and brightest pixel."
         ),
     ] = None,
-    unit: Annotated[str, typer.Option(help="Foreign images: HU, or the unit of the values.")] = "a.u.",
-    modality: Annotated[str, typer.Option(help="Foreign images: CT, MR, CR, DX … or OT.")] = "OT",
+    unit: Annotated[
+        str | None, typer.Option(help="Foreign images: HU, or the unit of the values; by default DICOM's, else a.u.")
+    ] = None,
+    modality: Annotated[
+        str | None, typer.Option(help="Foreign images: CT, MR, CR, DX …; by default DICOM's, else OT.")
+    ] = None,
     plane: ForeignPlaneOption = "acquired",
-    spacing: Annotated[float, typer.Option(help="Foreign images: pixel spacing in mm, if known.")] = math.nan,
+    spacing: Annotated[float, typer.Option(help="Foreign images: pixel spacing in mm; by default DICOM's.")] = math.nan,
 ) -> None:
     """Write synthetic slices as DICOM series marked as synthetic."""
-    from medattngan.data.samples import Samples
-    from medattngan.external.physical import read_foreign
+    from medattngan.external.open import open_slices
     from medattngan.stages.export.export import export as run_export
 
-    if (samples / "samples.parquet").is_file():
-        source = Samples.open(samples)
-    else:
-        limits = parse.pair(value_range, "--range")
-        source = read_foreign(
-            samples, value_range=limits, unit=unit, modality=modality, plane=plane, spacing_mm=spacing
-        )
+    source = open_slices(samples).physical(
+        value_range=parse.pair(value_range, "--range"), unit=unit, modality=modality, plane=plane, spacing_mm=spacing
+    )
     report = run_export(
         source, out, limit=limit, sop=sop, multiframe=multiframe, overlay=overlay, stamp=stamp, like=like,
         transfer_syntax=transfer_syntax, uid_root=uid_root, window=parse.pair(window, "--window"),

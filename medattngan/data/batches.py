@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from medattngan.conditions.condition import Condition
 from medattngan.conditions.table import encoded
 from medattngan.core.types import Images
-from medattngan.data.intensity import codes_to_unit
+from medattngan.data.images import load_images
 from medattngan.data.store import SliceStore
 
 
@@ -53,11 +51,3 @@ class Batches:
         """Batch number `step`: images (B, 1, size, size) in [-1, 1], and of each condition, by name, (B, …)."""
         rows = self._rows(step)
         return load_images(self.store, rows, self.size), {name: one[rows] for name, one in self.told.items()}
-
-
-def load_images(store: SliceStore, rows: list[int], size: int) -> Images:
-    """Slices as the network sees them, (len(rows), 1, size, size) in [-1, 1], averaged down where larger."""
-    images = torch.from_numpy(codes_to_unit(np.stack([store.codes(i) for i in rows]))).unsqueeze(1)
-    if images.shape[-1] != size:
-        images = F.interpolate(images, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
-    return images

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from pyarrow import ArrowException
 
 from medattngan.core.files import UserError, atomic_folder, read_json, write_json
 from medattngan.core.types import Codes, Images, Physical
-from medattngan.data.intensity import IntensityMap, codes_to_unit
+from medattngan.data.images import codes_to_images
+from medattngan.data.intensity import IntensityMap
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Samples:
 
     def unit(self) -> Images:
         """All slices as the network sees them: (count, 1, H, W) float32 tensor in [-1, 1]."""
-        return torch.from_numpy(codes_to_unit(self.codes)).unsqueeze(1)
+        return codes_to_images(self.codes)
 
     def save(self, path: str | Path) -> None:
         """Write the folder, whole or not at all.

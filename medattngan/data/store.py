@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -127,11 +128,16 @@ class SliceStore:
         """Slice `i` as the network sees it: (H, W) float32 in [-1, 1]."""
         return codes_to_unit(self.codes(i))
 
+    def read(self, rows: Sequence[int]) -> Codes:
+        """The slices `rows`, in this order and in memory: (len(rows), H, W) uint16."""
+        codes = np.empty((len(rows), self.size, self.size), np.uint16)
+        for place, row in enumerate(rows):
+            codes[place] = self.codes(row)
+        return codes
+
     def all_codes(self) -> Codes:
         """Every slice, in memory: (len(self), H, W) uint16."""
-        if len(self) == 0:
-            return np.empty((0, self.size, self.size), np.uint16)
-        return np.stack([self.codes(i) for i in range(len(self))])
+        return self.read(range(len(self)))
 
 
 def _open_parts(path: Path) -> list[Codes]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydicom.dataset import Dataset
 
 from medattngan.core.files import UserError
 from medattngan.core.types import Physical
-from medattngan.scans.formats.dicom import is_dicom, read_dataset
-from medattngan.scans.formats.dicom_pixels import physical_frame
-from medattngan.scans.series import REASONS, SetAside
+from medattngan.scans.formats.dicom import functional, is_dicom, read_dataset
+from medattngan.scans.formats.dicom_pixels import is_rescaled, physical_frame
+from medattngan.scans.series import READ_ERRORS, REASONS, SetAside
 
 _HEAD_BYTES = 132
 
@@ -24,14 +29,42 @@ def dicom_files(folder: Path) -> list[Path]:
     return found
 
 
-def frames(file: Path) -> list[Physical]:
-    """The frames of a DICOM file, in physical units.
+def read_frames(files: Sequence[Path], folder: Path) -> tuple[Physical, dict[str, Any]]:
+    """The frames of `files`, (count, H, W) in physical units, and what they all say of themselves.
 
     Raises:
-        UserError: it holds none that can be judged.
+        UserError: a file holds none that can be judged, or they are of unlike sizes.
     """
-    dataset = read_dataset(file)
-    try:
-        return [physical_frame(dataset, frame)[0] for frame in range(int(dataset.get("NumberOfFrames") or 1))]
-    except SetAside as error:
-        raise UserError(f"{file} cannot be judged: {REASONS[error.reason]}; take it out.") from None
+    slices: list[Physical] = []
+    said: list[dict[str, Any]] = []
+    for file in files:
+        try:
+            dataset = read_dataset(file)
+            count = int(dataset.get("NumberOfFrames") or 1)
+            slices += [physical_frame(dataset, frame)[0] for frame in range(count)]
+            said.append(_facts(dataset))
+        except (SetAside, *READ_ERRORS) as error:
+            reason = REASONS[error.reason if isinstance(error, SetAside) else "unreadable"]
+            raise UserError(f"{file} cannot be judged: {reason}; take it out.") from None
+    shapes = {values.shape for values in slices}
+    if len(shapes) > 1:
+        found = ", ".join(f"{height} x {width}" for height, width in sorted(shapes))
+        raise UserError(f"the slices of {folder} are {found}; bring them to one size.")
+    alike = {key: value for key, value in said[0].items() if all(facts[key] == value for facts in said)}
+    return np.stack(slices), alike
+
+
+def _facts(dataset: Dataset) -> dict[str, Any]:
+    """Unit, modality and pixel size (PS3.3 C.11.1.1.2, C.7.3.1, 10.7.1), of the first frame."""
+    modality = str(dataset.get("Modality") or "OT").strip()
+    kind = functional(dataset, 0, "PixelValueTransformationSequence", "RescaleType")
+    hounsfield = kind == "HU" or (not kind and modality == "CT" and is_rescaled(dataset, 0))
+    spacing = functional(dataset, 0, "PixelMeasuresSequence", "PixelSpacing")
+    spacing = spacing or dataset.get("ImagerPixelSpacing") or dataset.get("NominalScannedPixelSpacing")
+    sides = [float(side) for side in spacing or []]
+    square = len(sides) == 2 and sides[0] == sides[1] > 0
+    return {
+        "unit": "HU" if hounsfield else "a.u.",
+        "modality": modality,
+        "spacing_mm": sides[0] if square else None,
+    }

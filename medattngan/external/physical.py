@@ -1,4 +1,4 @@
-"""Slices from somebody else's generator: a folder of images or a `.npy`, as Samples."""
+"""Pixels of somebody else's generator as codes with a map to physical values."""
 
 from __future__ import annotations
 
@@ -8,67 +8,35 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from medattngan.core.files import UserError
 from medattngan.core.types import Codes
 from medattngan.data.intensity import CODE_MAX, IntensityMap
-from medattngan.data.samples import Samples, require_verdict_heeded
-from medattngan.external.pictures import read_stack
-from medattngan.scans.geometry.planes import PLANES
+from medattngan.scans.geometry.planes import CUTS
 
 
-def read_foreign(
-    source: str | Path,
-    *,
-    value_range: tuple[float, float] | None = None,
-    unit: str = "a.u.",
-    modality: str = "OT",
-    plane: str = "acquired",
-    spacing_mm: float = math.nan,
-) -> Samples:
-    """Read slices that `sample` did not write.
+def require_plane(plane: str) -> None:
+    """Raises: UserError: it is none of `CUTS`."""
+    if plane not in CUTS:
+        raise UserError(f"there is no plane {plane!r}; choose one of {', '.join(CUTS)}.")
 
-    Args:
-        source: a `.npy` of (count, H, W), or a folder of PNG, JPEG, TIFF or BMP images of one size, at any
-            depth; the name of an image's folder is its label. Colors become luminance.
-        value_range: physical (lower, upper). Of unsigned pixels: what the darkest and brightest *possible*
-            pixel mean, by default the pixel value itself. Signed and floating-point pixels are physical
-            values already: the range they lie in, which floating point needs.
-        unit: `HU`, or whatever the values are in.
-        modality: DICOM's Modality (0008,0060): CT, MR, CR, DX … or OT.
-        plane: axial, coronal, sagittal or acquired.
-        spacing_mm: size of a pixel, both ways; NaN where unknown.
 
-    Raises:
-        UserError: nothing is there, sizes differ, or the values do not fit the range; or it is the `pixels.npy` of a
-            samples folder, whose table holds the audit's verdict.
-    """
-    source = Path(source)
-    if plane not in (*PLANES, "acquired"):
-        raise UserError(f"there is no plane {plane!r}; choose one of {', '.join(PLANES)}, acquired.")
+def require_spacing(spacing_mm: float) -> None:
+    """Raises: UserError: it is neither NaN, for unknown, nor a size."""
     if not math.isnan(spacing_mm) and not (math.isfinite(spacing_mm) and spacing_mm > 0):
         raise UserError(f"a pixel spacing of {spacing_mm} mm is not possible; give a size above 0.")
-    require_verdict_heeded(source)
-    stack = read_stack(source)
-    codes, intensity = encode_pixels(stack.pixels, value_range, unit, source)
-    table = pd.DataFrame({"seed": pd.array(range(len(codes)), "Int64"), "label": pd.array(stack.labels, "string")})
-    known = {"spacing_mm": spacing_mm} if math.isfinite(spacing_mm) else {}
-    return Samples(codes, table, {**intensity.to_dict(), "modality": modality, "plane": plane, **known}, {})
 
 
-def open_samples(source: str | Path) -> Samples:
-    """A samples folder as `sample` wrote it, or slices from elsewhere, as `read_foreign` takes them.
+def natural_range(values: npt.NDArray[np.generic]) -> tuple[float, float]:
+    """The ends of codes for physical `values`: a step of 1 where that holds them exactly, else least to greatest.
 
-    Raises:
-        UserError: it is neither.
+    >>> natural_range(np.float32([-1024, 3071])), natural_range(np.float32([0.25, 0.75]))
+    ((-1024.0, 64511.0), (0.25, 0.75))
     """
-    source = Path(source)
-    if not source.exists():
-        raise UserError(f"{source} does not exist; give a samples folder, a folder of images or a .npy.")
-    if any((source / name).exists() for name in ("samples.parquet", "pixels.npy")):
-        return Samples.open(source)
-    return read_foreign(source)
+    physical = np.asarray(values, np.float64)
+    low, high = float(physical.min()), float(physical.max())
+    whole = bool((physical == np.rint(physical)).all()) and high - low <= CODE_MAX
+    return (low, low + CODE_MAX) if whole or low == high else (low, high)
 
 
 def encode_pixels(

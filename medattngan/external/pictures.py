@@ -7,14 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from medattngan.core.files import UserError
+from medattngan.scans.formats.picture import PICTURE_ERRORS, is_coloured, opaque, read_pages, to_grey
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
-GREY_MODES = ("L", "I;16", "I;16B", "I;16L", "I", "F")
-LOSSY_STEPS = 2
-"""Channels this close, in 8-bit steps, are grey that went through a lossy codec."""
 
 
 @dataclass(frozen=True)
@@ -32,24 +30,12 @@ class Stack:
     coloured: int
 
 
-def read_stack(source: Path) -> Stack:
-    """Read a `.npy` of (count, H, W) or (count, 1, H, W), or pictures of one size in a folder, at any depth.
-
-    Colours become luminance, 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), in 8 bits.
+def read_array(path: Path) -> npt.NDArray[np.generic]:
+    """The slices of a .npy of (count, H, W) or (count, 1, H, W).
 
     Raises:
-        UserError: nothing is there, something cannot be read or is partly transparent, or sizes or types differ.
+        UserError: it cannot be read, or has another shape.
     """
-    if source.is_dir():
-        return _read_folder(source)
-    if source.suffix == ".npy" and source.is_file():
-        pixels = _read_array(source)
-        return Stack(pixels, [None] * len(pixels), 0)
-    missing = "is neither a folder nor a .npy file" if source.exists() else "does not exist"
-    raise UserError(f"{source} {missing}; give a samples folder, a folder of images or a .npy of (count, H, W).")
-
-
-def _read_array(path: Path) -> npt.NDArray[np.generic]:
     try:
         pixels = np.load(path, allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
@@ -61,12 +47,19 @@ def _read_array(path: Path) -> npt.NDArray[np.generic]:
     return np.asarray(pixels)
 
 
-def _read_folder(folder: Path) -> Stack:
+def read_folder(folder: Path) -> Stack:
+    """Pictures of one size and type, at any depth. Greys are read as `ingest` reads them.
+
+    Colours become luminance, 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), in 8 bits.
+
+    Raises:
+        UserError: there is none, one cannot be read or is partly transparent, or sizes or types differ.
+    """
     files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
     if not files:
         kinds = ", ".join(SUFFIXES)
         raise UserError(f"{folder} holds no image ({kinds}); for DICOM or NIfTI, run: medattngan ingest {folder}")
-    read = [_read_picture(file) for file in files]
+    read = [_read_one(file) for file in files]
     pixels = [picture for picture, _ in read]
     for file, picture in zip(files, pixels, strict=True):
         if (picture.shape, picture.dtype) != (pixels[0].shape, pixels[0].dtype):
@@ -78,25 +71,27 @@ def _read_folder(folder: Path) -> Stack:
     return Stack(np.stack(pixels), labels, sum(coloured for _, coloured in read))
 
 
-def _read_picture(file: Path) -> tuple[npt.NDArray[np.generic], bool]:
+def _read_one(file: Path) -> tuple[npt.NDArray[np.generic], bool]:
     """One picture as (H, W), and whether it was in colour."""
     try:
-        with Image.open(file) as image:
-            if getattr(image, "n_frames", 1) > 1:
-                raise UserError(f"{file} holds several pages; save each as a file of its own.")
-            if image.mode not in GREY_MODES:
-                return _luminance(image, file)
-            pixels = np.asarray(image)
-            if image.mode == "I" and pixels.min() >= 0 and pixels.max() <= 65535:
-                return pixels.astype(np.uint16), False  # how Pillow opens some 16-bit files
-            return pixels.astype(pixels.dtype.newbyteorder("=")), False
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+        pages = read_pages(file)
+    except PICTURE_ERRORS as error:
         raise UserError(f"{file} is not a readable image ({error}); remove it or save it again.") from None
-
-
-def _luminance(image: Image.Image, file: Path) -> tuple[npt.NDArray[np.uint8], bool]:
-    channels = np.asarray(image.convert("RGBA"))
-    if (channels[..., 3] != 255).any():
+    if len(pages) != 1 or pages.ndim not in (3, 4):
+        raise UserError(f"{file} holds several pages; save each as a file of its own.")
+    if pages.dtype == np.bool_:
+        pages = pages * np.uint8(255)
+    if pages.dtype.kind == "i" and pages.min() >= 0 and pages.max() <= 65535:
+        pages = pages.astype(np.uint16)  # how Pillow opens some 16-bit files
+    if pages.ndim == 4 and pages.shape[-1] in (2, 4) and pages.dtype.kind == "u" and (~pages[..., -1]).any():
         raise UserError(f"{file} is partly transparent; save it without an alpha channel.")
-    coloured = bool((np.ptp(channels[..., :3], axis=-1) > LOSSY_STEPS).any())
-    return np.asarray(image.convert("RGB").convert("L")), coloured
+    if is_coloured(pages):
+        return _luminance(opaque(pages)[0]), True
+    grey = to_grey(pages)[0]
+    return grey.astype(grey.dtype.newbyteorder("=")), False
+
+
+def _luminance(channels: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
+    """(H, W, 3) in 8 or 16 bits → (H, W)."""
+    eight = channels if channels.dtype == np.uint8 else np.asarray(channels, np.uint16) >> np.uint16(8)
+    return np.asarray(Image.fromarray(np.asarray(eight, np.uint8)).convert("L"))

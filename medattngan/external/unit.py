@@ -1,4 +1,4 @@
-"""Synthetic images as the network sees slices, whoever made them: a samples folder, a folder of pictures, or a .npy.
+"""Pixels of any type as the network sees slices.
 
 How values become [-1, 1]:
 
@@ -13,35 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from medattngan.core.files import UserError
-from medattngan.core.types import Images
-from medattngan.external.pictures import Stack, read_stack
 
 _TOLERANCE = 1e-3  # of the range: what rounding may leave outside; it is clipped
-
-
-def read_images(path: Path) -> tuple[Images, list[str]]:
-    """All images at `path` as (count, 1, H, W) float32 in [-1, 1], and in words what had to be done to them.
-
-    Args:
-        path: a samples folder (`pixels.npy`), or what `read_stack` takes.
-
-    Raises:
-        UserError: there is none, one cannot be read, they are of unlike sizes or not square, or their values
-            cannot be placed.
-    """
-    return place(read_stack(path / "pixels.npy" if (path / "pixels.npy").is_file() else path), path)
-
-
-def place(stack: Stack, path: Path) -> tuple[Images, list[str]]:
-    """What `read_images` makes of a stack that was read from `path`."""
-    _, height, width = stack.pixels.shape
-    if height != width:
-        raise UserError(f"the images of {path} are {height} x {width}; crop or pad them to squares.")
-    notes = [f"{stack.coloured} samples in colour were taken as their luminance"] if stack.coloured else []
-    return torch.from_numpy(to_unit(stack.pixels, path)).unsqueeze(1), notes
 
 
 def to_unit(stack: npt.NDArray[np.generic], source: Path) -> npt.NDArray[np.float32]:

@@ -37,7 +37,7 @@ def create_study(
     patients as there are, matched in label and position where the samples have them.
 
     Args:
-        samples: a samples folder, a folder of images or a .npy of (count, H, W).
+        samples: whatever `open_slices` opens: a samples folder, a folder of pictures or of DICOM, or a .npy.
         store: a SliceStore, or its path.
         split: whose patients are the real ones. References come from the split train.
         protocol: a Protocol, or the path of its YAML; None for the default questions.

@@ -12,11 +12,10 @@ import pandas as pd
 from medattngan.core.files import UserError
 from medattngan.core.provenance import provenance
 from medattngan.core.types import Codes
-from medattngan.data.batches import load_images
+from medattngan.data.images import load_images
 from medattngan.data.intensity import unit_to_codes
-from medattngan.data.samples import Samples, require_verdict_heeded
 from medattngan.data.store import SliceStore
-from medattngan.external.unit import read_images
+from medattngan.external.open import open_slices
 from medattngan.review.choose import choose_real, choose_synthetic
 from medattngan.review.grid import common_levels, grid_ends, place
 
@@ -74,16 +73,15 @@ def gather(source: Path, store: SliceStore, *, count: int, split: str, reference
 
 
 def _synthetic(source: Path, store: SliceStore) -> tuple[Codes, pd.DataFrame, dict[str, Any], dict[str, Any]]:
-    """Codes, table, intensity map and origin of the synthetic side; foreign images are given the store's map."""
-    if (source / "samples.parquet").is_file():
-        samples = Samples.open(source)
+    """Codes, table, intensity map and origin of the synthetic side; slices from elsewhere are given the store's map."""
+    found = open_slices(source)
+    if (samples := found.samples) is not None:
         names = ("run", "preset", "weights_digest", "store_digest", "seed", "truncation", "versions")
         origin = {name: samples.provenance[name] for name in names if name in samples.provenance}
         return samples.codes, samples.table, samples.intensity, origin
-    require_verdict_heeded(source)
-    images, notes = read_images(source)
-    codes = unit_to_codes(images[:, 0].numpy())
-    return codes, pd.DataFrame(index=range(len(codes))), store.intensity, {"foreign": True, "notes": notes}
+    unit = found.unit(store.map)
+    codes = unit_to_codes(unit.images[:, 0].numpy())
+    return codes, pd.DataFrame(index=range(len(codes))), store.intensity, {"foreign": True, "notes": unit.notes}
 
 
 def _check_alike(source: Path, intensity: dict[str, Any], size: int, store: SliceStore) -> None:
@@ -109,9 +107,7 @@ def _references(store: SliceStore, count: int, rng: np.random.Generator) -> tupl
 
 def _codes(store: SliceStore, rows: list[int], size: int) -> list[Codes]:
     """Slices of a store as codes (size, size); larger ones are averaged down as they were in training."""
-    if store.size == size:
-        return [store.codes(row) for row in rows]
-    return [unit_to_codes(load_images(store, [row], size)[0, 0].numpy()) for row in rows]
+    return list(unit_to_codes(load_images(store, rows, size)[:, 0].numpy()))
 
 
 def _spacing(synthetic: float | None, real: pd.Series[float]) -> float | None:

@@ -13,7 +13,7 @@ from PIL import Image
 from pydicom.pixels import apply_modality_lut
 
 from medattngan.core.files import UserError
-from medattngan.external.physical import read_foreign
+from medattngan.external.open import open_slices
 from medattngan.stages.export.export import export
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "export_dicom.py"
@@ -24,7 +24,7 @@ def test_integers_of_up_to_16_bits_come_through_exactly(dtype: type, tmp_path: P
     limits = np.iinfo(dtype)
     pixels = np.random.default_rng(1).integers(limits.min, limits.max, (2, 6, 5), dtype=dtype, endpoint=True)
     np.save(tmp_path / "slices.npy", pixels)
-    samples = read_foreign(tmp_path / "slices.npy")
+    samples = open_slices(tmp_path / "slices.npy").physical()
     np.testing.assert_array_equal(np.rint(samples.physical(1)), pixels[1].astype(np.float32))
     (file, _) = sorted(export(samples, tmp_path / "dicom").path.rglob("*.dcm"))
     dataset = pydicom.dcmread(file)
@@ -37,7 +37,7 @@ def test_a_folder_of_images_is_read_in_order_with_its_labels(dtype: type, suffix
     for i, folder in enumerate(["a", "a", "b"]):
         (tmp_path / folder).mkdir(exist_ok=True)
         Image.fromarray(pixels[i]).save(tmp_path / folder / f"{i}.{suffix}")
-    samples = read_foreign(tmp_path, modality="MR", plane="axial", spacing_mm=1.5)
+    samples = open_slices(tmp_path).physical(modality="MR", plane="axial", spacing_mm=1.5)
     assert samples.table["label"].tolist() == ["a", "a", "b"]
     assert samples.intensity["spacing_mm"] == 1.5
     for i in range(3):
@@ -47,16 +47,16 @@ def test_a_folder_of_images_is_read_in_order_with_its_labels(dtype: type, suffix
 def test_colors_become_luminance(tmp_path: Path) -> None:
     gray = np.arange(30, dtype=np.uint8).reshape(5, 6)
     Image.fromarray(np.stack([gray] * 3, -1)).save(tmp_path / "x.png")
-    np.testing.assert_array_equal(read_foreign(tmp_path).codes[0] // 257, gray)
+    np.testing.assert_array_equal(open_slices(tmp_path).physical().codes[0] // 257, gray)
 
 
 def test_floating_point_needs_a_range_and_must_lie_in_it(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.float32([[[-1000.0, 50.0]]]))
     with pytest.raises(UserError, match="--range"):
-        read_foreign(tmp_path / "x.npy")
+        open_slices(tmp_path / "x.npy").physical()
     with pytest.raises(UserError, match=r"1 pixels .* outside"):
-        read_foreign(tmp_path / "x.npy", value_range=(-1000, 0))
-    samples = read_foreign(tmp_path / "x.npy", value_range=(-1000, 400), unit="HU")
+        open_slices(tmp_path / "x.npy").physical(value_range=(-1000, 0))
+    samples = open_slices(tmp_path / "x.npy").physical(value_range=(-1000, 400), unit="HU")
     np.testing.assert_allclose(samples.physical(0), [[-1000, 50]], atol=samples.map.step / 2)
 
 
@@ -64,7 +64,7 @@ def test_export_takes_a_samples_folder_a_folder_of_images_or_an_array(tmp_path: 
     (tmp_path / "images").mkdir()
     Image.fromarray(np.arange(30, dtype=np.uint8).reshape(5, 6)).save(tmp_path / "images" / "x.png")
     np.save(tmp_path / "x.npy", np.arange(30, dtype=np.uint8).reshape(1, 5, 6))
-    read_foreign(tmp_path / "images").save(tmp_path / "samples")
+    open_slices(tmp_path / "images").physical().save(tmp_path / "samples")
     uids = []
     for name in ("images", "x.npy", "samples"):
         (file,) = export(tmp_path / name, tmp_path / f"{name}-dicom").path.rglob("*.dcm")
@@ -77,7 +77,7 @@ def test_export_takes_a_samples_folder_a_folder_of_images_or_an_array(tmp_path: 
 
 def test_the_pixels_of_a_samples_folder_are_not_taken_without_its_table(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.arange(30, dtype=np.uint8).reshape(1, 5, 6))
-    read_foreign(tmp_path / "x.npy").save(tmp_path / "samples")
+    open_slices(tmp_path / "x.npy").physical().save(tmp_path / "samples")
     with pytest.raises(UserError, match="give its folder"):
         export(tmp_path / "samples" / "pixels.npy", tmp_path / "out")
 
@@ -94,19 +94,19 @@ def test_what_is_not_a_stack_of_slices_is_refused(tmp_path: Path) -> None:
     Image.new("L", (4, 3)).save(tmp_path / "mixed" / "b.png")
     for name, said in [("flat.npy", "count, H, W"), ("object.npy", "readable"), ("empty", "no image")]:
         with pytest.raises(UserError, match=said):
-            read_foreign(tmp_path / name)
+            open_slices(tmp_path / name).physical()
     with pytest.raises(UserError, match="not a readable image"):
-        read_foreign(tmp_path / "bad")
+        open_slices(tmp_path / "bad").physical()
     with pytest.raises(UserError, match="one size"):
-        read_foreign(tmp_path / "mixed")
+        open_slices(tmp_path / "mixed")
     with pytest.raises(UserError, match="not numbers"):
-        read_foreign(tmp_path / "nan.npy", value_range=(0, 1))
+        open_slices(tmp_path / "nan.npy").physical(value_range=(0, 1))
     with pytest.raises(UserError, match="plane"):
-        read_foreign(tmp_path / "mixed", plane="oblique")
+        open_slices(tmp_path / "nan.npy").physical(plane="oblique")
     with pytest.raises(UserError, match="spacing"):
-        read_foreign(tmp_path / "mixed", spacing_mm=-1)
+        open_slices(tmp_path / "nan.npy").physical(spacing_mm=-1)
     with pytest.raises(UserError, match="not a range"):
-        read_foreign(tmp_path / "nan.npy", value_range=(1, 0))
+        open_slices(tmp_path / "nan.npy").physical(value_range=(1, 0))
 
 
 def test_the_script_exports_any_npy_and_says_in_one_sentence_what_is_wrong(

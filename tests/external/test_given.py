@@ -13,7 +13,7 @@ from PIL import Image
 from medattngan.core.files import UserError
 from medattngan.data.intensity import IntensityMap
 from medattngan.data.samples import Samples
-from medattngan.external.open import read_synthetic
+from medattngan.external.open import open_slices
 from medattngan.stages.export.export import export
 
 MAP = IntensityMap(-1000.0, 400.0, "HU")
@@ -39,7 +39,7 @@ def test_samples_have_labels_if_all_of_them_do(
 ) -> None:
     samples = make_samples(labels)
     samples.save(tmp_path / "samples")
-    given = read_synthetic(tmp_path / "samples", MAP)
+    given = open_slices(tmp_path / "samples").unit(MAP)
     assert torch.equal(given.images, samples.unit())
     assert given.labels == found
     assert given.notes == []
@@ -49,13 +49,13 @@ def test_pictures_in_folders_are_labelled_by_them(tmp_path: Path) -> None:
     for name in ("well", "ill"):
         (tmp_path / name).mkdir()
         Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / name / "1.png")
-    assert read_synthetic(tmp_path, MAP).labels == ["ill", "well"]
+    assert open_slices(tmp_path).unit(MAP).labels == ["ill", "well"]
 
 
 def test_exported_dicom_is_read_back_as_the_samples_it_was_made_from(tmp_path: Path) -> None:
     samples = make_samples([None] * 3)
     export(samples, tmp_path / "dicom")
-    given = read_synthetic(tmp_path / "dicom", MAP)
+    given = open_slices(tmp_path / "dicom").unit(MAP)
     torch.testing.assert_close(given.images.sort(0).values, samples.unit().sort(0).values, atol=1e-3, rtol=0)
     assert "placed between -1000 and 400 HU" in given.notes[0]
 
@@ -64,12 +64,12 @@ def test_dicom_slices_of_unlike_sizes_are_refused(tmp_path: Path) -> None:
     export(make_samples([None]), tmp_path / "dicom" / "small")
     export(make_samples([None], size=24), tmp_path / "dicom" / "large")
     with pytest.raises(UserError, match="16 x 16, 24 x 24"):
-        read_synthetic(tmp_path / "dicom", MAP)
+        open_slices(tmp_path / "dicom").unit(MAP)
 
 
 def test_slices_are_taken_with_their_labels(tmp_path: Path) -> None:
     samples = make_samples(["a", "b", "c"])
     samples.save(tmp_path / "samples")
-    taken = read_synthetic(tmp_path / "samples", MAP).take([2, 0], 8)
+    taken = open_slices(tmp_path / "samples").unit(MAP).take([2, 0]).resized(8)
     assert taken.images.shape == (2, 1, 8, 8)
     assert taken.labels == ["c", "a"]

@@ -12,12 +12,18 @@ import torch
 from PIL import Image
 
 from medattngan.core.files import UserError
-from medattngan.data.resize import resize
+from medattngan.data.intensity import IntensityMap
 from medattngan.data.samples import Samples
-from medattngan.external.unit import read_images
+from medattngan.external.open import Synthetic, open_slices
 
 LEVELS = np.linspace(0, 1, 36).reshape(1, 6, 6)
+MAP = IntensityMap(0.0, 1.0, "a.u.")
 UNIT = torch.from_numpy(LEVELS * 2 - 1).float().unsqueeze(1)
+
+
+def read_images(path: Path) -> tuple[torch.Tensor, list[str]]:
+    found = open_slices(path).unit(MAP)
+    return found.images, found.notes
 
 
 @pytest.mark.parametrize(
@@ -120,9 +126,11 @@ def test_folders_that_cannot_be_read_are_refused_with_the_cure(tmp_path: Path) -
         read_images(tmp_path)
 
 
-def test_resizing_keeps_the_range_and_leaves_the_right_size_alone() -> None:
-    images = torch.rand(2, 1, 8, 8) * 2 - 1
-    assert resize(images, 8) is images
-    larger = resize(images, 12)
-    assert larger.shape == (2, 1, 12, 12)
-    assert larger.abs().max() <= 1
+def test_resizing_keeps_the_range_and_the_right_size() -> None:
+    images = torch.where(torch.rand(8, 1, 100, 100) < 0.5, -1.0, 1.0)
+    images[:4] = 1
+    given = Synthetic(images, None, [])
+    assert torch.equal(given.resized(100).images, images)
+    smaller = given.resized(64).images
+    assert smaller.shape == (8, 1, 64, 64)
+    assert smaller.abs().max() == 1

@@ -19,6 +19,12 @@ from medattngan.scans.series import READ_ERRORS, Loaded, Piece, SetAside
 MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"BM")
 GREY_TOLERANCE = 2
 """Channels this close, in 8-bit steps, are one grey channel that went through a lossy codec."""
+PICTURE_ERRORS = (*READ_ERRORS, SyntaxError, Image.DecompressionBombError, tifffile.TiffFileError)
+"""What `read_pages` raises on a file that is damaged or in a form it cannot decode."""
+
+_WHITE_IS_ZERO = tifffile.PHOTOMETRIC.MINISWHITE
+_LEFT_TO_PILLOW = (tifffile.COMPRESSION.LZW, tifffile.COMPRESSION.JPEG)
+"""What tifffile decodes only with imagecodecs."""
 
 
 def is_picture(path: Path, head: bytes) -> bool:
@@ -45,7 +51,7 @@ def load(pieces: Sequence[Piece]) -> Loaded:
     """
     try:
         stored = read_pages(pieces[0].path)
-    except (*READ_ERRORS, SyntaxError, Image.DecompressionBombError, tifffile.TiffFileError):
+    except PICTURE_ERRORS:
         raise SetAside("unreadable") from None
     pages = to_grey(stored)
     if pages.ndim != 3 or min(pages.shape) < 1:
@@ -77,32 +83,50 @@ def _read_picture(path: Path) -> npt.NDArray[Any]:
 
 
 def _read_tiff(path: Path) -> npt.NDArray[Any]:
-    """The pages of the first series of a TIFF."""
+    """The pages of the first series of a TIFF. More is brighter, whatever its photometric interpretation."""
+    array: npt.NDArray[Any]
     with tifffile.TiffFile(path) as file:
-        first = file.series[0]
-        array = first.asarray()
+        first, page = file.series[0], file.pages.first
         axes = first.axes
-        inverted = file.pages.first.photometric == tifffile.PHOTOMETRIC.MINISWHITE
-        if file.pages.first.photometric == tifffile.PHOTOMETRIC.PALETTE:
-            raise SetAside("colour")
+        if page.compression in _LEFT_TO_PILLOW and len(first.pages) == 1:
+            array = _read_picture(path)[0]
+            axes = "YXS"[: array.ndim]
+            inverted = page.photometric == _WHITE_IS_ZERO and array.dtype.itemsize > 1  # Pillow has turned 8 bits over
+        else:
+            array = first.asarray()
+            inverted = page.photometric == _WHITE_IS_ZERO
+            if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
+                array, axes = np.moveaxis(np.asarray(page.colormap)[:, array] >> 8, 0, -1).astype(np.uint8), axes + "S"
     if axes.startswith("S"):
         array, axes = np.moveaxis(array, 0, -1), axes[1:] + "S"
-    if inverted and array.dtype.kind == "u":
-        array = np.iinfo(array.dtype).max - array
-    colour = axes.endswith("S")
-    rows, columns = (array.shape[-3], array.shape[-2]) if colour else array.shape[-2:]
-    return array.reshape((-1, rows, columns, array.shape[-1]) if colour else (-1, rows, columns))
+    if inverted and array.dtype.kind in "ub":
+        array = np.invert(array)
+    picture = array.shape[-3:] if axes.endswith("S") else array.shape[-2:]
+    return array.reshape(-1, *picture)
+
+
+def opaque(pages: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """(page, row, column, channel) without the last channel of 2 or 4, which is transparency."""
+    return pages[..., :-1] if pages.shape[-1] in (2, 4) else pages
+
+
+def is_coloured(pages: npt.NDArray[Any]) -> bool:
+    """Whether the channels of (page, row, column[, channel]) differ by more than a lossy codec makes them."""
+    if pages.ndim != 4:
+        return False
+    steps = float(np.ptp(opaque(pages).astype(np.float64), axis=-1).max())
+    return steps > GREY_TOLERANCE * (1.0 if pages.dtype.itemsize == 1 else 257.0)
 
 
 def to_grey(pages: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """(page, row, column[, channel]) → (page, row, column).
+
+    Raises:
+        SetAside: it is in colour.
+    """
     if pages.ndim != 4:
         return pages
-    if pages.shape[-1] in (2, 4):  # the last channel is transparency
-        pages = pages[..., :-1]
-    if pages.shape[-1] == 1:
-        return pages[..., 0]
-    steps = float(np.ptp(pages.astype(np.float64), axis=-1).max())
-    scale = 1.0 if pages.dtype.itemsize == 1 else 257.0
-    if steps > GREY_TOLERANCE * scale:
+    if is_coloured(pages):
         raise SetAside("colour")
-    return pages[..., 1]
+    channels = opaque(pages)
+    return channels[..., min(1, channels.shape[-1] - 1)]

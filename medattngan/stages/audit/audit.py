@@ -21,9 +21,9 @@ import torch
 from medattngan.core.files import UserError, atomic_folder, digest, require_absent, write_json, write_text
 from medattngan.core.run import Run
 from medattngan.core.types import Images
-from medattngan.data.resize import resize
+from medattngan.data.images import load_images
 from medattngan.data.store import SliceStore
-from medattngan.external.unit import read_images
+from medattngan.external.open import open_slices
 from medattngan.extractors.encoder import Encoder, EncoderNetwork, load_encoder
 from medattngan.stages.audit.calibrate import Thresholds, require_enough, thresholds
 from medattngan.stages.audit.findings import Side, findings
@@ -33,7 +33,6 @@ from medattngan.stages.audit.planted import PLANTED, plant
 from medattngan.stages.audit.search import Bank, read_bank, search
 from medattngan.stages.audit.verdict import is_samples_folder, require_same_store, require_writable, write_verdict
 from medattngan.stages.encoder.encoder import encoder as train_encoder
-from medattngan.stages.encoder.encoder import read_slices
 
 LIMIT = 4000
 """More slices of a held-out split would not narrow the intervals, whose width the patients set."""
@@ -72,7 +71,7 @@ def audit(
     The same arguments give the same bytes on one machine.
 
     Args:
-        samples: a samples folder, a folder of images, or a .npy (see `medattngan.external.unit`).
+        samples: whatever `open_slices` opens: a samples folder, a folder of pictures or of DICOM, or a .npy.
         store: the slices that the generator was trained on, and held-out patients.
         run: the training, for membership inference by its discriminator.
         encoder: a folder that `medattngan encoder` wrote for this store; None trains one into `out`.
@@ -101,18 +100,18 @@ def audit(
     if run is not None:
         require_trained_on(run, store)
     require_enough(min(limit, len(store.split(split))), false_positives)
-    found, notes = read_images(samples)
+    found = open_slices(samples).unit(store.map)
     with atomic_folder(out) as folder:
         loaded = _encoder(encoder, store, folder, seed)
         bank = read_bank(store, loaded.network)
-        images = resize(found, bank.size)
+        images = found.resized(bank.size).images
         sides = _search_all(bank, store, images, loaded.network, options)
         limits = thresholds(
             sides["held_out"].pixel.relative, sides["held_out"].embedding.relative, options.false_positives
         )
         table = verdicts(sides["samples"], limits)
         report = findings(bank, sides, limits, options.false_positives, options.seed, store=store, run=run, split=split)
-        report |= {"notes": notes, "digests": _digests(samples, store, loaded, images)}
+        report |= {"notes": found.notes, "digests": _digests(samples, store, loaded, images)}
         table.to_parquet(folder / "audit.parquet", index=False)
         save_gallery(folder / "gallery.png", _closest(table, images, store, bank.size))
         write_text(folder / "README.txt", NOTE)
@@ -187,7 +186,8 @@ def _real(bank: Bank, store: SliceStore, split: str, network: EncoderNetwork, op
     part = store.split(split)
     chosen = np.random.default_rng([options.seed, 22]).permutation(len(part))[: options.limit]
     part = part.select(np.isin(np.arange(len(part)), chosen))
-    return _side(bank, read_slices(part, bank.size), [str(name) for name in part.index["patient"]], network)
+    images = load_images(part, size=bank.size, dtype=torch.float16)
+    return _side(bank, images, [str(name) for name in part.index["patient"]], network)
 
 
 def _side(bank: Bank, images: Images, patients: list[str], network: EncoderNetwork) -> Side:
@@ -199,7 +199,7 @@ def _closest(table: pd.DataFrame, images: Images, store: SliceStore, size: int) 
     pairs = []
     for number in np.argsort(table["score"].to_numpy(), kind="stable")[:MOST_PAIRS].tolist():
         row = int(table["nearest_row"].iloc[number])
-        training = read_slices(store.select(np.arange(len(store)) == row), size)[0, 0].float()
+        training = load_images(store, [row], size, torch.float16)[0, 0].float()
         score, flagged = float(table["score"].iloc[number]), bool(table["flagged"].iloc[number])
         pairs.append(Pair(number, images[number, 0].numpy(), training.numpy(), score, flagged))
     return pairs

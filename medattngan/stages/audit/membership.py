@@ -19,9 +19,9 @@ from medattngan.conditions.condition import Conditions
 from medattngan.conditions.table import encoded, of_run
 from medattngan.core.files import UserError
 from medattngan.core.run import Run
+from medattngan.data.images import load_images
 from medattngan.data.store import SliceStore
 from medattngan.models import build
-from medattngan.stages.encoder.encoder import read_slices
 from medattngan.statistics.bootstrap import plan_bootstrap
 from medattngan.statistics.draws import percentile_interval
 from medattngan.statistics.roc import area
@@ -66,7 +66,7 @@ def membership_inference(run: Run, store: SliceStore, held_out: SliceStore, *, s
         return {"not_measured": "the run has no discriminator"}
     discriminator = system.networks[system.discriminator]
     discriminator.load_state_dict(load_file(checkpoint / f"{system.discriminator}.safetensors"))
-    images = torch.cat([read_slices(side, run.config.data.size) for side in sides])
+    images = torch.cat([load_images(side, size=run.config.data.size, dtype=torch.float16) for side in sides])
     told = encoded(conditions, {"label": [name for side in sides for name in side.index["label"]]})
     logits = score_mixed(discriminator.eval(), images, told, seed).numpy()
     first = len(sides[0])

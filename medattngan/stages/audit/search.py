@@ -22,10 +22,11 @@ from torch import Tensor
 
 from medattngan.core.files import UserError
 from medattngan.core.types import Images
+from medattngan.data.images import load_images
 from medattngan.data.store import SliceStore
 from medattngan.extractors.encoder import EncoderNetwork
 from medattngan.stages.audit.align import MIRRORINGS, Shifts, normalise_locally, prepare, similarity, variants
-from medattngan.stages.encoder.encoder import embed, read_slices
+from medattngan.stages.encoder.encoder import embed
 
 REFERENCE_PATIENTS = 5
 """Patients after the nearest whose slices say what is far."""
@@ -103,7 +104,7 @@ def read_bank(store: SliceStore, network: EncoderNetwork) -> Bank:
     if len(known) < 2:
         raise UserError(f"an audit needs 2 training patients at the least; {store.path} has {len(known)}.")
     order = np.argsort(numbers, kind="stable")
-    images = read_slices(store.split("train"), network.size_px)[torch.from_numpy(order)]
+    images = load_images(store, rows[order].tolist(), network.size_px, torch.float16)
     return make_bank(rows[order], numbers[order], images, network)
 
 

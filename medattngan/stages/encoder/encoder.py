@@ -14,8 +14,7 @@ from torch import Tensor
 from medattngan.core.files import UserError, atomic_folder, digest, require_absent, write_json
 from medattngan.core.provenance import provenance
 from medattngan.core.types import Images
-from medattngan.data.intensity import codes_to_unit
-from medattngan.data.resize import resize
+from medattngan.data.images import load_images
 from medattngan.data.store import SliceStore
 from medattngan.extractors.encoder import DIM, LARGEST_PX, RECORD, WEIGHTS, Encoder, EncoderNetwork, load_encoder
 from medattngan.stages.encoder.contrastive import TEMPERATURE, nt_xent
@@ -54,7 +53,7 @@ def encoder(store: SliceStore | str | Path, out: str | Path, *, kimg: float = 40
     if len(part) < LEAST_SLICES:
         raise UserError(f"an encoder needs {LEAST_SLICES} training slices at the least; {store.path} has {len(part)}.")
     size = min(store.size, LARGEST_PX)
-    images = read_slices(part, size)
+    images = load_images(part, size=size, dtype=torch.float16)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = EncoderNetwork(size)
@@ -77,15 +76,6 @@ def encoder(store: SliceStore | str | Path, out: str | Path, *, kimg: float = 40
             "weights_sha256": digest(folder / WEIGHTS),
         })  # fmt: skip
     return load_encoder(out)
-
-
-def read_slices(store: SliceStore, size: int) -> Images:
-    """The slices of `store`, (len(store), 1, size, size) in [-1, 1], float16 to keep large stores in memory."""
-    images = torch.empty(len(store), 1, size, size, dtype=torch.float16)
-    for start in range(0, len(store), 512):
-        codes = np.stack([store.codes(i) for i in range(start, min(start + 512, len(store)))])
-        images[start : start + 512] = resize(torch.from_numpy(codes_to_unit(codes)).unsqueeze(1), size)
-    return images
 
 
 def fit(network: EncoderNetwork, images: Images, kimg: float, seed: int) -> list[float]:
@@ -138,7 +128,7 @@ def _held_out_retrieval(network: EncoderNetwork, store: SliceStore, size: int, s
     if len(held_out) < 2:
         return None
     rows = np.sort(np.random.default_rng([seed, 8]).permutation(len(held_out))[:RETRIEVED])
-    images = read_slices(held_out.select(np.isin(np.arange(len(held_out)), rows)), size)
+    images = load_images(held_out, rows.tolist(), size, torch.float16)
     views = view(images.float(), torch.Generator().manual_seed(seed))
     nearest = (embed(network, views) @ embed(network, images).T).argmax(1)
     share = float((nearest == torch.arange(len(images))).double().mean())

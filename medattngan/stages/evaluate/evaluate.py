@@ -14,16 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
 
 import medattngan
 from medattngan.core.files import UserError, atomic_folder, digest, read_json, require_absent, write_json
 from medattngan.core.types import Images
-from medattngan.data.intensity import codes_to_unit
+from medattngan.data.images import load_images
 from medattngan.data.store import SliceStore
-from medattngan.external.open import Synthetic, read_synthetic
+from medattngan.external.open import Synthetic, open_slices
 from medattngan.extractors.cache import cached_features, content_digest
 from medattngan.extractors.table import Extractor, load_extractor
 from medattngan.metrics import all_metrics
@@ -79,7 +78,7 @@ def evaluate(
     give the same bytes.
 
     Args:
-        samples: a samples folder, a folder of images or of DICOM, or a .npy (see `read_synthetic`).
+        samples: whatever `open_slices` opens: a samples folder, a folder of pictures or of DICOM, or a .npy.
         store: the real slices.
         split: the split to compare with; the floor takes patients from the other splits.
         extractor: a name from `all_extractors()`, or a path (see `load_extractor`).
@@ -99,12 +98,12 @@ def evaluate(
     if seed < 0:
         raise UserError(f"--seed {seed} is negative; give 0 or more.")
     network = load_extractor(extractor, None if weights is None else Path(weights))
-    found = read_synthetic(samples, store.map)
+    found = open_slices(samples).unit(store.map)
     warnings = [*found.notes, *_warnings(samples, found.images, store)]
     n_fake = len(found) if limit is None else min(limit, len(found))
     rng = np.random.default_rng([seed, 0])
     real = choose_real(store, split, n_fake, rng)
-    fake = found.take(rng.permutation(len(found))[: len(real.reference)].tolist(), store.size)
+    fake = found.take(rng.permutation(len(found))[: len(real.reference)].tolist()).resized(store.size)
     contents = [content_digest(images) for images in (real.reference, fake.images, real.other)]
     scored = score(real, fake, network, contents, seed=seed)
     scores = scored.entries
@@ -146,9 +145,8 @@ def choose_real(store: SliceStore, split: str, n_fake: int, rng: np.random.Gener
     _require_enough(n, n_fake, reference, other, split)
     rows, other_rows = rng.permutation(len(reference))[:n], rng.permutation(len(other))[:n]
     tables = [with_third_of_volume(part.index) for part in (reference, other)]
-    return RealSets(
-        _load(reference, rows), tables[0].iloc[rows], _load(other, other_rows), tables[1].iloc[other_rows], described
-    )
+    images = (load_images(reference, rows.tolist()), load_images(other, other_rows.tolist()))
+    return RealSets(images[0], tables[0].iloc[rows], images[1], tables[1].iloc[other_rows], described)
 
 
 def score(real: RealSets, fake: Synthetic, extractor: Extractor, contents: Sequence[str], *, seed: int) -> Scored:
@@ -217,11 +215,6 @@ def with_third_of_volume(index: pd.DataFrame) -> pd.DataFrame:
     share = (index["position_mm"] - first) / (last - first).where(last > first)
     third = pd.cut(share, [-1, 1 / 3, 2 / 3, 2], labels=list(THIRDS)).astype("string").fillna("")
     return index.assign(**{THIRD_OF_VOLUME: third})
-
-
-def _load(store: SliceStore, rows: npt.NDArray[np.intp]) -> Images:
-    codes = np.stack([store.codes(int(row)) for row in rows])
-    return torch.from_numpy(codes_to_unit(codes)).unsqueeze(1)
 
 
 def _warnings(samples: Path, images: Images, store: SliceStore) -> list[str]:

@@ -19,7 +19,7 @@ from pydicom import Dataset
 from medattngan.core.files import UserError, atomic_folder, require_absent
 from medattngan.core.types import Codes
 from medattngan.data.samples import Samples
-from medattngan.external.physical import open_samples
+from medattngan.external.open import open_slices
 from medattngan.stages.export.image import Window, opening_windows
 from medattngan.stages.export.like import Like, plane_like, read_like, window_like
 from medattngan.stages.export.objects import require_sop
@@ -64,8 +64,8 @@ def export(
     """Write synthetic slices as DICOM, one series a label.
 
     Args:
-        samples: a samples folder, a folder of images or a `.npy`, or samples in memory: `read_foreign` tells
-            what slices from elsewhere mean.
+        samples: whatever `open_slices` opens: a samples folder, a folder of pictures or of DICOM, or a .npy; or samples
+            in memory: `open_slices(…).physical(…)` says what slices from elsewhere mean.
         out: the folder to make.
         limit: at most this many slices, from the first.
         sop: `sc` Secondary Capture, `ct` CT Image Storage (values in HU), `mr` MR Image Storage.
@@ -87,7 +87,7 @@ def export(
     require_absent(out)
     require_transfer_syntax(transfer_syntax)
     if not isinstance(samples, Samples):
-        samples = open_samples(samples)
+        samples = open_slices(Path(samples)).physical()
     flagged = flagged_rows(samples.table)
     rows = choose_rows(flagged, limit, include_flagged)
     reason = include_flagged or ""

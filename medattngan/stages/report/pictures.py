@@ -6,13 +6,12 @@ import base64
 from html import escape
 
 import numpy as np
-import torch
 
 from medattngan.core.plots import png
 from medattngan.core.run import Run
 from medattngan.core.types import Codes
-from medattngan.data.batches import load_images
-from medattngan.data.intensity import CODE_MAX, codes_to_unit
+from medattngan.data.images import codes_to_images, load_images
+from medattngan.data.intensity import CODE_MAX, unit_to_codes
 from medattngan.data.samples import Samples
 from medattngan.data.store import SliceStore
 from medattngan.metrics.ssim import WINDOW_PX, nearest
@@ -45,8 +44,7 @@ def gallery(codes: Codes, kind: str) -> str:
 
 def choose(store: SliceStore, count: int, seed: int) -> Codes:
     """Up to `count` slices at random, (count, H, W)."""
-    rows = np.random.default_rng(seed).permutation(len(store))[:count]
-    return store.select(np.isin(np.arange(len(store)), rows)).all_codes()
+    return store.read(np.sort(np.random.default_rng(seed).permutation(len(store))[:count]).tolist())
 
 
 def closest_pairs(samples: Samples, store: SliceStore, run: Run, seed: int) -> str:
@@ -56,16 +54,15 @@ def closest_pairs(samples: Samples, store: SliceStore, run: Run, seed: int) -> s
         return "<p>The slices are too small to look for the training slices closest to them.</p>"
     trained = store.split(str(run.store["split"]))
     rows = np.sort(np.random.default_rng(seed).permutation(len(trained))[:MOST_COMPARED])
-    real = load_images(trained, [int(row) for row in rows], size)
-    fake = torch.from_numpy(codes_to_unit(samples.codes[:PAIRS])).unsqueeze(1)
+    real = load_images(trained, rows.tolist(), size)
+    fake = codes_to_images(samples.codes[:PAIRS])
     found = nearest(real, fake)
     best = found.similarity.argmax(1)
     figures = []
     for number, column in enumerate(best.tolist()):
         match = int(found.index[number, column])
-        codes = np.rint((real[match, 0].numpy().astype(np.float64) + 1) / 2 * CODE_MAX).astype(np.uint16)
         above = picture(samples.codes[number], f"synthetic slice {number + 1}")
-        below = picture(codes, f"training slice most like synthetic slice {number + 1}")
+        below = picture(unit_to_codes(real[match, 0].numpy()), f"training slice most like synthetic slice {number + 1}")
         similarity = float(found.similarity[number, column])
         figures.append(f"<figure>{above}{below}<figcaption>{similarity:.2f}</figcaption></figure>")
     compared = f"{len(rows)} of {len(trained)}" if len(rows) < len(trained) else f"all {len(trained)}"

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from medattngan.core.config import Config
 from medattngan.core.types import Images
-from medattngan.data.batches import load_images
+from medattngan.data.images import load_images
 from medattngan.data.store import SliceStore
 from medattngan.extractors.table import Extractor, extract, load_extractor
 from medattngan.metrics import frechet_distance

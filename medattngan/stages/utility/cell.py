@@ -11,11 +11,11 @@ import numpy as np
 import torch
 
 from medattngan.augment import LEAKS, augment
+from medattngan.core import types
 from medattngan.core.config import Config
 from medattngan.core.files import atomic_path
 from medattngan.core.run import Run
-from medattngan.core.types import Codes
-from medattngan.data.intensity import codes_to_unit
+from medattngan.data.images import codes_to_images, load_images
 from medattngan.data.store import SliceStore
 from medattngan.extractors.cache import cached_features
 from medattngan.extractors.table import Extractor
@@ -60,11 +60,11 @@ def chances(cell: Cell, test: SliceStore, extractor: Extractor) -> dict[str, Arr
 
 def _arms(cell: Cell, run: Run, test: SliceStore, extractor: Extractor) -> Iterator[tuple[str, Array]]:
     """(a) real, (b) with classical augmentation, (c) with synthetic by amount, (d) synthetic only, and (b) with (c)."""
-    real = _see(extractor, cell.real.all_codes(), cell.real)
+    real = _see(extractor, cell.real)
     classical = _augmented(extractor, cell)
     synthetic = _synthetic(extractor, cell, run)
     strength = choose_strength(real, cell.seed)
-    unseen = _see(extractor, test.all_codes(), test).features
+    unseen = _see(extractor, test).features
     most = max(cell.amounts)
 
     def predict(own: FeatureSet | None, made: FeatureSet | None) -> Array:
@@ -80,13 +80,13 @@ def _arms(cell: Cell, run: Run, test: SliceStore, extractor: Extractor) -> Itera
     yield "real + classical + synthetic", predict(real, classical + synthetic)
 
 
-def _see(extractor: Extractor, codes: Codes, part: SliceStore) -> FeatureSet:
+def _see(extractor: Extractor, part: SliceStore) -> FeatureSet:
     labels = part.index["label"].to_numpy(str)
-    return FeatureSet(_features(extractor, codes), labels, part.index["patient"].to_numpy(str))
+    return FeatureSet(_features(extractor, load_images(part)), labels, part.index["patient"].to_numpy(str))
 
 
-def _features(extractor: Extractor, codes: Codes) -> Array:
-    return cached_features(extractor, torch.from_numpy(codes_to_unit(codes)).unsqueeze(1)).double().numpy()
+def _features(extractor: Extractor, images: types.Images) -> Array:
+    return cached_features(extractor, images).double().numpy()
 
 
 def _augmented(extractor: Extractor, cell: Cell) -> FeatureSet:
@@ -94,10 +94,10 @@ def _augmented(extractor: Extractor, cell: Cell) -> FeatureSet:
     modality = str(cell.real.intensity.get("modality"))
     policy = [name for name in CLASSICAL if name not in LEAKS.get(modality, LEAKS["OT"])]
     source = torch.Generator().manual_seed(cell.seed)
-    images = torch.from_numpy(codes_to_unit(cell.real.all_codes())).unsqueeze(1)
+    images = load_images(cell.real)
     copies = [augment(images, policy, CLASSICAL_PROBABILITY, source).clamp(-1, 1) for _ in range(max(cell.amounts))]
     index, times = cell.real.index, len(copies)
-    features = cached_features(extractor, torch.cat(copies)).double().numpy()
+    features = _features(extractor, torch.cat(copies))
     labels = np.tile(index["label"].to_numpy(str), times)
     return FeatureSet(features, labels, np.tile(index["patient"].to_numpy(str), times))
 
@@ -114,7 +114,7 @@ def _synthetic(extractor: Extractor, cell: Cell, run: Run) -> FeatureSet:
         shutil.rmtree(folder)
     codes = np.stack(drawn, 1).reshape(-1, *drawn[0].shape[1:])
     names = np.tile(np.array(labels), each)
-    return FeatureSet(_features(extractor, codes), names, np.full(len(names), "synthetic"))
+    return FeatureSet(_features(extractor, codes_to_images(codes)), names, np.full(len(names), "synthetic"))
 
 
 def _first(images: FeatureSet, count: int) -> FeatureSet:

@@ -9,10 +9,11 @@ import torch
 import torch.nn.functional as F
 
 from medattngan.core.files import UserError
+from medattngan.data.images import load_images
 from medattngan.data.store import SliceStore
 from medattngan.extractors.encoder import DIM, EncoderNetwork, load_encoder
 from medattngan.stages.encoder.contrastive import nt_xent
-from medattngan.stages.encoder.encoder import embed, encoder, read_slices
+from medattngan.stages.encoder.encoder import embed, encoder
 from medattngan.stages.encoder.views import view
 
 
@@ -57,7 +58,7 @@ def test_training_brings_views_of_a_slice_together(trained: Path, tiny_store: Sl
 
 def test_features_and_projections_have_their_shapes_and_lengths(trained: Path, tiny_store: SliceStore) -> None:
     network = load_encoder(trained).network
-    images = read_slices(tiny_store.split("val"), 32)
+    images = load_images(tiny_store.split("val"), size=32)
     assert network(images.float()).shape == (12, DIM)
     assert embed(network, images).norm(dim=1) == pytest.approx(torch.ones(12), abs=1e-5)
     assert not any(parameter.requires_grad for parameter in network.parameters())

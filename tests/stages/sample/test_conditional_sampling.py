@@ -19,7 +19,8 @@ from medattngan.conditions.table import of_run
 from medattngan.core.config import Config
 from medattngan.core.files import UserError, read_json
 from medattngan.core.run import Run
-from medattngan.data.batches import Batches, load_images
+from medattngan.data.batches import Batches
+from medattngan.data.images import load_images
 from medattngan.data.samples import Samples
 from medattngan.data.store import SliceStore, StoreWriter
 from medattngan.models import PRESETS, build
@@ -157,7 +158,7 @@ def test_a_batch_pairs_each_slice_with_its_own_value(tiny_store: SliceStore) -> 
     assert [one["name"] for one in conditions] == ["position_mm"]
     batches = Batches(part, 32, 8, 0, of_run({"conditions": conditions}))
     images, told = batches(2)
-    everything = load_images(part, list(range(len(part))), 32)
+    everything = load_images(part, size=32)
     for image, value in zip(images, told["position_mm"], strict=True):
         (row,) = (i for i, other in enumerate(everything) if torch.equal(image, other))
         assert float(value) == pytest.approx(2 * float(part.index["position_mm"][row]) / 25 - 1)

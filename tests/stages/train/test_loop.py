@@ -13,7 +13,8 @@ import torch
 
 from medattngan.core.config import Config
 from medattngan.core.files import UserError
-from medattngan.data.batches import Batches, load_images
+from medattngan.data.batches import Batches
+from medattngan.data.images import load_images
 from medattngan.data.store import SliceStore
 from medattngan.stages.train.players import Players
 from medattngan.stages.train.train import train
@@ -65,7 +66,7 @@ def test_each_epoch_shows_every_slice_once(tiny_store: SliceStore) -> None:
     part = tiny_store.split("train")
     batches = Batches(part, 32, 1, seed=3)
     shown = torch.cat([batches(step)[0] for step in range(len(part))])
-    everything = load_images(part, list(range(len(part))), 32)
+    everything = load_images(part, size=32)
     assert not torch.equal(shown, everything)
     assert sorted(shown.sum((1, 2, 3)).tolist()) == pytest.approx(sorted(everything.sum((1, 2, 3)).tolist()))
 
