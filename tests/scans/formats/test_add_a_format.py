@@ -144,6 +144,23 @@ def test_a_truncated_file_is_set_aside_and_a_file_of_another_format_is_not_taken
     assert examine((tmp_path / "first", "first")).reason == "not-a-scan"
 
 
+def test_shards_made_without_a_format_are_not_used_with_it(
+    tmp_path: Path, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    scans(tmp_path / "scans")
+    join = ingest_module._join
+    monkeypatch.setattr(ingest_module, "_join", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        take(tmp_path / "scans", tmp_path / "store")
+    install_package(site, PACKAGE, MODULE, {GROUP: {"stack": "FORMAT"}})
+    plugins.load.cache_clear()
+    monkeypatch.setattr(ingest_module, "_join", join)
+    assert take(tmp_path / "scans", tmp_path / "store").provenance["read"]["files"] == {"stack": 1, "volume": 1}
+
+
 @pytest.mark.slow
 def test_worker_processes_know_the_format_too(tmp_path: Path, site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install_package(site, PACKAGE, MODULE, {GROUP: {"stack": "FORMAT"}})
