@@ -73,9 +73,9 @@ def _read(path: Path, shape: tuple[int, int]) -> Tensor | None:
     try:
         features = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        _LOG.warning("%s is damaged (%s); its features are made anew", path, error)
+        _LOG.warning("%s is damaged (%s); its features are computed again", path, error)
         return None
     if features.shape != shape or features.dtype != np.float32 or not np.isfinite(features).all():
-        _LOG.warning("%s holds other features than its name says; they are made anew", path)
+        _LOG.warning("%s holds other features than its name says; they are computed again", path)
         return None
     return torch.from_numpy(features)

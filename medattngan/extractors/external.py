@@ -118,7 +118,7 @@ def _load_onnx(path: Path, size: int | None) -> External:
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions have no base class of their own
         reason = str(error).strip().splitlines()[0]
-        raise UserError(f"{path} cannot be loaded by ONNX Runtime ({reason}); export it anew.") from None
+        raise UserError(f"{path} cannot be loaded by ONNX Runtime ({reason}); export it again.") from None
     shape = session.get_inputs()[0].shape
     if len(shape) != 4:
         raise UserError(f"{path} takes input of shape {shape}, not (batch, channels, height, width); export it so.")

@@ -58,4 +58,4 @@ def check_weights(weights: Path | None) -> None:
         raise UserError(f"{weights} does not exist; give --weights the file from {WEIGHTS_URL}")
     if (found := digest(weights)) != WEIGHTS_SHA256:
         wanted = f"SHA-256 {found[:12]}…, not {WEIGHTS_SHA256[:12]}…"
-        raise UserError(f"{weights} has {wanted}; fetch it anew from {WEIGHTS_URL}")
+        raise UserError(f"{weights} has {wanted}; download it again from {WEIGHTS_URL}")

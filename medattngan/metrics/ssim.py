@@ -229,7 +229,7 @@ def mean_of_pairs_replicates(pairs: Tensor, plan: Plan) -> Tensor:
 
 def _require_a_pair(images: int) -> None:
     if images < 2:
-        raise UserError(f"a comparison of pairs needs 2 images at the least; got {images}.")
+        raise UserError(f"a comparison of pairs needs at least 2 images; got {images}.")
 
 
 def _directions(images: Images) -> Tensor:

@@ -37,7 +37,7 @@ class Credentials:
             if any(ord(letter) < 32 or ord(letter) == 127 for letter in value):
                 raise UserError(f"the {name} holds a control character, perhaps a line break; give it on one line.")
         if not self.token.isascii() or " " in self.token:
-            raise UserError("the token holds a space or a letter that no bearer token has (RFC 6750); copy it anew.")
+            raise UserError("the token holds a space or a letter that no bearer token has (RFC 6750); copy it again.")
 
     def __bool__(self) -> bool:
         return bool(self.token or self.user)

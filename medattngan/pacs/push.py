@@ -201,7 +201,7 @@ def tls_context(ca: Path | None) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=None if ca is None else str(ca))
     except (OSError, ValueError):
-        raise UserError(f"--ca {ca} holds no PEM certificate that can be read; give your authority's.") from None
+        raise UserError(f"--ca {ca} contains no readable PEM certificate; give your authority's.") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 

@@ -87,7 +87,7 @@ def state(path: Path) -> tuple[int, int]:
 
 def _refuse(error: OSError) -> None:
     """A folder that cannot be listed may hold patients who would be missed without a word."""
-    raise UserError(f"{error.filename} cannot be listed ({error.strerror}); mend its permissions or leave it out.")
+    raise UserError(f"{error.filename} cannot be listed ({error.strerror}); fix its permissions or leave it out.")
 
 
 def examine(item: tuple[Path, str]) -> Found:

@@ -100,7 +100,7 @@ def test_one_image_has_a_nearest_one_and_no_pair() -> None:
     sides = Sides(draw(9, 12), draw(1, 13), draw(1, 14))
     (((found, pairs), _),) = likeness(sides, [sides.whole])
     assert found.similarity.shape == (1, 8)
-    with pytest.raises(UserError, match="2 images at the least; got 1"):
+    with pytest.raises(UserError, match="at least 2 images; got 1"):
         pairs_of(found, pairs)
 
 

@@ -333,7 +333,7 @@ def test_a_certificate_is_verified(exported: Path, certificate: Path, tmp_path: 
         pacs.url = pacs.url.replace("127.0.0.1", "localhost")  # not the name in the certificate
         with pytest.raises(UserError, match="not trusted"):
             send(exported, pacs, tmp_path / "another.csv", ca=certificate)
-    with pytest.raises(UserError, match="no PEM certificate"):
+    with pytest.raises(UserError, match="no readable PEM certificate"):
         send(exported, pacs, tmp_path / "third.csv", ca=exported / "nothing.pem")
 
 

@@ -170,7 +170,7 @@ def test_a_scale_without_a_middle_has_no_cannot_tell(tmp_path: Path) -> None:
         (READS.head(0), "no reads"),
         (pd.concat([READS, READS.head(1)]), "two reads"),
         (READS.assign(synthetic=READS.index % 2 == 0), "real in one read"),
-        (READS.assign(authenticity="surely"), "no numbers"),
+        (READS.assign(authenticity="surely"), "not numbers"),
         (READS.assign(authenticity=np.nan), "nobody answered"),
         (READS.assign(synthetic="yes"), "true or false"),
     ],

@@ -130,7 +130,7 @@ def _numbers(column: pd.Series[float], name: str) -> npt.NDArray[np.float64]:
     try:
         return pd.to_numeric(column).to_numpy(np.float64, na_value=np.nan)
     except (TypeError, ValueError):
-        raise UserError(f"the question {name!r} has answers that are no numbers; leave it out.") from None
+        raise UserError(f"the question {name!r} has answers that are not numbers; leave it out.") from None
 
 
 def _rated(table: pd.DataFrame, authenticity: str) -> list[str]:

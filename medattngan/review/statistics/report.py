@@ -80,10 +80,10 @@ def load_statistics(folder: Path) -> dict[str, Any]:
     folder = Path(folder)
     stats = read_json(folder / "stats.json")
     if not isinstance(stats, dict) or stats.get("format") != FORMAT:
-        raise UserError(f"{folder / 'stats.json'} is not of format {FORMAT}; run medattngan review stats anew.")
+        raise UserError(f"{folder / 'stats.json'} is not of format {FORMAT}; run medattngan review stats again.")
     for name in FILES:
         if not (folder / name).is_file():
-            raise UserError(f"{folder / name} is missing; run medattngan review stats anew.")
+            raise UserError(f"{folder / name} is missing; run medattngan review stats again.")
     return stats
 
 

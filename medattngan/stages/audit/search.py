@@ -102,7 +102,7 @@ def read_bank(store: SliceStore, network: EncoderNetwork) -> Bank:
     names = store.index["patient"].iloc[rows].astype(str).to_numpy()
     known, numbers = np.unique(names, return_inverse=True)
     if len(known) < 2:
-        raise UserError(f"an audit needs 2 training patients at the least; {store.path} has {len(known)}.")
+        raise UserError(f"an audit needs at least 2 training patients; {store.path} has {len(known)}.")
     order = np.argsort(numbers, kind="stable")
     images = load_images(store, rows[order].tolist(), network.size_px, torch.float16)
     return make_bank(rows[order], numbers[order], images, network)

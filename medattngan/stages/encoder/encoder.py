@@ -51,7 +51,7 @@ def encoder(store: SliceStore | str | Path, out: str | Path, *, kimg: float = 40
         raise UserError(f"--kimg is {kimg}; show the encoder some slices.")
     part = store.split("train")
     if len(part) < LEAST_SLICES:
-        raise UserError(f"an encoder needs {LEAST_SLICES} training slices at the least; {store.path} has {len(part)}.")
+        raise UserError(f"an encoder needs at least {LEAST_SLICES} training slices; {store.path} has {len(part)}.")
     size = min(store.size, LARGEST_PX)
     images = load_images(part, size=size, dtype=torch.float16)
     with torch.random.fork_rng(devices=[]):

@@ -195,14 +195,14 @@ def _divide(real: RealSets, fake: Synthetic, sides: Mapping[str, Sides]) -> tupl
 
 def _require_enough(n: int, n_fake: int, reference: SliceStore, other: SliceStore, split: str) -> None:
     if n_fake < LEAST_IMAGES:
-        raise UserError(f"a score needs {LEAST_IMAGES} synthetic slices at the least, better 2000; got {n_fake}.")
+        raise UserError(f"a score needs at least {LEAST_IMAGES} synthetic slices, preferably 2000; got {n_fake}.")
     if n < LEAST_IMAGES:
         raise UserError(
             f"a score needs {LEAST_IMAGES} real slices of split {split!r} and as many of other patients; "
             f"got {len(reference)} and {len(other)}: ingest more patients."
         )
     if (count := reference.index["patient"].nunique()) < 2:
-        raise UserError(f"an interval needs 2 patients in split {split!r} at the least; got {count}: ingest more.")
+        raise UserError(f"an interval needs at least 2 patients in split {split!r}; got {count}: ingest more.")
 
 
 def with_third_of_volume(index: pd.DataFrame) -> pd.DataFrame:
