@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import pytest
 import torch
+from helpers.tiny import presets_that_take, tiny
 from torch import nn
 
 from medattngan.conditions.embedding import WAVES, ValueEmbedding, waves
-from medattngan.core.config import Config
 from medattngan.games.losses import LOSSES
 from medattngan.games.penalties import squared_gradient
-from medattngan.models import Gan, build
+from medattngan.models import PRESETS, Gan
 
-TAKE_VALUES = ("compact", "sagan")
+TAKE_VALUES = presets_that_take(conditions=("a", "b"))
 
 
-def tiny(preset: str, classes: int = 0, conditions: tuple[str, ...] = ("a", "b")) -> Gan:
-    torch.manual_seed(0)
-    tree: dict[str, Any] = {
-        "data": {"size": 32, "conditions": list(conditions)},
-        "model": {"preset": preset, "z_dim": 8, "generator_width": 8, "discriminator_width": 8},
-        "attention": {"resolutions": [8]},
-    }
-    gan = build(Config.from_tree(tree, "test"), classes)
+def informed(preset: str, classes: int = 0) -> Gan:
+    """Tiny networks with the conditions a and b, whose values have a say from the start."""
+    gan = tiny(preset, classes, data={"conditions": ["a", "b"]})
     for module in gan.generator.modules():
         if isinstance(module, ValueEmbedding):  # gains and shifts start out the same for every value
             nn.init.normal_(module.output.weight, 0.0, 0.1)
     return gan
+
+
+def test_some_presets_take_values() -> None:
+    assert TAKE_VALUES
 
 
 def test_waves_are_cosines_of_unit_variance() -> None:
@@ -59,7 +57,7 @@ def test_a_vector_is_of_about_unit_variance_and_near_values_have_near_ones() -> 
 @pytest.mark.parametrize("classes", [0, 3])
 @pytest.mark.parametrize("preset", TAKE_VALUES)
 def test_a_value_changes_both_networks(preset: str, classes: int) -> None:
-    gan = tiny(preset, classes)
+    gan = informed(preset, classes)
     gan.generator.eval()
     gan.discriminator.eval()
     label = torch.zeros(3, dtype=torch.long) if classes else None
@@ -74,7 +72,7 @@ def test_a_value_changes_both_networks(preset: str, classes: int) -> None:
 
 @pytest.mark.parametrize("preset", TAKE_VALUES)
 def test_every_weight_gets_a_finite_gradient(preset: str) -> None:
-    gan = tiny(preset, classes=2)
+    gan = informed(preset, classes=2)
     loss = LOSSES[gan.objective.kind]
     label, values = torch.tensor([0, 1, 1, 0]), torch.rand(4, 2) * 2 - 1
     fake = gan.generator(torch.randn(4, gan.z_dim), label, values)
@@ -88,9 +86,9 @@ def test_every_weight_gets_a_finite_gradient(preset: str) -> None:
             assert torch.isfinite(parameter.grad).all(), name
 
 
-@pytest.mark.parametrize("preset", ["compact", "sagan", "dcgan", "attention_generator"])
+@pytest.mark.parametrize("preset", PRESETS)
 def test_without_conditions_no_weight_and_no_random_number_is_spent_on_them(preset: str) -> None:
-    gan = tiny(preset, conditions=())
+    gan = tiny(preset)
     left = torch.rand(1)
     assert not any(isinstance(m, ValueEmbedding) for net in (gan.generator, gan.discriminator) for m in net.modules())
     torch.manual_seed(0)
@@ -98,5 +96,5 @@ def test_without_conditions_no_weight_and_no_random_number_is_spent_on_them(pres
     gan.generator.eval()
     with torch.no_grad():
         assert torch.equal(gan.generator(z, None), gan.generator(z, None, None))
-    tiny(preset, conditions=())
+    tiny(preset)
     assert torch.equal(torch.rand(1), left)

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers.tiny import tiny, tiny_config
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from medattngan.attention.scaled_dot import ScaledDotAttention2d
-from medattngan.core.config import Config
 from medattngan.data.batches import Batches
 from medattngan.data.store import SliceStore
 from medattngan.models import Gan, build
@@ -20,26 +20,19 @@ from medattngan.stages.train import checkpoint as checkpointing
 from medattngan.stages.train.players import Game
 from medattngan.stages.train.select import select_training
 
-
-def configuration(size: int = 32) -> Config:
-    return Config.from_tree(
-        {
-            "data": {"size": size},
-            "model": {"preset": "sagan", "z_dim": 8, "generator_width": 4, "discriminator_width": 4},
-            "attention": {"resolutions": [16]},
-            "train": {"batch_size": 4},
-        },
-        "test",
-    )
+SMALL = {
+    "model": {"generator_width": 4, "discriminator_width": 4},
+    "attention": {"resolutions": [16]},
+    "train": {"batch_size": 4},
+}
 
 
-def tiny(classes: int = 0) -> Gan:
-    torch.manual_seed(0)
-    return build(configuration(), classes)
+def sagan(classes: int = 0) -> Gan:
+    return tiny("sagan", classes, **SMALL)
 
 
 def test_spectral_norms_of_all_convolutions_and_linears_are_one() -> None:
-    gan = tiny(classes=3)
+    gan = sagan(classes=3)
     with torch.no_grad():
         for _ in range(20):
             label = torch.randint(3, (4,))
@@ -55,7 +48,7 @@ def test_spectral_norms_of_all_convolutions_and_linears_are_one() -> None:
 
 
 def test_the_label_embedding_of_the_critic_is_normalised_and_the_gains_are_not() -> None:
-    gan = tiny(classes=3)
+    gan = sagan(classes=3)
     names = [n for n, _ in gan.discriminator.named_parameters() if "embedding" in n]
     assert names == ["embedding.parametrizations.weight.original"]
     assert any(name.endswith("gain.weight") for name, _ in gan.generator.named_parameters())
@@ -79,20 +72,20 @@ def test_the_shortcut_may_double_after_its_convolution() -> None:
 
 
 def test_attention_is_sagan_s_own_in_both_networks() -> None:
-    for network in (tiny().generator, tiny().discriminator):
+    for network in (sagan().generator, sagan().discriminator):
         (attention,) = (m for m in network.modules() if isinstance(m, ScaledDotAttention2d))
         assert attention.pool
         assert attention.scale == 1.0
 
 
 def test_the_paper_s_game_is_played() -> None:
-    objective = tiny().objective
+    objective = sagan().objective
     assert (objective.kind, objective.beta1, objective.beta2) == ("hinge", 0.0, 0.9)
     assert (objective.generator_lr, objective.discriminator_lr) == (1e-4, 4e-4)
 
 
 def test_weights_and_power_iteration_survive_a_file(tmp_path: Path) -> None:
-    first, second = tiny().discriminator, build(configuration(), 0).discriminator
+    first, second = sagan().discriminator, build(tiny_config("sagan", **SMALL), 0).discriminator
     images = torch.randn(2, 1, 32, 32)
     first(images, None)
     save_file({k: v.contiguous() for k, v in first.state_dict().items()}, tmp_path / "d.safetensors")
@@ -102,11 +95,11 @@ def test_weights_and_power_iteration_survive_a_file(tmp_path: Path) -> None:
 
 
 def test_a_resumed_game_goes_on_to_the_same_weights(tiny_store: SliceStore, tmp_path: Path) -> None:
-    config = configuration()
+    config = tiny_config("sagan", **SMALL)
     part = select_training(tiny_store, config)
 
     def new() -> Game:
-        return Game(config, tiny(), Batches(part, [], 32, 4, seed=0))
+        return Game(config, sagan(), Batches(part, [], 32, 4, seed=0))
 
     whole = new()
     for _ in range(2):
