@@ -11,7 +11,7 @@ and the table of that group then has the row `ours`, with the object that the pa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from importlib import metadata
 from typing import Any, TypeVar
@@ -21,7 +21,7 @@ from medattngan.core.files import UserError
 T = TypeVar("T")
 
 
-def with_plugins(table: Mapping[str, T], group: str) -> dict[str, T]:
+def with_plugins(table: Mapping[str, T], group: str, kind: type[T] | None = None) -> dict[str, T]:
     """`table`, then the entry points of `group` by name; with none installed, a copy of `table`.
 
     Nothing is read or imported before the first call, and then once a process. Call it where a row is looked up and
@@ -29,9 +29,11 @@ def with_plugins(table: Mapping[str, T], group: str) -> dict[str, T]:
 
     Args:
         group: as in `medattngan.presets`.
+        kind: the class of a row, where it has one.
 
     Raises:
-        UserError: a plug-in takes a name that is in `table` or is another plug-in's, or cannot be imported.
+        UserError: a plug-in takes a name that is in `table` or is another plug-in's, is not of `kind`, or cannot be
+            imported.
     """
     rows = dict(table)
     owners: dict[str, str] = {}
@@ -41,8 +43,17 @@ def with_plugins(table: Mapping[str, T], group: str) -> dict[str, T]:
             raise UserError(
                 f"{package} adds {name!r} to {group}, which {owner} has; rename its entry point or remove it."
             )
+        if kind is not None and not isinstance(row, kind):
+            wrong = f"is of {type(row).__name__} and not of {kind.__name__}"
+            raise UserError(f"{package} adds {name!r} to {group}, which {wrong}; repair or uninstall it.")
         rows[name], owners[name] = row, package
     return rows
+
+
+def versions(group: str, names: Collection[str]) -> dict[str, str]:
+    """The packages whose rows of `group` are among `names`, with their versions: for the record of what was used."""
+    used = [point.dist for point in metadata.entry_points(group=group) if point.name in names]
+    return {package.name: package.version for package in used if package is not None}
 
 
 @cache

@@ -10,7 +10,7 @@ from helpers.installed import install_package
 
 from medattngan.core import plugins
 from medattngan.core.files import UserError
-from medattngan.core.plugins import with_plugins
+from medattngan.core.plugins import versions, with_plugins
 
 GROUP = "medattngan.numbers"
 TABLE = {"one": 1}
@@ -68,3 +68,15 @@ def test_a_plugin_that_does_not_load_is_named_with_a_cure(site: Path, code: str)
     install_package(site, package, code, {GROUP: {"two": "row"}})
     with pytest.raises(UserError, match=rf"{package} adds 'two' .* cannot be imported \(.*\); repair or uninstall it"):
         with_plugins(TABLE, GROUP)
+
+
+def test_a_row_of_another_class_is_refused(site: Path) -> None:
+    install_package(site, "plugin_of_text", "row = 'two'", {GROUP: {"two": "row"}})
+    with pytest.raises(UserError, match=r"plugin_of_text adds 'two' .*, which is of str and not of int; repair"):
+        with_plugins(TABLE, GROUP, int)
+
+
+def test_the_packages_of_the_rows_that_were_used_are_known_with_their_versions(site: Path) -> None:
+    install_package(site, "plugin_used", "row = 2", {GROUP: {"two": "row"}})
+    install_package(site, "plugin_idle", "row = 3", {GROUP: {"three": "row"}})
+    assert versions(GROUP, {"one", "two"}) == {"plugin_used": "1.0"}
