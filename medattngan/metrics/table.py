@@ -217,4 +217,4 @@ METRICS: dict[str, Metric[Any]] = {
 
 def all_metrics() -> dict[str, Metric[Any]]:
     """`METRICS`, and those that installed packages add as entry points of the group `medattngan.metrics`."""
-    return with_plugins(METRICS, "medattngan.metrics")
+    return with_plugins(METRICS, "medattngan.metrics", Metric)

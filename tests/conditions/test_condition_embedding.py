@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import pytest
 import torch
-from helpers.told import CONDITIONAL, conditions, told
+from helpers.tiny import presets_that_take, tiny
+from helpers.told import told
 from torch import nn
 
 from medattngan.conditions.embedding import WAVES, ValueEmbedding, waves
-from medattngan.core.config import Config
 from medattngan.games.adversarial import AdversarialGame
 from medattngan.games.game import System
 from medattngan.games.losses import LOSSES
 from medattngan.games.penalties import squared_gradient
-from medattngan.models import PRESETS, build
+from medattngan.models import PRESETS
+
+TAKE_VALUES = presets_that_take(numbers=("a", "b"))
 
 
-def tiny(preset: str, classes: int = 0, names: tuple[str, ...] = ("a", "b")) -> System:
-    torch.manual_seed(0)
-    tree: dict[str, Any] = {
-        "data": {"size": 32},
-        "model": {"preset": preset, "z_dim": 8, "generator_width": 8, "discriminator_width": 8},
-        "attention": {"resolutions": [8]},
-    }
-    gan = build(Config.from_tree(tree, "test"), conditions(classes, names))
+def informed(preset: str, classes: int = 0) -> System:
+    """Tiny networks with the conditions a and b, whose values have a say from the start."""
+    gan = tiny(preset, classes, data={"conditions": ["a", "b"]})
     for module in gan.networks["generator"].modules():
         if isinstance(module, ValueEmbedding):  # gains and shifts start out the same for every value
             nn.init.normal_(module.output.weight, 0.0, 0.1)
     return gan
+
+
+def test_some_presets_take_values() -> None:
+    assert TAKE_VALUES
 
 
 def test_waves_are_cosines_of_unit_variance() -> None:
@@ -58,9 +58,9 @@ def test_a_vector_is_of_about_unit_variance_and_near_values_have_near_ones() -> 
 
 
 @pytest.mark.parametrize("classes", [0, 3])
-@pytest.mark.parametrize("preset", CONDITIONAL)
+@pytest.mark.parametrize("preset", TAKE_VALUES)
 def test_a_value_changes_both_networks(preset: str, classes: int) -> None:
-    gan = tiny(preset, classes)
+    gan = informed(preset, classes)
     gan.networks["generator"].eval()
     gan.networks["discriminator"].eval()
     label = torch.zeros(3, dtype=torch.long) if classes else None
@@ -73,9 +73,9 @@ def test_a_value_changes_both_networks(preset: str, classes: int) -> None:
     assert len(set(logits.tolist())) == 3
 
 
-@pytest.mark.parametrize("preset", CONDITIONAL)
+@pytest.mark.parametrize("preset", TAKE_VALUES)
 def test_every_weight_gets_a_finite_gradient(preset: str) -> None:
-    gan = tiny(preset, classes=2)
+    gan = informed(preset, classes=2)
     assert isinstance(gan.game, AdversarialGame)
     loss = LOSSES[gan.game.objective.kind]
     values = torch.rand(4, 2) * 2 - 1
@@ -93,7 +93,7 @@ def test_every_weight_gets_a_finite_gradient(preset: str) -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_without_conditions_no_weight_and_no_random_number_is_spent_on_them(preset: str) -> None:
-    gan = tiny(preset, names=())
+    gan = tiny(preset)
     left = torch.rand(1)
     assert not any(
         isinstance(m, ValueEmbedding)
@@ -105,5 +105,5 @@ def test_without_conditions_no_weight_and_no_random_number_is_spent_on_them(pres
     gan.networks["generator"].eval()
     with torch.no_grad():
         assert torch.equal(gan.networks["generator"](z), gan.networks["generator"](z, {}))
-    tiny(preset, names=())
+    tiny(preset)
     assert torch.equal(torch.rand(1), left)

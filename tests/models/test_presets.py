@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-from helpers.told import CONDITIONAL, conditions, told
+from helpers.tiny import presets_that_take, tiny
+from helpers.told import told
 from torch import nn
 
 from medattngan.attention import ATTENTION
@@ -19,20 +20,17 @@ from medattngan.games.losses import LOSSES
 from medattngan.games.penalties import squared_gradient
 from medattngan.models import PRESETS, build
 
+CONDITIONAL = presets_that_take(classes=2)
 BATCH = 4
 
 
-def tiny(preset: str, size: int = 32, classes: int = 0, attention: str = "scaled_dot", **model: Any) -> System:
-    torch.manual_seed(0)
-    tree = {
-        "data": {"size": size},
-        "model": {"preset": preset, "z_dim": 8, "generator_width": 8, "discriminator_width": 8} | model,
-        "attention": {"kind": attention, "resolutions": [8, 16], "heads": 2},
-    }
-    gan = build(Config.from_tree(tree, "test"), conditions(classes))
+def opened(preset: str, size: int = 32, classes: int = 0, attention: str = "scaled_dot", **model: Any) -> System:
+    """Tiny networks whose gates are open, so that attention has a say."""
+    attends = {"kind": attention, "resolutions": [8, 16], "heads": 2}
+    gan = tiny(preset, classes, data={"size": size}, model=model, attention=attends)
     for network in (gan.networks["generator"], gan.networks["discriminator"]):
         for module in network.modules():
-            if type(module) in ATTENTION.values():  # gates open, so that attention has a say
+            if type(module) in ATTENTION.values():
                 nn.init.constant_(module.get_parameter("gamma"), 0.5)
     return gan
 
@@ -49,7 +47,7 @@ def gradients(network: nn.Module) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("size", [32, 64])
 def test_the_game_gives_every_weight_a_finite_gradient(preset: str, attention: str, size: int) -> None:
-    gan = tiny(preset, size, attention=attention)
+    gan = opened(preset, size, attention=attention)
     assert isinstance(gan.game, AdversarialGame)
     loss = LOSSES[gan.game.objective.kind]
     fake = gan.networks["generator"](torch.randn(BATCH, gan.z_dim))
@@ -70,7 +68,7 @@ def test_the_game_gives_every_weight_a_finite_gradient(preset: str, attention: s
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_images_stay_near_their_range(preset: str) -> None:
-    gan = tiny(preset)
+    gan = opened(preset)
     with torch.no_grad():
         images = gan.networks["generator"](torch.randn(16, gan.z_dim))
     assert images.abs().max() <= 1.0
@@ -79,7 +77,7 @@ def test_images_stay_near_their_range(preset: str) -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_different_latents_give_different_images(preset: str) -> None:
-    gan = tiny(preset)
+    gan = opened(preset)
     with torch.no_grad():  # in training mode: running means know nothing yet
         first, second = gan.networks["generator"](torch.randn(8, gan.z_dim))[:2]
     assert (first - second).abs().max() > 1e-3
@@ -89,16 +87,20 @@ def test_different_latents_give_different_images(preset: str) -> None:
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("size", [128, 256, 512])
 def test_large_sizes_have_their_shapes(preset: str, size: int) -> None:
-    gan = tiny(preset, size, generator_width=4, discriminator_width=4)
+    gan = opened(preset, size, generator_width=4, discriminator_width=4)
     with torch.no_grad():
         images = gan.networks["generator"](torch.randn(1, gan.z_dim).expand(2, -1))
         assert images.shape == (2, 1, size, size)
         assert gan.networks["discriminator"](images).shape == (2,)
 
 
+def test_some_presets_take_labels_and_some_do_not() -> None:
+    assert 0 < len(CONDITIONAL) < len(PRESETS)
+
+
 @pytest.mark.parametrize("preset", CONDITIONAL)
 def test_a_label_changes_both_networks(preset: str) -> None:
-    gan = tiny(preset, classes=3)
+    gan = opened(preset, classes=3)
     for module in gan.networks["generator"].modules():
         if isinstance(module, nn.Embedding):  # batch normalisation starts out the same for every class
             nn.init.normal_(module.weight, 1.0, 0.5)
@@ -115,28 +117,28 @@ def test_a_label_changes_both_networks(preset: str) -> None:
 @pytest.mark.parametrize("preset", sorted(set(PRESETS) - set(CONDITIONAL)))
 def test_labels_are_refused_where_there_is_no_place_for_them(preset: str) -> None:
     with pytest.raises(UserError, match=rf"model\.preset={preset} takes no labels; set data\.conditional=false"):
-        tiny(preset, classes=2)
+        opened(preset, classes=2)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_fresh_attention_leaves_the_network_as_it_is(preset: str) -> None:
-    gan = tiny(preset)
+    gan = opened(preset)
     gan.networks["generator"].eval()
     z = torch.randn(2, gan.z_dim)
     with torch.no_grad():
-        opened = gan.networks["generator"](z)
+        with_attention = gan.networks["generator"](z)
         for module in attentions(gan.networks["generator"]):
             nn.init.zeros_(module.get_parameter("gamma"))
         shut = gan.networks["generator"](z)
         for module in attentions(gan.networks["generator"]):
             module.forward = lambda x: x  # type: ignore[method-assign]
         assert torch.equal(gan.networks["generator"](z), shut)
-    assert not torch.equal(opened, shut)
+    assert not torch.equal(with_attention, shut)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_widths_and_latent_follow_the_configuration(preset: str) -> None:
-    small, large = tiny(preset), tiny(preset, generator_width=16, discriminator_width=16, z_dim=12)
+    small, large = opened(preset), opened(preset, generator_width=16, discriminator_width=16, z_dim=12)
     assert (small.z_dim, large.z_dim, large.networks["generator"].z_dim) == (8, 12, 12)
     for network in ("generator", "discriminator"):
         few, many = (sum(p.numel() for p in gan.networks[network].parameters()) for gan in (small, large))
@@ -145,7 +147,7 @@ def test_widths_and_latent_follow_the_configuration(preset: str) -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_copy_of_the_generator_draws_the_same_images(preset: str) -> None:
-    gan = tiny(preset)
+    gan = opened(preset)
     z = torch.randn(4, gan.z_dim)
     gan.networks["generator"](z)
     copied = copy.deepcopy(gan.networks["generator"]).eval()
@@ -197,7 +199,7 @@ def test_seed_s_first_layer_fills_128_maps_at_a_quarter_of_the_side() -> None:
 
 
 def test_seed_attends_at_a_quarter_of_the_side_only() -> None:
-    gan = tiny("attention_generator", size=64)
+    gan = opened("attention_generator", size=64)
     seen: list[torch.Size] = []
     for network in (gan.networks["generator"], gan.networks["discriminator"]):
         for module in attentions(network):

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers.told import conditions, told
+from helpers.tiny import tiny, tiny_config
+from helpers.told import told
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from medattngan.attention.scaled_dot import ScaledDotAttention2d
-from medattngan.core.config import Config
 from medattngan.data.batches import Batches
 from medattngan.data.store import SliceStore
 from medattngan.games.adversarial import AdversarialGame
@@ -23,26 +23,19 @@ from medattngan.stages.train import checkpoint as checkpointing
 from medattngan.stages.train.players import Players
 from medattngan.stages.train.select import select_training
 
-
-def configuration(size: int = 32) -> Config:
-    return Config.from_tree(
-        {
-            "data": {"size": size},
-            "model": {"preset": "sagan", "z_dim": 8, "generator_width": 4, "discriminator_width": 4},
-            "attention": {"resolutions": [16]},
-            "train": {"batch_size": 4},
-        },
-        "test",
-    )
+SMALL = {
+    "model": {"generator_width": 4, "discriminator_width": 4},
+    "attention": {"resolutions": [16]},
+    "train": {"batch_size": 4},
+}
 
 
-def tiny(classes: int = 0) -> System:
-    torch.manual_seed(0)
-    return build(configuration(), conditions(classes))
+def sagan(classes: int = 0) -> System:
+    return tiny("sagan", classes, **SMALL)
 
 
 def test_spectral_norms_of_all_convolutions_and_linears_are_one() -> None:
-    gan = tiny(classes=3)
+    gan = sagan(classes=3)
     with torch.no_grad():
         for _ in range(20):
             label = torch.randint(3, (4,))
@@ -58,7 +51,7 @@ def test_spectral_norms_of_all_convolutions_and_linears_are_one() -> None:
 
 
 def test_the_label_embedding_of_the_critic_is_normalised_and_the_gains_are_not() -> None:
-    gan = tiny(classes=3)
+    gan = sagan(classes=3)
     names = [n for n, _ in gan.networks["discriminator"].named_parameters() if "embedding" in n]
     assert names == ["embedding.parametrizations.weight.original"]
     assert any(name.endswith("gain.weight") for name, _ in gan.networks["generator"].named_parameters())
@@ -82,21 +75,21 @@ def test_the_shortcut_may_double_after_its_convolution() -> None:
 
 
 def test_attention_is_sagan_s_own_in_both_networks() -> None:
-    for network in (tiny().networks["generator"], tiny().networks["discriminator"]):
+    for network in (sagan().networks["generator"], sagan().networks["discriminator"]):
         (attention,) = (m for m in network.modules() if isinstance(m, ScaledDotAttention2d))
         assert attention.pool
         assert attention.scale == 1.0
 
 
 def test_the_paper_s_game_is_played() -> None:
-    system = tiny()
+    system = sagan()
     assert isinstance(system.game, AdversarialGame)
     assert (system.game.objective.kind, system.betas) == ("hinge", (0.0, 0.9))
     assert system.rates == {"generator": 1e-4, "discriminator": 4e-4}
 
 
 def test_weights_and_power_iteration_survive_a_file(tmp_path: Path) -> None:
-    first, second = tiny().networks["discriminator"], build(configuration()).networks["discriminator"]
+    first, second = sagan().networks["discriminator"], build(tiny_config("sagan", **SMALL)).networks["discriminator"]
     images = torch.randn(2, 1, 32, 32)
     first(images)
     save_file({k: v.contiguous() for k, v in first.state_dict().items()}, tmp_path / "d.safetensors")
@@ -106,11 +99,11 @@ def test_weights_and_power_iteration_survive_a_file(tmp_path: Path) -> None:
 
 
 def test_a_resumed_game_goes_on_to_the_same_weights(tiny_store: SliceStore, tmp_path: Path) -> None:
-    config = configuration()
+    config = tiny_config("sagan", **SMALL)
     part = select_training(tiny_store, config)
 
     def new() -> Players:
-        return Players(config, tiny(), Batches(part, 32, 4, seed=0))
+        return Players(config, sagan(), Batches(part, 32, 4, seed=0))
 
     whole = new()
     for _ in range(2):

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
-from helpers.told import CONDITIONAL
+from helpers.tiny import presets_that_take, tiny_config
 
 from medattngan.cli.app import main
 from medattngan.conditions.condition import Conditions
@@ -19,8 +19,7 @@ from medattngan.conditions.table import of_run
 from medattngan.core.config import Config
 from medattngan.core.files import UserError, read_json
 from medattngan.core.run import Run
-from medattngan.data.batches import Batches
-from medattngan.data.images import load_images
+from medattngan.data.batches import Batches, load_images
 from medattngan.data.samples import Samples
 from medattngan.data.store import SliceStore, StoreWriter
 from medattngan.models import PRESETS, build
@@ -29,15 +28,12 @@ from medattngan.stages.train.players import Players
 from medattngan.stages.train.select import describe
 from medattngan.stages.train.train import train
 
+TAKE_VALUES = presets_that_take(numbers=("position_mm",))
+
 
 def configuration(preset: str = "compact", **data: object) -> Config:
-    tree = {
-        "data": {"size": 32, "conditions": ["position_mm"], **data},
-        "model": {"preset": preset, "generator_width": 8, "discriminator_width": 8, "z_dim": 8},
-        "attention": {"resolutions": [8]},
-        "train": {"kimg": 0.016, "minutes": None, "batch_size": 4, "validate_minutes": None},
-    }
-    return Config.from_tree(tree, "test")
+    train = {"kimg": 0.016, "minutes": None, "batch_size": 4, "validate_minutes": None}
+    return tiny_config(preset, data={"conditions": ["position_mm"], **data}, train=train)
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +131,7 @@ def test_every_preset_takes_conditions_or_says_that_it_does_not(
     preset: str, tiny_store: SliceStore, tmp_path: Path
 ) -> None:
     config = configuration(preset)
-    if preset not in CONDITIONAL:
+    if preset not in TAKE_VALUES:
         with pytest.raises(UserError, match=rf"model\.preset={preset} takes no conditions; set data\.conditions=\[\]"):
             train(config, tiny_store, tmp_path / "run", progress=False)
         assert not (tmp_path / "run").exists()
@@ -145,7 +141,7 @@ def test_every_preset_takes_conditions_or_says_that_it_does_not(
 
 
 def test_labels_and_values_go_together(tiny_store: SliceStore, tmp_path: Path) -> None:
-    for preset in CONDITIONAL:
+    for preset in TAKE_VALUES:
         both = train(configuration(preset, conditional=True), tiny_store, tmp_path / preset, progress=False)
         made = sample(both, tmp_path / f"s-{preset}", count=3, label="large", values={"position_mm": 5.0})
         assert made.table["label"].tolist() == ["large"] * 3

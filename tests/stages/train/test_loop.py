@@ -10,27 +10,20 @@ from typing import Any
 
 import pytest
 import torch
+from helpers.tiny import tiny_config
 
 from medattngan.core.config import Config
 from medattngan.core.files import UserError
-from medattngan.data.batches import Batches
-from medattngan.data.images import load_images
+from medattngan.data.batches import Batches, load_images
 from medattngan.data.store import SliceStore
 from medattngan.stages.train.players import Players
 from medattngan.stages.train.train import train
 
 
-def tiny(**train_options: Any) -> Config:
-    options = {"kimg": 0.032, "minutes": None, "batch_size": 4, "log_kimg": 0.008, "validate_minutes": None}
-    return Config.from_tree(
-        {
-            "data": {"size": 32},
-            "model": {"generator_width": 8, "discriminator_width": 8, "z_dim": 8},
-            "attention": {"resolutions": [8]},
-            "train": options | train_options,
-        },
-        "test",
-    )
+def brief(**options: Any) -> Config:
+    """A few rounds of tiny networks."""
+    few = {"kimg": 0.032, "minutes": None, "batch_size": 4, "log_kimg": 0.008, "validate_minutes": None}
+    return tiny_config(train=few | options)
 
 
 def rows(run: Path) -> list[dict[str, str]]:
@@ -39,7 +32,7 @@ def rows(run: Path) -> list[dict[str, str]]:
 
 
 def test_a_run_holds_its_log_grids_and_checkpoints(tiny_store: SliceStore, tmp_path: Path) -> None:
-    run = train(tiny(), tiny_store, tmp_path / "run", progress=False)
+    run = train(brief(), tiny_store, tmp_path / "run", progress=False)
     logged = rows(run.path)
     assert [float(r["kimg"]) for r in logged] == pytest.approx([0.008, 0.016, 0.024, 0.032])
     assert all(float(r["images_per_second"]) > 0 and float(r["seconds"]) > 0 for r in logged)
@@ -49,14 +42,14 @@ def test_a_run_holds_its_log_grids_and_checkpoints(tiny_store: SliceStore, tmp_p
 
 
 def test_minutes_stop_a_training_before_its_kimg(tiny_store: SliceStore, tmp_path: Path) -> None:
-    run = train(tiny(kimg=1000, minutes=0.02), tiny_store, tmp_path / "run", progress=False)
+    run = train(brief(kimg=1000, minutes=0.02), tiny_store, tmp_path / "run", progress=False)
     assert 0.5 <= float(rows(run.path)[-1]["seconds"]) < 30
 
 
 def test_the_bar_is_full_at_the_end_though_the_last_row_was_long_before(
     tiny_store: SliceStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    train(tiny(kimg=0.012), tiny_store, tmp_path / "run", progress=True)
+    train(brief(kimg=0.012), tiny_store, tmp_path / "run", progress=True)
     last = capsys.readouterr().err.rstrip().splitlines()[-1]
     assert "100 %" in last
     assert "0.0 kimg" in last
@@ -91,7 +84,7 @@ def test_a_training_that_diverges_rolls_back_with_a_lower_rate(
         return terms
 
     monkeypatch.setattr(Players, "play", poison_once)
-    run = train(tiny(checkpoint_steps=2), tiny_store, tmp_path / "run", progress=False)
+    run = train(brief(checkpoint_steps=2), tiny_store, tmp_path / "run", progress=False)
     final = rows(run.path)[-1]
     assert poisoned
     assert (final["step"], final["lr_scale"]) == ("8", "0.5")
@@ -107,18 +100,18 @@ def test_a_training_that_keeps_diverging_stops_with_advice(
 
     monkeypatch.setattr(Players, "play", poison)
     with pytest.raises(UserError, match=r"diverged .* again after 3 roll-backs; lower"):
-        train(tiny(), tiny_store, tmp_path / "run", progress=False)
+        train(brief(), tiny_store, tmp_path / "run", progress=False)
 
 
 def test_labels_condition_a_training(tiny_store: SliceStore, tmp_path: Path) -> None:
-    config = tiny(kimg=0.008).model_copy(update={"data": tiny().data.model_copy(update={"conditional": True})})
+    config = brief(kimg=0.008).model_copy(update={"data": brief().data.model_copy(update={"conditional": True})})
     run = train(config, tiny_store, tmp_path / "run", progress=False)
     assert run.store["labels"] == sorted(tiny_store.index["label"].unique())
     assert sum(run.store["label_counts"]) == len(tiny_store.split("train"))
 
 
 def test_a_store_smaller_than_the_images_wanted_is_refused(tiny_store: SliceStore, tmp_path: Path) -> None:
-    config = tiny().model_copy(update={"data": tiny().data.model_copy(update={"size": 64})})
+    config = brief().model_copy(update={"data": brief().data.model_copy(update={"size": 64})})
     with pytest.raises(UserError, match=r"set data\.size=32 or ingest with --size 64"):
         train(config, tiny_store, tmp_path / "run", progress=False)
     assert not (tmp_path / "run").exists()
@@ -126,7 +119,7 @@ def test_a_store_smaller_than_the_images_wanted_is_refused(tiny_store: SliceStor
 
 @pytest.mark.slow
 def test_a_validation_score_marks_the_best_checkpoint(tiny_store: SliceStore, tmp_path: Path) -> None:
-    config = tiny(validate_minutes=10, validate_count=50)
+    config = brief(validate_minutes=10, validate_count=50)
     run = train(config, tiny_store, tmp_path / "run", progress=False)
     assert float(rows(run.path)[-1]["fd_val[efficientnet-lite0@128]"]) > 0
     assert 0 <= float(rows(run.path)[-1]["r_v"]) <= 1
@@ -134,7 +127,7 @@ def test_a_validation_score_marks_the_best_checkpoint(tiny_store: SliceStore, tm
 
 
 def test_mixed_precision_takes_gradient_penalties_too(tiny_store: SliceStore, tmp_path: Path) -> None:
-    config = tiny(kimg=0.012, log_kimg=0.004, precision="bf16-mixed", accelerator="cpu")
+    config = brief(kimg=0.012, log_kimg=0.004, precision="bf16-mixed", accelerator="cpu")
     run = train(config, tiny_store, tmp_path / "run", progress=False)
     assert all(float(r["r1"]) >= 0 for r in rows(run.path) if r["r1"])
     assert any(r["r1"] for r in rows(run.path))
@@ -153,7 +146,7 @@ def test_the_control_comes_on_by_itself_where_slices_are_scarce(
     expected: float,
 ) -> None:
     monkeypatch.setattr(import_module("medattngan.stages.train.players"), "SCARCE", scarce)
-    tree = tiny(kimg=0.008).model_dump()
+    tree = brief(kimg=0.008).model_dump()
     # A target that any critic is above, so that the control moves up with every image.
     run = train(
         Config.from_tree(tree | {"augment": {"target": -1.0, **given}}, "test"),

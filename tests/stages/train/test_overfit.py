@@ -7,29 +7,28 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from helpers.tiny import tiny_config
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
 from medattngan.conditions.condition import Conditions
 from medattngan.conditions.labels import Label
-from medattngan.core.config import Config
 from medattngan.data.batches import Batches
 from medattngan.data.store import SliceStore
-from medattngan.models import build
+from medattngan.models import PRESETS, build
 from medattngan.stages.train.overfit import Overfitting, share_not_carried_over
 from medattngan.stages.train.players import Players
 
 
 def game_on(store: SliceStore, preset: str = "compact", labels: tuple[str, ...] = (), batch: int = 4) -> Players:
     """A game that nobody has played yet."""
-    tree = {
-        "data": {"size": 32, "conditional": bool(labels)},
-        "model": {"preset": preset, "generator_width": 4, "discriminator_width": 4},
-        "attention": {"resolutions": [] if preset == "dcgan" else [8]},
-        "train": {"accelerator": "cpu", "batch_size": batch},
-    }
-    config = Config.from_tree(tree, "toy")
+    config = tiny_config(
+        preset,
+        data={"conditional": bool(labels)},
+        model={"generator_width": 4, "discriminator_width": 4},
+        train={"accelerator": "cpu", "batch_size": batch},
+    )
     told = (Label(labels, (1,) * len(labels)),) if labels else ()
     torch.manual_seed(0)
     gan = build(config, told)
@@ -63,7 +62,7 @@ def test_it_is_one_less_what_the_critic_grants_to_other_patients(
     assert overfitting.measure() == pytest.approx(1 - logit)
 
 
-@pytest.mark.parametrize("preset", ["compact", "dcgan", "sagan"])
+@pytest.mark.parametrize("preset", PRESETS)
 def test_asking_changes_nothing_of_the_training(tiny_store: SliceStore, preset: str) -> None:
     asked, left_alone = game_on(tiny_store, preset), game_on(tiny_store, preset)
     overfitting = Overfitting.prepare(tiny_store, asked.config, asked)
