@@ -12,6 +12,7 @@ from medattngan.attention.multi_head import MultiHeadAttention2d
 from medattngan.attention.multi_scale import MultiScaleAttention2d
 from medattngan.attention.none import NoAttention2d
 from medattngan.attention.scaled_dot import ScaledDotAttention2d
+from medattngan.core.plugins import with_plugins
 
 ATTENTION: dict[str, Callable[..., nn.Module]] = {
     "scaled_dot": ScaledDotAttention2d,
@@ -22,3 +23,8 @@ ATTENTION: dict[str, Callable[..., nn.Module]] = {
     "none": NoAttention2d,
 }
 """By the name in `attention.kind`: (channels, **options) → a module (B, channels, H, W) → the same shape."""
+
+
+def all_attention() -> dict[str, Callable[..., nn.Module]]:
+    """`ATTENTION` and what installed packages add to it, by the entry points `medattngan.attention`."""
+    return with_plugins(ATTENTION, "medattngan.attention")

@@ -54,7 +54,7 @@ def sample(
     from medattngan.stages.sample.sample import sample as run_sample
 
     run_sample(
-        run, out, count=count, seed=seed, label=label, values=parse.numbers_by_name(values or []),
+        run, out, count=count, seed=seed, label=label, values=parse.condition_values(values or []),
         truncation=truncation, checkpoint=checkpoint,
     )  # fmt: skip
     typer.echo(out)
@@ -79,7 +79,7 @@ def explain(
 
     made = run_explain(
         run, out, seed=seed, number=number, points=[parse.point(text) for text in point or []], label=label,
-        values=parse.numbers_by_name(values or []), checkpoint=checkpoint,
+        values=parse.condition_values(values or []), checkpoint=checkpoint,
     )  # fmt: skip
     for note in made.notes:
         typer.echo(note, err=True)

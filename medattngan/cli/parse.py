@@ -49,15 +49,13 @@ def counts(text: str, option: str) -> list[int]:
     return numbers
 
 
-def numbers_by_name(texts: list[str]) -> dict[str, float]:
-    """`NAME=NUMBER` …, each name once."""
-    values: dict[str, float] = {}
+def condition_values(texts: list[str]) -> dict[str, str]:
+    """`NAME=VALUE` …, each name once; what a value is, the condition says."""
+    values: dict[str, str] = {}
     for text in texts:
-        name, _, number = (part.strip() for part in text.partition("="))
-        try:
-            value = float(number)
-        except ValueError:
-            raise UserError(f"--set {text!r} must be a condition and a number, as in position_mm=20.") from None
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not (name and equals):
+            raise UserError(f"--set {text!r} must be a condition and a value, as in position_mm=20.")
         if values.setdefault(name, value) != value:
             raise UserError(f"--set gives {name} two values; give one.")
     return values

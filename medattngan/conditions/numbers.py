@@ -70,9 +70,7 @@ class Number:
         try:
             return float(text)
         except ValueError:
-            raise UserError(
-                f"--set {self.name}={text} must be a condition and a number, as in position_mm=20."
-            ) from None
+            raise UserError(f"--set {self.name}={text} must be a number, as in position_mm=20.") from None
 
     def standardise(self, values: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """What the networks are told: the range mapped to [-1, 1] linearly, values beyond it on its ends."""

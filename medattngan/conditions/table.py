@@ -11,12 +11,18 @@ from torch import Tensor
 from medattngan.conditions.condition import Column, Condition, Kind
 from medattngan.conditions.labels import Label, is_label, measure_labels
 from medattngan.conditions.numbers import Number, is_number, measure
+from medattngan.core.plugins import with_plugins
 
 CONDITIONS: dict[str, Kind] = {
     "label": Kind(is_label, measure_labels, Label.from_record),
     "number": Kind(is_number, measure, Number.from_record),
 }
 """A column is of the first kind that takes it."""
+
+
+def all_conditions() -> dict[str, Kind]:
+    """`CONDITIONS` and what installed packages add to it, by the entry points `medattngan.conditions`."""
+    return with_plugins(CONDITIONS, "medattngan.conditions", Kind)
 
 
 def measured(index: pd.DataFrame, conditional: bool, columns: Sequence[str]) -> tuple[Condition, ...]:
@@ -27,7 +33,7 @@ def measured(index: pd.DataFrame, conditional: bool, columns: Sequence[str]) -> 
     """
     found: list[Condition] = [measure_labels(index)] if conditional else []
     for name in columns:
-        kind = next((kind for kind in CONDITIONS.values() if kind.takes(index, name)), CONDITIONS["number"])
+        kind = next((kind for kind in all_conditions().values() if kind.takes(index, name)), CONDITIONS["number"])
         found.append(kind.measure(index, name))
     return tuple(found)
 
@@ -49,7 +55,7 @@ def of_run(store: Mapping[str, Any]) -> tuple[Condition, ...]:
     if store.get("labels"):
         found.append(Label(tuple(store["labels"]), tuple(store["label_counts"])))
     for record in store.get("conditions", []):
-        found.append(CONDITIONS[record.get("kind", "number")].from_record(record))
+        found.append(all_conditions()[record.get("kind", "number")].from_record(record))
     return tuple(found)
 
 

@@ -49,12 +49,13 @@ class ModelConfig(Section):
 class AttentionConfig(Section):
     """One switch for both networks."""
 
-    kind: Literal["scaled_dot", "additive", "multi_head", "multi_scale", "dynamic", "none"] = "scaled_dot"
+    kind: str = "scaled_dot"
+    """scaled_dot, additive, multi_head, multi_scale, dynamic, none, or that of an installed package."""
     resolutions: tuple[int, ...] = (16,)
     """Attend wherever a network's maps have one of these heights. The preset attention_generator attends at a
     quarter of data.size and nowhere else."""
     heads: int = Field(4, ge=1)
-    """For multi_head."""
+    """For whatever has heads: multi_head, and dynamic where that is one of its experts."""
 
     @field_validator("resolutions")
     @classmethod

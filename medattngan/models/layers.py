@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from medattngan.attention import ATTENTION
+from medattngan.attention import all_attention
 from medattngan.conditions.labels import Label
 from medattngan.core.files import UserError
 from medattngan.core.types import Features
@@ -22,7 +22,7 @@ def make_attention(shape: Shape, channels: int) -> nn.Module:
         UserError: the kind cannot be made that wide.
     """
     try:
-        return ATTENTION[shape.attention](channels, **(shape.attention_options or {}))
+        return all_attention()[shape.attention](channels, **(shape.attention_options or {}))
     except ValueError as error:
         raise UserError(
             f"attention.kind={shape.attention} does not fit maps {channels} wide ({error}); "

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from inspect import signature
 
 from torch import nn
 
-from medattngan.attention import ATTENTION
+from medattngan.attention import all_attention
 from medattngan.conditions.condition import Condition
 from medattngan.core.config import Config
 from medattngan.core.files import UserError
+from medattngan.core.plugins import with_plugins
 from medattngan.games.game import System
 from medattngan.models.attention_generator import build as build_attention_generator
 from medattngan.models.compact import build as build_compact
@@ -36,9 +38,12 @@ def build(config: Config, conditions: Sequence[Condition] = ()) -> System:
     Raises:
         UserError: there is no such preset, or it cannot be made this way.
     """
-    model, attention = config.model, config.attention
-    if model.preset not in PRESETS:
-        raise UserError(f"model.preset is {model.preset!r}, but there are only: {', '.join(sorted(PRESETS))}.")
+    model, attention, presets = config.model, config.attention, all_presets()
+    if model.preset not in presets:
+        raise UserError(f"model.preset is {model.preset!r}, but there are only: {', '.join(sorted(presets))}.")
+    if attention.kind not in all_attention():
+        known = ", ".join(sorted(all_attention()))
+        raise UserError(f"attention.kind is {attention.kind!r}, but there are only: {known}.")
     shape = Shape(
         size=config.data.size,
         conditions=tuple(conditions),
@@ -47,11 +52,21 @@ def build(config: Config, conditions: Sequence[Condition] = ()) -> System:
         discriminator_width=model.discriminator_width,
         attention=attention.kind,
         attention_resolutions=attention.resolutions,
-        attention_options={"heads": attention.heads} if attention.kind == "multi_head" else {},
+        attention_options=_options(attention.kind, attention.heads),
     )
-    system = PRESETS[model.preset](shape)
+    system = presets[model.preset](shape)
     _require_attention(system.networks.values(), config)
     return _override(system, config)
+
+
+def all_presets() -> dict[str, Callable[[Shape], System]]:
+    """`PRESETS` and what installed packages add to it, by the entry points `medattngan.presets`."""
+    return with_plugins(PRESETS, "medattngan.presets")
+
+
+def _options(kind: str, heads: int) -> Mapping[str, int]:
+    """What a configuration says to an attention: how many heads, if it has heads."""
+    return {"heads": heads} if "heads" in signature(all_attention()[kind]).parameters else {}
 
 
 def _require_attention(networks: Iterable[nn.Module], config: Config) -> None:
@@ -62,7 +77,7 @@ def _require_attention(networks: Iterable[nn.Module], config: Config) -> None:
     """
     wanted, size, preset = config.attention.resolutions, config.data.size, config.model.preset
     layers = [layer for network in networks for layer in network.modules()]
-    if wanted and (max(wanted) > size or not any(type(layer) in ATTENTION.values() for layer in layers)):
+    if wanted and (max(wanted) > size or not any(type(layer) in all_attention().values() for layer in layers)):
         heights = [2**n for n in range(3, size.bit_length() - 1)]
         raise UserError(
             f"attention.resolutions is {list(wanted)}, but no maps of model.preset={preset} are so high "

@@ -16,30 +16,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from medattngan.core.files import UserError
+from medattngan.review.connection import SCHEMA, connect, identity, require_tables
 from medattngan.review.links import hash_secret, new_secret
 from medattngan.review.protocol import Answers
 
 SESSION_DAYS = 30
 SESSIONS_KEPT = 20
 """A reader's newest sessions; older ones must take the link again."""
-
-_SCHEMA = """
-CREATE TABLE readers (reader INTEGER PRIMARY KEY, link TEXT NOT NULL UNIQUE);
-CREATE TABLE orders (
-    reader INTEGER NOT NULL REFERENCES readers, n INTEGER NOT NULL, case_index INTEGER NOT NULL,
-    PRIMARY KEY (reader, n), UNIQUE (reader, case_index)
-);
-CREATE TABLE sessions (
-    session TEXT PRIMARY KEY, reader INTEGER NOT NULL REFERENCES readers, csrf TEXT NOT NULL, created_at TEXT NOT NULL
-);
-CREATE TABLE reads (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, reader INTEGER NOT NULL REFERENCES readers, n INTEGER NOT NULL,
-    case_index INTEGER NOT NULL, read_id TEXT NOT NULL UNIQUE, answers TEXT NOT NULL, milliseconds INTEGER NOT NULL,
-    received_at TEXT NOT NULL
-);
-CREATE INDEX reads_of_reader ON reads (reader, n, id);
-CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-"""
 
 
 class RefusedError(Exception):
@@ -86,10 +69,10 @@ class Database:
         if not path.is_file():
             raise UserError(f"{path} does not exist; make a study with: medattngan review create")
         self._lock = threading.Lock()
-        self._connection = _connect(path)
-        self._path, self._identity = path.resolve(), _identity(path)
+        self._connection = connect(path)
+        self._path, self._identity = path.resolve(), identity(path)
         try:
-            _require_tables(self._connection, path)
+            require_tables(self._connection, path)
         except UserError:
             self._connection.close()
             raise
@@ -101,9 +84,9 @@ class Database:
         Only their hashes are kept: the tokens returned are the only copy.
         """
         tokens = [new_secret() for _ in orders]
-        connection = _connect(path)
+        connection = connect(path)
         try:
-            connection.executescript(_SCHEMA)
+            connection.executescript(SCHEMA)
             with connection:
                 for reader, (token, order) in enumerate(zip(tokens, orders, strict=True), start=1):
                     connection.execute("INSERT INTO readers VALUES (?, ?)", (reader, hash_secret(token)))
@@ -262,42 +245,6 @@ class Database:
                 raise UserError(f"cases are unread by {listed}; wait for them, or close with --incomplete.")
             now = datetime.now(UTC).isoformat(timespec="milliseconds")
             connection.execute("INSERT OR IGNORE INTO state VALUES ('closed_at', ?)", (now,))
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    """A connection that waits for others, commits durably, and leaves transactions to us."""
-    connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-    connection.row_factory = sqlite3.Row
-    try:
-        mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-    except sqlite3.DatabaseError:
-        connection.close()
-        raise UserError(f"{path} is damaged or cannot be written; put back a copy of the study.") from None
-    if mode != "wal":
-        connection.close()
-        raise UserError(f"{path} lies on a disk without a write-ahead log; move the study to a local disk.")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    return connection
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Which file stands at `path`: its device and number; None where none does."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def _require_tables(connection: sqlite3.Connection, path: Path) -> None:
-    """Refuse a file that is empty, cut off, or another program's."""
-    try:
-        rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-    except sqlite3.DatabaseError:
-        rows = []
-    if not {"readers", "orders", "sessions", "reads", "state"} <= {str(row[0]) for row in rows}:
-        raise UserError(f"{path} is damaged: it has no tables of a study; put back a copy of the study.")
 
 
 def _progress(connection: sqlite3.Connection, reader: int) -> tuple[list[int], int | None]:

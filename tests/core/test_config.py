@@ -68,7 +68,7 @@ def test_an_unknown_section_is_named_with_what_is_allowed(tmp_path: Path) -> Non
     [
         ("data", "size", "48", "data.size is 48, but it should be 32, 64, 128, 256 or 512"),
         ("data", "size", "[64, 128]", "data.size is [64, 128], but it should be 32, 64, 128, 256 or 512"),
-        ("attention", "kind", "dot", "attention.kind is 'dot', but it should be 'scaled_dot', 'additive'"),
+        ("loss", "kind", "dot", "loss.kind is 'dot', but it should be 'minimax', 'non_saturating'"),
         ("attention", "resolutions", "[12]", "each resolution must be a power of two, 4 or more"),
         ("attention", "resolutions", "16", "attention.resolutions is 16, but it should be a list"),
         ("attention", "heads", "0", "attention.heads is 0, but it should be greater than or equal to 1"),

@@ -83,7 +83,7 @@ def explain(
     number: int = 0,
     points: Sequence[Point] = (),
     label: str | None = None,
-    values: Mapping[str, float] | None = None,
+    values: Mapping[str, Any] | None = None,
     checkpoint: str = "best",
 ) -> Explanation:
     """Explain slice `number` of `seed` and write the folder `out`. Needs the run only, never the scans.

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from medattngan.attention import ATTENTION
+from medattngan.attention import all_attention
 from medattngan.attention.dynamic import DynamicAttention2d
 from medattngan.core.types import Features
 
@@ -66,7 +66,7 @@ class Attended:
 
 def kind_of(module: nn.Module) -> str | None:
     """The key in ATTENTION of what a module is, None for other modules."""
-    return next((kind for kind, made in ATTENTION.items() if type(module) is made), None)
+    return next((kind for kind, made in all_attention().items() if type(module) is made), None)
 
 
 def _attentions(module: nn.Module) -> Iterator[nn.Module]:
