@@ -199,7 +199,7 @@ class Database:
         """
         text = json.dumps(answers, sort_keys=True, ensure_ascii=False)
         with self._transaction() as connection:
-            if _identity(self._path) != self._identity:
+            if identity(self._path) != self._identity:
                 # SQLite would go on writing into a file that was deleted, and the read would be gone with it.
                 raise RefusedError(503, "The study is not where it was; what you entered is kept and sent again.")
             known = connection.execute("SELECT * FROM reads WHERE read_id = ?", (read_id,)).fetchone()

@@ -11,7 +11,6 @@ import numpy.typing as npt
 import pydicom
 import pytest
 import tifffile
-from medattngan.scans.formats.monai import PictureReader
 from PIL import Image
 
 from medattngan.core.files import UserError
@@ -20,7 +19,7 @@ from medattngan.data.intensity import IntensityMap, codes_to_unit
 from medattngan.data.store import SliceStore
 from medattngan.external.open import Synthetic, open_slices
 from medattngan.review import slices as review
-from medattngan.scans.formats.picture import describe
+from medattngan.scans.formats.picture import describe, load
 from medattngan.stages.audit import audit as audit_module
 from medattngan.stages.evaluate import evaluate as evaluate_module
 from medattngan.stages.export.export import export
@@ -151,7 +150,7 @@ def test_a_tiff_is_judged_by_the_values_that_ingest_reads(
     ours = open_slices(tmp_path).pixels
     if photometric == 1 or compression == "zlib":
         np.testing.assert_array_equal(ours[0], stored if photometric == 1 else np.invert(stored))
-    ingested, _ = PictureReader(describe(file, "x.tif")).get_data(file)
+    ingested = load(describe(file, "x.tif"))[0]
     np.testing.assert_array_equal(ours[0], ingested[..., 0])
 
 
