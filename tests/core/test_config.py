@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
+import torch
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medattngan.core.config import Config
+from medattngan import augment as augmentations
+from medattngan.attention import ATTENTION
+from medattngan.augment import GEOMETRIC
+from medattngan.core.config import AttentionConfig, AugmentName, Config, LossConfig
 from medattngan.core.files import UserError
+from medattngan.games.losses import LOSSES
+from medattngan.games.objective import LossKind
 from medattngan.models import PRESETS, build
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
@@ -159,3 +165,14 @@ def test_a_configuration_read_back_is_the_same(tmp_path_factory: pytest.TempPath
     assert {name: set(section) for name, section in written.items()} == {
         name: set(section) for name, section in Config().model_dump().items()
     }
+
+
+def test_choices_written_into_the_schema_are_the_keys_of_their_tables() -> None:
+    kinds = [set(get_args(one)) for one in get_args(get_type_hints(LossConfig)["kind"]) if get_args(one)]
+    assert kinds == [set(LOSSES)]
+    assert set(get_args(LossKind)) == set(LOSSES)
+    assert AttentionConfig().kind in ATTENTION
+    names = set(get_args(AugmentName))
+    assert names >= set(GEOMETRIC)
+    for name in names - set(GEOMETRIC):
+        assert augmentations.draw(1, 8, (name,), 1.0, torch.Generator()), f"no augmentation is called {name}"

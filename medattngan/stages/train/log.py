@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from medattngan.core.files import write_text
 from medattngan.core.plots import save_picture
 from medattngan.core.types import Images
-from medattngan.stages.train.tensorboard import Board
+from medattngan.stages.train.tensorboard import TensorBoard
 
 Row = dict[str, float]
 
@@ -44,7 +44,7 @@ class Log:
         self.path = run / "metrics.csv"
         self.columns = header
         self._cut_table(step)
-        self._board = Board(run / "tensorboard", step)
+        self._board = TensorBoard(run / "tensorboard", step)
 
     def cut(self, step: int) -> None:
         """Forget what was logged after `step`."""

@@ -11,7 +11,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 
-class Board:
+class TensorBoard:
     """Scalars for TensorBoard.
 
     Args:
