@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=2 python scripts/benchmark_rounds.py --data STORE --out FILE.json
 
     default     as it trains
-    apart       the critic is asked about real and about synthetic images one after the other
+    apart       the discriminator is asked about real and about synthetic images one after the other
     every key   attention reads all positions instead of the maxima of 2 × 2
     none        no attention
 

@@ -20,7 +20,7 @@ from medattngan.games.losses import LOSSES
 from medattngan.games.objective import Objective
 from medattngan.games.penalties import squared_gradient, unit_gradient_penalty
 
-Critic = Callable[[Images], Logits]
+Discriminator = Callable[[Images], Logits]
 SEEN = ("real", "fake", "moved")
 """What the discriminator is shown, augmented each time anew: real slices, synthetic ones, and those again that the
 generator moves by."""
@@ -67,7 +67,7 @@ class AdversarialGame:
             prefix = f"{name}."
             return augment.apply(images, {k.removeprefix(prefix): v for k, v in draws.items() if k.startswith(prefix)})
 
-        def critic(images: Images, twice: bool = False) -> Logits:
+        def discriminator(images: Images, twice: bool = False) -> Logits:
             sets = len(images) // len(real)
             told = {name: one.repeat(sets, *[1] * (one.ndim - 1)) for name, one in batch.conditions.items()}
             return networks["discriminator"].bare(images, told, twice=twice)
@@ -76,14 +76,14 @@ class AdversarialGame:
         joint = self.group > 0 and len(real) % self.group == 0
         seen_real, logits = seen(real, "real"), list[Logits]()
 
-        def discriminator() -> Terms:
-            asked = partial(critic, twice=mix is not None)
+        def first_move() -> Terms:
+            asked = partial(discriminator, twice=mix is not None)
             terms, *found = discriminator_terms(asked, rules, seen_real, seen(fake.detach(), "fake"), mix, joint)
             logits.extend(found)
             return terms
 
-        yield Phase(("discriminator",), discriminator, lambda: self._watched(*logits))
-        yield Phase(("generator",), lambda: generator_terms(critic, rules, seen_real, seen(fake, "moved")))
+        yield Phase(("discriminator",), first_move, lambda: self._watched(*logits))
+        yield Phase(("generator",), lambda: generator_terms(discriminator, rules, seen_real, seen(fake, "moved")))
 
     def _watched(self, real: Logits, fake: Logits) -> Terms:
         # The relativistic game sees differences only: there the synthetic images' mean stands for the logits' zero.
@@ -96,49 +96,54 @@ class AdversarialGame:
 
 
 def discriminator_terms(
-    critic: Critic, objective: Objective, real: Images, fake: Images, mix: Tensor | None, joint: bool = False
+    discriminator: Discriminator,
+    objective: Objective,
+    real: Images,
+    fake: Images,
+    mix: Tensor | None,
+    joint: bool = False,
 ) -> tuple[Terms, Logits, Logits]:
-    """The critic's losses, and its logits (B,) on real and on synthetic images, without graph.
+    """The discriminator's losses, and its logits (B,) on real and on synthetic images, without graph.
 
     Args:
-        real, fake: (B, 1, H, W) as the critic sees them, after augmentation; `fake` without a graph.
+        real, fake: (B, 1, H, W) as the discriminator sees them, after augmentation; `fake` without a graph.
         mix: (B, 1, 1, 1) in [0, 1] where this step takes the penalties, None where it does not.
-        joint: ask the critic about both in one pass, (2B, 1, H, W).
+        joint: ask the discriminator about both in one pass, (2B, 1, H, W).
     """
     wants = [("r1", objective.r1_gamma), ("r2", objective.r2_gamma)]
     weights = {name: gamma for name, gamma in wants if mix is not None and gamma > 0}
     if joint:
-        logits, squares = _judge(critic, torch.cat([real, fake]), bool(weights))
+        logits, squares = _judge(discriminator, torch.cat([real, fake]), bool(weights))
         (real_logits, fake_logits), (at_real, at_fake) = logits.chunk(2), squares.chunk(2)
     else:
-        real_logits, at_real = _judge(critic, real, "r1" in weights)
-        fake_logits, at_fake = _judge(critic, fake, "r2" in weights)
+        real_logits, at_real = _judge(discriminator, real, "r1" in weights)
+        fake_logits, at_fake = _judge(discriminator, fake, "r2" in weights)
     terms = {"loss_discriminator": LOSSES[objective.kind].discriminator(real_logits, fake_logits).mean()}
     strength = objective.penalty_every  # lazy: seldom, and as many times as strong
     for name, square in (("r1", at_real), ("r2", at_fake)):
         if name in weights:
             terms[name] = square.mean() * (weights[name] / 2 * strength)
     if mix is not None and objective.gradient_penalty > 0:
-        penalty = unit_gradient_penalty(critic, real, fake, mix)
+        penalty = unit_gradient_penalty(discriminator, real, fake, mix)
         terms["gradient_penalty"] = penalty.mean() * (objective.gradient_penalty * strength)
     return terms, real_logits.detach(), fake_logits.detach()
 
 
-def _judge(critic: Critic, images: Images, penalised: bool) -> tuple[Logits, Tensor]:
-    """The critic's logits and, where it is penalised, its squared gradients at `images`, else zeros; both (B,)."""
+def _judge(discriminator: Discriminator, images: Images, penalised: bool) -> tuple[Logits, Tensor]:
+    """The logits (B,) and, where it is penalised, the squared gradients (B,) at `images`, else zeros."""
     images = images.detach().requires_grad_(penalised)
-    logits = critic(images)
+    logits = discriminator(images)
     return logits, squared_gradient(logits, images) if penalised else torch.zeros_like(logits)
 
 
-def generator_terms(critic: Critic, objective: Objective, real: Images, fake: Images) -> Terms:
+def generator_terms(discriminator: Discriminator, objective: Objective, real: Images, fake: Images) -> Terms:
     """The generator's losses; `fake` carries its graph.
 
-    A relativistic game asks the critic again about `real`, as it is after its own move: that move can shift all
+    A relativistic game asks the discriminator again about `real`, as it is after its own move: that move can shift all
     logits by more than real and synthetic ones differ, and the generator would take the shift for its lead or lag.
     """
-    fake_logits = critic(fake)
-    real_logits = critic(real).detach() if LOSSES[objective.kind].relative else fake_logits
+    fake_logits = discriminator(fake)
+    real_logits = discriminator(real).detach() if LOSSES[objective.kind].relative else fake_logits
     return {"loss_generator": LOSSES[objective.kind].generator(real_logits, fake_logits).mean()}
 
 

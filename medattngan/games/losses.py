@@ -1,6 +1,6 @@
 """Adversarial losses, each a pure function per sample.
 
-`LOSSES[kind]` is a pair (discriminator, generator) of functions of the critic's logits on real and on
+`LOSSES[kind]` is a pair (discriminator, generator) of functions of the discriminator's logits on real and on
 synthetic images, both (B,), that give (B,). The mean over the batch is what is minimised.
 """
 
@@ -34,7 +34,7 @@ def minimax_discriminator(real: Logits, fake: Logits) -> Logits:
 
 
 def minimax_generator(real: Logits, fake: Logits) -> Logits:
-    """log(1 - D(G(z))), as written; its gradient vanishes where the critic wins. Goodfellow et al. 2014, Eq. 1."""
+    """log(1 - D(G(z))), as written; no gradient where the discriminator wins. Goodfellow et al. 2014, Eq. 1."""
     del real
     return -F.softplus(fake)
 
@@ -50,7 +50,7 @@ def hinge_discriminator(real: Logits, fake: Logits) -> Logits:
     return F.relu(1 - real) + F.relu(1 + fake)
 
 
-def critic_generator(real: Logits, fake: Logits) -> Logits:
+def unbounded_generator(real: Logits, fake: Logits) -> Logits:
     """-fake: the generator's side of the hinge and of the Wasserstein game."""
     del real
     return -fake
@@ -88,8 +88,8 @@ def relativistic_generator(real: Logits, fake: Logits) -> Logits:
 LOSSES: dict[str, Adversarial] = {
     "minimax": Adversarial(minimax_discriminator, minimax_generator),
     "non_saturating": Adversarial(minimax_discriminator, non_saturating_generator),
-    "hinge": Adversarial(hinge_discriminator, critic_generator),
+    "hinge": Adversarial(hinge_discriminator, unbounded_generator),
     "least_squares": Adversarial(least_squares_discriminator, least_squares_generator),
-    "wasserstein": Adversarial(wasserstein_discriminator, critic_generator),
+    "wasserstein": Adversarial(wasserstein_discriminator, unbounded_generator),
     "relativistic": Adversarial(relativistic_loss, relativistic_generator, relative=True),
 }

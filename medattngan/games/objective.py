@@ -14,7 +14,7 @@ class Objective:
 
     Args:
         kind: a key of medattngan.losses.LOSSES.
-        r1_gamma, r2_gamma: weights of the squared critic gradient at real and at synthetic images.
+        r1_gamma, r2_gamma: weights of the squared discriminator gradient at real and at synthetic images.
         gradient_penalty: weight of Wasserstein's (|gradient| - 1)².
         penalty_every: penalties are taken on every n-th step, n times as strong.
     """

@@ -141,7 +141,7 @@ class Generator(nn.Module):
             # write detail finer than the maps it reads. The image itself is interpolated.
             x = attention(stage(x, w))
             image = _upsample(image) + part(x)
-        # tanh: the background of a scan is exactly -1, and a critic sees at once where it is not.
+        # tanh: the background of a scan is exactly -1, and a discriminator sees at once where it is not.
         return torch.tanh(image)
 
 

@@ -75,8 +75,8 @@ GROUP = 4
 def minibatch_deviation(features: Features) -> Features:
     """Append one map with the mean deviation across groups of the batch: (B, C, H, W) → (B, C + 1, H, W).
 
-    It lets the critic see a lack of variety. Karras et al. 2018, arXiv:1710.10196, section 3. A group is GROUP images
-    in a row, fewer where GROUP does not divide B.
+    It lets the discriminator see a lack of variety. Karras et al. 2018, arXiv:1710.10196, section 3. A group is GROUP
+    images in a row, fewer where GROUP does not divide B.
     """
     count = len(features)
     size = next(n for n in range(min(GROUP, count), 0, -1) if count % n == 0)

@@ -2,7 +2,7 @@
 
 As in the paper's section 4 and its code (https://github.com/brain-research/self-attention-gan): spectral
 normalisation in both networks (Miyato et al. 2018, arXiv:1802.05957), batch normalisation by class in the
-generator (Dumoulin et al. 2017, arXiv:1610.07629), a projection critic (Miyato & Koyama 2018,
+generator (Dumoulin et al. 2017, arXiv:1610.07629), a projection discriminator (Miyato & Koyama 2018,
 arXiv:1802.05637), the hinge loss, and two learning rates. Its attention max-pools keys and values and does
 not scale its scores; the paper has it at 32², so give `attention.resolutions: [32]`. The paper's images are
 128 px; other sizes add or drop a block, with 16 × `width` channels at most. Not the paper's: batches of 64 in

@@ -1,6 +1,6 @@
-"""How much of what the critic knows of the training slices does not carry over to other patients.
+"""How much of what the discriminator knows of the training slices does not carry over to other patients.
 
-A critic that knows its patients by heart teaches the generator nothing new, whatever the losses say.
+A discriminator that knows its patients by heart teaches the generator nothing new, whatever the losses say.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ class Overfitting:
         players, trained_on, system = self.players, self.players.batches, self.players.system
         steps = range(max(1, min(SLICES, len(self.held_out.store)) // trained_on.batch_size))
         assert system.discriminator is not None
-        critic = cast(nn.Module, players.state.networks[system.discriminator].module)
+        discriminator = cast(nn.Module, players.state.networks[system.discriminator].module)
         generator = players.state.averaged[system.generator]
-        critic.eval()  # batch statistics and power iterations are the training's, and stay as they are
+        discriminator.eval()  # batch statistics and power iterations are the training's, and stay as they are
         parts: list[list[Logits]] = [[], [], []]
         for step in steps:
             images, told = players.fabric.to_device(self.held_out(step))
@@ -67,15 +67,15 @@ class Overfitting:
             shown = (players.fabric.to_device(trained_on(step)), (images, told), (made, told))
             for part, batch in zip(parts, shown, strict=True):
                 with players.fabric.autocast():
-                    part.append(critic.forward(*batch).float())
-        critic.train()
+                    part.append(discriminator.forward(*batch).float())
+        discriminator.train()
         return share_not_carried_over(*(torch.cat(part) for part in parts))
 
 
 def share_not_carried_over(training: Logits, held_out: Logits, synthetic: Logits) -> float:
     """(mean of `training` - mean of `held_out`) / (mean of `training` - mean of `synthetic`), within [0, 1].
 
-    It is 0 where the critic does not put training slices above synthetic ones: then it knows nothing of them.
+    It is 0 where the discriminator does not put training slices above synthetic ones: then it knows nothing of them.
 
     >>> share_not_carried_over(torch.tensor([3.0, 5.0]), torch.tensor([3.0]), torch.tensor([0.0]))
     0.25
