@@ -3,8 +3,8 @@
     python scripts/benchmark_trees.py --before TREE --after TREE --data STORE
 
 Each tree plays in a process of its own, through its own `scripts/training_speed.py`, with the default's configuration
-at the size of STORE. They take turns, so that whatever else the machine does falls on both. The ratio is after / before in
-images a second: above 1 the later tree is faster.
+at the size of STORE. They take turns, so that whatever else the machine does falls on both. The ratio is after / before
+in images a second: above 1 the later tree is faster.
 """
 
 from __future__ import annotations
