@@ -24,7 +24,7 @@ from medattngan.stages.export.image import Window, opening_windows
 from medattngan.stages.export.like import Like, plane_like, read_like, window_like
 from medattngan.stages.export.objects import require_sop
 from medattngan.stages.export.origin import UUID_ROOT, origin_of
-from medattngan.stages.export.plane import ORIENTATION, ImagePlane
+from medattngan.stages.export.plane import ORIENTATION, Plane
 from medattngan.stages.export.series import DicomSeries, build, build_multiframe
 from medattngan.stages.export.transfer import require_transfer_syntax, save
 
@@ -170,7 +170,7 @@ def plan_series(samples: Samples, sop: str, multiframe: bool, window: Window | N
     modality, name = str(known.get("modality") or "OT"), str(known.get("plane") or "acquired")
     spacing = known.get("spacing_mm")
     scale = None if spacing is None or math.isnan(spacing) else (float(spacing), float(spacing))
-    plane = ImagePlane(ORIENTATION.get(name), scale)
+    plane = Plane(ORIENTATION.get(name), scale)
     if like is not None:
         plane = plane_like(plane, like, (samples.codes.shape[1], samples.codes.shape[2]))
         window = window or window_like(like, samples.map)

@@ -17,7 +17,7 @@ from pydicom.errors import InvalidDicomError
 from medattngan.core.files import UserError
 from medattngan.data.intensity import IntensityMap
 from medattngan.stages.export.image import Window
-from medattngan.stages.export.plane import BODY_PARTS, ORIENTATION, ImagePlane
+from medattngan.stages.export.plane import BODY_PARTS, ORIENTATION, Plane
 
 TAGS = [
     "Rows", "Columns", "PixelSpacing", "ImageOrientationPatient", "SliceThickness", "WindowCenter",
@@ -97,7 +97,7 @@ def _unit(cosines: list[float]) -> tuple[float, ...] | None:
     return tuple(float(v) for v in np.round(np.concatenate([row, column]), 4) + 0.0)
 
 
-def plane_like(plane: ImagePlane, like: Like, shape: tuple[int, int]) -> ImagePlane:
+def plane_like(plane: Plane, like: Like, shape: tuple[int, int]) -> Plane:
     """`plane` with what `like` knows better.
 
     The orientation is taken where ours is unknown, or where rows and columns point nearly as ours do: a
@@ -123,7 +123,7 @@ def plane_like(plane: ImagePlane, like: Like, shape: tuple[int, int]) -> ImagePl
     spacing = plane.spacing_mm
     if like.field_mm is not None:
         spacing = (like.field_mm[0] / shape[0], like.field_mm[1] / shape[1])
-    return ImagePlane(orientation, spacing, like.thickness_mm or plane.thickness_mm, like.body_part or plane.body_part)
+    return Plane(orientation, spacing, like.thickness_mm or plane.thickness_mm, like.body_part or plane.body_part)
 
 
 def window_like(like: Like, intensity: IntensityMap) -> Window | None:

@@ -20,7 +20,7 @@ from pydicom.uid import (
 import medattngan
 from medattngan.core.files import UserError
 from medattngan.stages.export.origin import SOFTWARE
-from medattngan.stages.export.plane import ImagePlane
+from medattngan.stages.export.plane import Plane
 
 
 def set_secondary_capture(dataset: Dataset) -> None:
@@ -70,7 +70,7 @@ SOPS: dict[str, Callable[[Dataset], None]] = {"sc": set_secondary_capture, "ct":
 """What `--sop` chooses from: Secondary Capture, CT Image Storage, MR Image Storage."""
 
 
-def require_sop(sop: str, *, modality: str, unit: str, plane: ImagePlane, multiframe: bool) -> None:
+def require_sop(sop: str, *, modality: str, unit: str, plane: Plane, multiframe: bool) -> None:
     """Refuse to make what the object's definition does not allow.
 
     Raises:

@@ -32,7 +32,7 @@ LETTERS = ("L", "P", "H"), ("R", "A", "F")
 
 
 @dataclass(frozen=True)
-class ImagePlane:
+class Plane:
     """What is known of the place and scale of a slice.
 
     Args:
@@ -51,7 +51,7 @@ class ImagePlane:
     def patient_orientation(self) -> list[str]:
         """Where rows and columns point, by letters: Patient Orientation (0020,0020); empty where unknown.
 
-        >>> ImagePlane(ORIENTATION["coronal"]).patient_orientation
+        >>> Plane(ORIENTATION["coronal"]).patient_orientation
         ['L', 'F']
         """
         if self.orientation is None:
@@ -78,7 +78,7 @@ class ImagePlane:
         return [round(float(value), 6) + 0.0 for value in place]
 
 
-def set_plane(dataset: Dataset, plane: ImagePlane) -> None:
+def set_plane(dataset: Dataset, plane: Plane) -> None:
     """What any image may say: spacing, orientation by letters and body part, each where it is known."""
     dataset.PatientOrientation = plane.patient_orientation
     if plane.spacing_mm is not None:
@@ -89,7 +89,7 @@ def set_plane(dataset: Dataset, plane: ImagePlane) -> None:
         dataset.Laterality = ""
 
 
-def set_position(dataset: Dataset, plane: ImagePlane, index: int, frame_of_reference_uid: str) -> None:
+def set_position(dataset: Dataset, plane: Plane, index: int, frame_of_reference_uid: str) -> None:
     """What an image in a patient's space must say: the place of slice `index`, in a frame of reference."""
     # Position of the patient in a machine that was never there: required, so empty.
     dataset.PatientPosition = ""

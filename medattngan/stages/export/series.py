@@ -14,7 +14,7 @@ from medattngan.stages.export.image import Window, set_pixels, set_rescale, set_
 from medattngan.stages.export.marks import add_overlay, stamp
 from medattngan.stages.export.objects import SOPS, set_multiframe
 from medattngan.stages.export.origin import UUID_ROOT, Origin, content_uid, make_uid, mark_synthetic
-from medattngan.stages.export.plane import ImagePlane, set_plane, set_position
+from medattngan.stages.export.plane import Plane, set_plane, set_position
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class DicomSeries:
     intensity: IntensityMap
     windows: dict[str, Window]
     modality: str = "OT"
-    plane: ImagePlane = ImagePlane()  # noqa: RUF009
+    plane: Plane = Plane()  # noqa: RUF009
     plane_name: str = "acquired"
     sop: str = "sc"
     uid_root: str = UUID_ROOT

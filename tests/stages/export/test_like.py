@@ -13,7 +13,7 @@ from pydicom.uid import CTImageStorage
 from medattngan.core.files import UserError
 from medattngan.stages.export.export import export
 from medattngan.stages.export.like import Like, plane_like, read_like
-from medattngan.stages.export.plane import BODY_PARTS, ORIENTATION, PAIRED, ImagePlane
+from medattngan.stages.export.plane import BODY_PARTS, ORIENTATION, PAIRED, Plane
 
 CANARY = "XQZCANARY"
 IDENTIFYING = [
@@ -71,12 +71,12 @@ def test_nothing_that_identifies_a_real_series_is_lent(body_part: str, tmp_path:
 
 
 def test_a_series_that_lies_the_other_way_round_does_not_mirror_the_slices() -> None:
-    ours = ImagePlane(ORIENTATION["axial"], (1.0, 1.0))
+    ours = Plane(ORIENTATION["axial"], (1.0, 1.0))
     prone = Like(orientation=(-1.0, 0.0, 0.0, 0.0, -1.0, 0.0))
     assert plane_like(ours, prone, (4, 4)).orientation == ORIENTATION["axial"]
     with pytest.raises(UserError, match="another plane"):
         plane_like(ours, Like(orientation=ORIENTATION["coronal"]), (4, 4))
-    assert plane_like(ImagePlane(), prone, (4, 4)).orientation == prone.orientation
+    assert plane_like(Plane(), prone, (4, 4)).orientation == prone.orientation
 
 
 def test_a_window_that_would_show_nothing_is_not_lent(tmp_path: Path) -> None:

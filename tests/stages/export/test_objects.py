@@ -16,7 +16,7 @@ from medattngan.core.files import UserError
 from medattngan.data.samples import Samples
 from medattngan.stages.export.export import export
 from medattngan.stages.export.objects import SOPS
-from medattngan.stages.export.plane import ORIENTATION, ImagePlane
+from medattngan.stages.export.plane import ORIENTATION, Plane
 from medattngan.stages.export.transfer import TRANSFER_SYNTAXES
 
 
@@ -92,7 +92,7 @@ def test_flagged_frames_are_named_in_a_multiframe_object(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("name", ORIENTATION)
 def test_slices_of_a_stack_follow_each_other_along_their_normal(name: str) -> None:
-    plane = ImagePlane(ORIENTATION[name], (2.0, 3.0))
+    plane = Plane(ORIENTATION[name], (2.0, 3.0))
     row, column = np.asarray(ORIENTATION[name][:3]), np.asarray(ORIENTATION[name][3:])
     first, second = (np.asarray(plane.position(index, 5, 9)) for index in (0, 1))
     np.testing.assert_allclose(first + row * 3.0 * 4 + column * 2.0 * 2, 0, atol=1e-9)
