@@ -24,12 +24,14 @@ other than the built-in ones and an encoder, and `ingest` with several processes
 from __future__ import annotations
 
 import argparse
+import base64
 import contextlib
 import csv
 import gzip
 import hashlib
 import importlib
 import importlib.util
+import io
 import json
 import multiprocessing
 import os
@@ -577,12 +579,17 @@ def of_npz(path: Path) -> Digests:
             yield name, of_array(arrays[name])
 
 
-def of_png(path: Path) -> Digests:
+def of_picture(file: Path | io.BytesIO) -> str:
     """The pixels and how they are meant; not the text, nor how they are packed."""
     from PIL import Image
 
-    with Image.open(path) as image:
-        yield "", sha(image.mode, repr(image.size), image.tobytes())
+    with Image.open(file) as image:
+        return sha(image.mode, repr(image.size), image.tobytes())
+
+
+def of_png(path: Path) -> Digests:
+    """The picture."""
+    yield "", of_picture(path)
 
 
 def of_nifti(path: Path) -> Digests:
@@ -649,7 +656,12 @@ def of_text(path: Path, places: Iterable[tuple[str, str]]) -> Digests:
     for place, name in places:
         text = text.replace(place, name)
     text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d[\d.:+Z]*", "DATE", text)
-    yield "", sha(re.sub(r"in [\d.]+ minutes", "in SOME minutes", text))
+    text = re.sub(r"in [\d.]+ minutes", "in SOME minutes", text)
+    yield "", sha(re.sub(r"data:image/png;base64,([\w+/=]+)", _embedded, text))
+
+
+def _embedded(found: re.Match[str]) -> str:
+    return of_picture(io.BytesIO(base64.b64decode(found[1])))
 
 
 def digest_all(tree: Path, work: Path) -> dict[str, str]:
