@@ -13,7 +13,7 @@ class Objective:
     """A preset's own losses and penalties; a configuration may override each.
 
     Args:
-        kind: a key of medattngan.losses.LOSSES.
+        kind: a key of medattngan.games.losses.LOSSES.
         r1_gamma, r2_gamma: weights of the squared discriminator gradient at real and at synthetic images.
         gradient_penalty: weight of Wasserstein's (|gradient| - 1)².
         penalty_every: penalties are taken on every n-th step, n times as strong.

@@ -150,7 +150,7 @@ KILLED = """
 import sys
 import traceback
 from pathlib import Path
-from medattngan.data import ingest as module
+from medattngan.stages.ingest import ingest as module
 real, limit = module.run_job, int(sys.argv[3])
 def slow(job):
     if job.number >= limit:
