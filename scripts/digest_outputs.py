@@ -651,7 +651,7 @@ TEXTS = (".out", ".said", ".txt", ".html")
 
 
 def of_text(path: Path, places: Iterable[tuple[str, str]]) -> Digests:
-    """Text for people: without paths of this session, how long a training took, and the date."""
+    """Text for people: without paths of the run, how long a training took, and the date."""
     text = path.read_text(encoding="utf-8")
     for place, name in places:
         text = text.replace(place, name)
