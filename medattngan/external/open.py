@@ -67,7 +67,7 @@ class External:
         labels: of each slice, where it has one.
         notes: in sentences, what had to be done to them.
         samples: the samples folder, where it is one.
-        known: what DICOM says of all of them alike: `unit`, `modality`, `spacing_mm`.
+        known: what DICOM says of all of them alike: `unit`, `modality`, `spacing_mm`, `synthetic`.
     """
 
     path: Path
@@ -126,12 +126,18 @@ class External:
             spacing_mm: size of a pixel, both ways; NaN for what DICOM says, or unknown.
 
         Raises:
-            UserError: an option is not possible, or the values do not fit the range.
+            UserError: an option is not possible, the values do not fit the range, or DICOM does not say that it is
+                synthetic: what is exported says so.
         """
         require_plane(plane)
         require_spacing(spacing_mm)
         if self.samples is not None:
             return self.samples
+        if self.kind == "dicom" and not self.known.get("synthetic"):
+            raise UserError(
+                f"{self.path} holds DICOM without Synthetic Data (0008,001C) YES, and scans of patients must not be "
+                "exported as synthetic; set it in the files of your generator, or give its slices as pictures or .npy."
+            )
         if self.kind == "dicom" and value_range is None:
             value_range = natural_range(self.pixels)
         codes, scale = encode_pixels(self.pixels, value_range, unit or self.known.get("unit", "a.u."), self.path)

@@ -169,9 +169,28 @@ def test_dicom_says_what_its_values_are(tmp_path: Path) -> None:
     )
     export(given, tmp_path / "dicom")
     found = open_slices(tmp_path / "dicom")
-    assert found.known == {"unit": "HU", "modality": "CT", "spacing_mm": 1.5}
+    assert found.known == {"unit": "HU", "modality": "CT", "spacing_mm": 1.5, "synthetic": True}
     again = found.physical(plane="axial")
     assert {**again.intensity, "lower": 0, "upper": 0} == {**given.intensity, "lower": 0, "upper": 0}
     np.testing.assert_allclose(again.physical(0), given.physical(0), atol=again.map.step)
     window = IntensityMap(-1024.0, 3071.0, "HU")
     np.testing.assert_allclose(found.unit(window).images[:, 0], codes_to_unit(PIXELS), atol=1e-4)
+
+
+def test_dicom_that_does_not_say_it_is_synthetic_is_not_exported_as_such(tmp_path: Path) -> None:
+    folder = dicom(tmp_path)
+    (first, *_) = sorted(folder.rglob("*.dcm"))
+    dataset = pydicom.dcmread(first)
+    del dataset.SyntheticData
+    dataset.save_as(first)
+    with pytest.raises(UserError, match=r"without Synthetic Data \(0008,001C\) YES"):
+        open_slices(folder).physical()
+
+
+def test_a_modality_that_is_none_is_not_passed_on(tmp_path: Path) -> None:
+    folder = dicom(tmp_path)
+    for file in folder.rglob("*.dcm"):
+        dataset = pydicom.dcmread(file)
+        dataset.Modality = "MUELLER ANNA"
+        dataset.save_as(file)
+    assert open_slices(folder).physical().intensity["modality"] == "OT"

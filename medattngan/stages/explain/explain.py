@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ from medattngan.stages.explain.paths import STEPS, slerp
 from medattngan.stages.explain.points import choose_points, given_points
 from medattngan.stages.sample.sample import choose, generate, latents, load_generator
 
+NO_OTHERS: Mapping[str, Sequence[Any]] = MappingProxyType({})
 MOST_LABELS = 16
 """Rows of the figure get no longer than this."""
 
@@ -66,13 +68,13 @@ class Subject:
         """(1, z_dim): of this slice, or of one that many further on."""
         return latents(self.seed, self.number + ahead, 1, int(self.generator.z_dim))  # type: ignore[arg-type]
 
-    def told(self, count: int, **values: Sequence[Any]) -> dict[str, Tensor]:
+    def told(self, count: int, values: Mapping[str, Sequence[Any]] = NO_OTHERS) -> dict[str, Tensor]:
         """What the networks are told of `count` slices: this slice's values, but for those given."""
         return encoded(self.conditions, {**{name: [one] * count for name, one in self.values.items()}, **values})
 
-    def draw(self, z: Tensor, **values: Sequence[Any]) -> Images:
+    def draw(self, z: Tensor, values: Mapping[str, Sequence[Any]] = NO_OTHERS) -> Images:
         """The slices of latents (count, z_dim), of this slice's values but for those given."""
-        return generate(self.generator, z, self.told(len(z), **values))
+        return generate(self.generator, z, self.told(len(z), values))
 
 
 def explain(
@@ -186,12 +188,15 @@ def _strips(subject: Subject) -> dict[str, tuple[Images, list[str]]]:
     for one in subject.conditions:
         if isinstance(one, Number):
             values = one.column(np.linspace(one.lower, one.upper, STEPS).tolist())
-            images = subject.draw(first.expand(STEPS, -1), **{one.name: values.tolist()})
+            images = subject.draw(first.expand(STEPS, -1), {one.name: values.tolist()})
             strips[f"along {one.name}, same latent"] = (images, [f"{value:.4g}" for value in values])
     for one in subject.conditions:
         if isinstance(one, Label):
             names = list(one.names[:MOST_LABELS])
-            strips["label by label, same latent"] = (subject.draw(first.expand(len(names), -1), label=names), names)
+            strips["label by label, same latent"] = (
+                subject.draw(first.expand(len(names), -1), {one.name: names}),
+                names,
+            )
     return strips
 
 

@@ -50,7 +50,9 @@ class Training:
             self._checkpoint()
         validated = [] if self.validation is None else [self.validation.name]
         validated += [] if self.overfitting is None else [overfit.COLUMN]
-        log = Log(self.run.path, columns(self.players.columns(), validated, self.players.gates), self.numbers.step)
+        log = Log(
+            self.run.path, columns(self.players.system.game.columns(), validated, self.players.gates), self.numbers.step
+        )
         try:
             while not self._came_to_the_end(log):
                 pass

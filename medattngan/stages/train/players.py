@@ -86,10 +86,6 @@ class Players:
         numbers = Progress(augment_probability=self.config.augment.probability or 0.0)
         return State(dict(networks), averaged, optimizers, numbers, system.generator)
 
-    def columns(self) -> list[str]:
-        """The names of what `play` returns, in the order of the log."""
-        return [*self.system.game.columns()]
-
     def play(self, budget_spent: float) -> Terms:
         """One round; returns every loss term and a few numbers to watch, without graph.
 
