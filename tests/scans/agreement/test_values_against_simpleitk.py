@@ -16,7 +16,7 @@ from medattngan.scans.find import Found
 from medattngan.scans.formats.table import formats
 from medattngan.scans.series import SetAside
 from medattngan.stages.ingest.worker import quiet
-from tests.helpers.real_scans import folders, found
+from helpers.real_scans import folders, found
 
 sitk = pytest.importorskip("SimpleITK", reason="SimpleITK is not installed (the dev extra)")
 

@@ -18,7 +18,7 @@ from medattngan.scans.formats.table import formats
 from medattngan.scans.geometry.affine import is_even
 from medattngan.scans.series import Series, SetAside
 from medattngan.stages.ingest.worker import quiet
-from tests.helpers.real_scans import folders, found
+from helpers.real_scans import folders, found
 
 pytestmark = [
     pytest.mark.slow,
