@@ -9,7 +9,7 @@ from medattngan.scans.find import Found
 
 
 def without_pages(found: Sequence[Found]) -> list[Found]:
-    """The files of `found`, with pages set aside: dose reports, captured screens, key images, slices that lost their place.
+    """The files of `found`, with pages set aside: dose reports, captured screens, key images, lost slices.
 
     Only where their study has slices that do have a place. Where it has none, as with radiographs that were captured
     from film, or a CT whose positions somebody removed, pictures without a place are all that the user has.

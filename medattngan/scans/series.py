@@ -19,8 +19,8 @@ from medattngan.core.types import Physical
 REASONS: dict[str, str] = {
     "not-a-scan": "no reader knows this kind of file",
     "unreadable": "damaged or truncated, or not as its format wants it",
-    "bad-value": "a header's rescale, spacing, position or shape is no number, or a slope of 0: any other would be made up",
-    "no-decoder": "pixels in a compressed syntax that is not read, as video; docs/reference/ingest.md lists those that are",
+    "bad-value": "a rescale, spacing, position or shape that is no number, or a slope of 0: any other would be made up",
+    "no-decoder": "pixels in a compressed syntax that is not read, as video; docs/reference/ingest.md has those that are",
     "no-pixels": "a DICOM object without an image: a report, plan, structure set, waveform, directory",
     "derived-object": "a DICOM segmentation, dose grid or parametric map: not an image of a patient",
     "label-mask": "a mask of labels or of two levels: not an image of a patient",

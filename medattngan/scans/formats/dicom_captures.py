@@ -22,8 +22,8 @@ SCREENS = {
 
 COMPOSITES = {
     "MIP", "MINIP", "MNIP", "MIN IP", "MAX IP", "MAX_IP", "MIN_IP", "MIP THICK", "PROJECTION IMAGE", "PROJECTION IMAG",
-    "VRT", "VR", "SSD", "VOLUME_RENDER", "VOLUME RENDER", "VOLUME RENDERING", "SURFACE_RENDER", "3D RENDERING", "RENDERED",
-    "COMPOSED", "COMPOSITE", "CURVED_MPR", "CPR",
+    "VRT", "VR", "SSD", "VOLUME_RENDER", "VOLUME RENDER", "VOLUME RENDERING", "SURFACE_RENDER", "3D RENDERING",
+    "RENDERED", "COMPOSED", "COMPOSITE", "CURVED_MPR", "CPR",
 }  # fmt: skip
 """Values of Image Type, and of Volume Based Calculation Technique (C.8.16.2.1.4), that tell of many slices in one."""
 

@@ -1,7 +1,7 @@
-"""DICOM: which decoder reads which transfer syntax (PS3.5 8.2). One each, so that a file gives the same bytes everywhere.
+"""DICOM: which decoder reads which transfer syntax (PS3.5 8.2). One each, so that a file is the same bytes everywhere.
 
 pydicom would ask whatever decoders are installed, in an order of its own; those of lossy JPEG differ by grey levels.
-JPEG Extended and JPEG Lossless are read by libjpeg-turbo, as imagecodecs brings it, through pydicom's door for decoders.
+JPEG Extended and JPEG Lossless are read by libjpeg-turbo, as imagecodecs brings it, through pydicom's door for plugins.
 """
 
 from __future__ import annotations

@@ -134,10 +134,8 @@ def _parts(text: str, count: int) -> list[str]:
         return parts
     for separator in _SEPARATORS:
         parts = [part.strip(_BLANK) for part in re.split(separator, text)]
-        decimal = (
-            separator == "," and count == 2 and not all("." in part for part in parts)
-        )  # is 1,5 one number or two?
-        if len(parts) == count and not decimal:
+        unclear = separator == "," and count == 2 and not all("." in part for part in parts)  # one number or two?
+        if len(parts) == count and not unclear:
             return parts
     return [text]
 

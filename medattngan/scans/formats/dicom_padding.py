@@ -48,8 +48,8 @@ def unpacked(dataset: Dataset, container: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def padding(dataset: Dataset, container: npt.NDArray[Any], stored: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     """Where a grey frame is padded, (rows, columns).
 
-    The value has the sign of the pixels, whatever VR it is written with. It may lie outside of the stored bits, so it is
-    looked for in what holds them, too. A value that other pixels lie on both sides of may be that of tissue as well:
+    The value has the sign of the pixels, whatever VR it is written with. Outside of the stored bits it is looked for
+    in what holds them. A value that other pixels lie on both sides of may be that of tissue as well:
     then only a patch of it that fills a corner is padding, which is what padding to a rectangle leaves.
 
     Args:
@@ -70,10 +70,8 @@ def padding(dataset: Dataset, container: npt.NDArray[Any], stored: npt.NDArray[A
 def _ranges(dataset: Dataset, stored: npt.NDArray[Any]) -> list[tuple[float, float]]:
     """The least and greatest of each range of padding; single values are ranges of one."""
     if stored.dtype.kind == "f":
-        pairs = [
-            (dataset.get(value), dataset.get(limit)) for value, limit in _OF_FLOATS if dataset.get(value) is not None
-        ]
-        return [_ordered(float(value), float(value if limit is None else limit)) for value, limit in pairs]
+        pairs = [(dataset.get(value), dataset.get(limit)) for value, limit in _OF_FLOATS]
+        return [_ordered(value, value if limit is None else limit) for value, limit in pairs if value is not None]
     values = plain_numbers(element(dataset, "PixelPaddingValue"), 0) or []
     limits = plain_numbers(element(dataset, "PixelPaddingRangeLimit"), 0) or []
     signed = stored.dtype.kind == "i"
@@ -103,7 +101,7 @@ def _with_sign(number: float, signed: bool) -> float:
 
 
 def _ordered(one: float, other: float) -> tuple[float, float]:
-    return min(one, other), max(one, other)
+    return float(min(one, other)), float(max(one, other))
 
 
 def _of_corners(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

@@ -154,7 +154,7 @@ def _stored(dataset: Dataset, frame: int) -> tuple[npt.NDArray[Any], npt.NDArray
 
 
 def _of_luma(stored: npt.NDArray[Any], bits: int) -> npt.NDArray[Any]:
-    """The luma of more than 8 bits where both colour differences are none (C.7.6.3.1.2); pydicom turns 8 bits to RGB."""
+    """The luma of more than 8 bits where both colour differences are none (C.7.6.3.1.2); 8 bits come as RGB."""
     apart = np.abs(stored[..., 1:].astype(np.int64) - 2 ** (bits - 1)).max()
     if apart > GREY_TOLERANCE * 2 ** max(bits - 8, 0):
         raise SetAside("colour")
