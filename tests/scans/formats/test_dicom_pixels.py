@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pydicom
 import pytest
+from helpers.read_scans import RADIOGRAPH, assert_values, read
 from helpers.scan_files import AXIAL, texture, write_dicom, write_nifti
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
@@ -18,30 +18,8 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from medattngan.scans.find import examine, stacks, walk
-from medattngan.scans.options import Options
-from medattngan.scans.prepare import Prepared, prepare
 from medattngan.scans.series import SetAside
 from medattngan.stages.ingest.ingest import ingest
-from medattngan.stages.ingest.worker import quiet
-
-RADIOGRAPH = {"Modality": "DX", "ImageOrientationPatient": None, "ImagePositionPatient": None}
-
-
-def read(folder: Path, plane: str = "acquired", window: tuple[float, float] = (1000.0, 4000.0)) -> Prepared:
-    with quiet():
-        (series,) = stacks([examine(item) for item in walk([folder])], None, False)
-        size = max(
-            pydicom.dcmread(next(folder.iterdir()), stop_before_pixels=True)[k].value for k in ("Rows", "Columns")
-        )
-        return prepare(series, Options(size, plane, window))
-
-
-def assert_values(prepared: Prepared, expected: np.ndarray) -> None:
-    """Every slice decodes to `expected`, clipped to the map, within half a step."""
-    expected = np.clip(expected, prepared.map.lower, prepared.map.upper)
-    error = np.abs(prepared.map.decode(prepared.codes) - expected).max()
-    assert error <= prepared.map.step / 2 + 1e-3
 
 
 def test_negative_and_unused_bits_are_honoured(tmp_path: Path) -> None:
