@@ -31,6 +31,9 @@ TEXT_NUMBERS, BINARY_NUMBERS = {"DS", "IS"}, {"US", "SS", "UL", "SL", "UV", "SV"
 _LISTS = {"PixelPaddingValue"}
 """Elements of which several values are heeded, though the standard knows one."""
 
+_OR_NAN = {"FloatPixelPaddingValue", "DoubleFloatPixelPaddingValue"}
+"""Elements that may say that it is no number that they mean."""
+
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(?:mm|ms|hu|s/mm\^?2)?", re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"([+-]?\d*),(\d+)\s*(mm|ms|hu)?", re.IGNORECASE)
 _SEPARATORS = (";", r",\s", r"\s+", ",")
@@ -165,7 +168,7 @@ def _one(part: Any) -> float | None:
 def _kind(tag: int) -> tuple[str, int] | None:
     """(keyword, how many values; 0 where that is open) of an element of numbers; None of any other."""
     keyword = keyword_for_tag(tag)
-    if not keyword or dictionary_VR(tag) not in TEXT_NUMBERS | BINARY_NUMBERS:
+    if not keyword or keyword in _OR_NAN or dictionary_VR(tag) not in TEXT_NUMBERS | BINARY_NUMBERS:
         return None
     count = dictionary_VM(tag)
     return keyword, int(count) if count.isdigit() else 0

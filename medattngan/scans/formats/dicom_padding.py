@@ -71,7 +71,7 @@ def _ranges(dataset: Dataset, stored: npt.NDArray[Any]) -> list[tuple[float, flo
     """The least and greatest of each range of padding; single values are ranges of one."""
     if stored.dtype.kind == "f":
         pairs = [(dataset.get(value), dataset.get(limit)) for value, limit in _OF_FLOATS]
-        return [_ordered(value, value if limit is None else limit) for value, limit in pairs if value is not None]
+        return [_ordered(value, value if limit is None else limit) for value, limit in pairs if isinstance(value, float)]
     values = plain_numbers(element(dataset, "PixelPaddingValue"), 0) or []
     limits = plain_numbers(element(dataset, "PixelPaddingRangeLimit"), 0) or []
     signed = stored.dtype.kind == "i"
