@@ -70,8 +70,9 @@ def padding(dataset: Dataset, container: npt.NDArray[Any], stored: npt.NDArray[A
 def _ranges(dataset: Dataset, stored: npt.NDArray[Any]) -> list[tuple[float, float]]:
     """The least and greatest of each range of padding; single values are ranges of one."""
     if stored.dtype.kind == "f":
-        pairs = [(dataset.get(value), dataset.get(limit)) for value, limit in _OF_FLOATS]
-        return [_ordered(value, value if limit is None else limit) for value, limit in pairs if isinstance(value, float)]
+        given = [(dataset.get(value), dataset.get(limit)) for value, limit in _OF_FLOATS]
+        pairs = [(value, value if limit is None else limit) for value, limit in given if isinstance(value, float)]
+        return [_ordered(value, limit) for value, limit in pairs]
     values = plain_numbers(element(dataset, "PixelPaddingValue"), 0) or []
     limits = plain_numbers(element(dataset, "PixelPaddingRangeLimit"), 0) or []
     signed = stored.dtype.kind == "i"
