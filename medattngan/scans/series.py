@@ -19,7 +19,7 @@ from medattngan.core.types import Physical
 REASONS: dict[str, str] = {
     "not-a-scan": "no reader knows this kind of file",
     "unreadable": "damaged or truncated, or not as its format wants it",
-    "bad-value": "a rescale, spacing, position or shape that is no number, or a slope of 0: any other would be made up",
+    "bad-value": "a rescale, spacing or shape that is no number, or a slope of 0: any other would be made up",
     "no-decoder": "pixels in a compressed syntax that is not read, as video; see docs/reference/ingest.md",
     "no-pixels": "a DICOM object without an image: a report, plan, structure set, waveform, directory",
     "derived-object": "a DICOM segmentation, dose grid or parametric map: not an image of a patient",

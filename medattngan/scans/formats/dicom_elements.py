@@ -22,10 +22,10 @@ from pydicom.tag import BaseTag, Tag
 from medattngan.scans.series import READ_ERRORS, SetAside
 
 NEEDED = {
-    "RescaleSlope", "RescaleIntercept", "PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient", "Rows",
-    "Columns", "BitsAllocated", "BitsStored", "PixelRepresentation", "SamplesPerPixel", "NumberOfFrames",
+    "RescaleSlope", "RescaleIntercept", "PixelSpacing", "Rows", "Columns", "BitsAllocated", "BitsStored",
+    "PixelRepresentation", "SamplesPerPixel", "NumberOfFrames",
 }  # fmt: skip
-"""What no pixel can be understood, or placed, without: where it is there it has to be a number."""
+"""What no pixel can be understood without: where it is there it has to be a number."""
 
 TEXT_NUMBERS, BINARY_NUMBERS = {"DS", "IS"}, {"US", "SS", "UL", "SL", "UV", "SV", "FL", "FD", "US or SS"}
 _LISTS = {"PixelPaddingValue"}

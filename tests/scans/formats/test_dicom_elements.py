@@ -85,8 +85,7 @@ def test_a_value_that_is_not_needed_or_plainly_meant_costs_nothing(
         ("PixelSpacing", b"1,5"),
         ("PixelSpacing", b"a\\b"),
         ("PixelSpacing", b"0.5 cm\\0.5 cm"),
-        ("ImagePositionPatient", b"0\\0\\?"),
-        ("ImageOrientationPatient", b"1\\0\\0\\0\\nan\\0"),
+        ("Rows", b"sixteen"),
     ],
 )
 def test_a_value_that_is_needed_and_no_number_sets_the_file_aside_and_says_so(
@@ -94,6 +93,13 @@ def test_a_value_that_is_needed_and_no_number_sets_the_file_aside_and_says_so(
 ) -> None:
     (file,) = found_in(write(tmp_path, keyword, value))
     assert file.reason == "bad-value"
+
+
+@pytest.mark.parametrize("keyword", ["ImagePositionPatient", "ImageOrientationPatient"])
+def test_a_place_that_is_no_number_is_no_place(tmp_path: Path, keyword: str) -> None:
+    prepared = read(write(tmp_path, keyword, b"0\\0\\nan"))
+    assert prepared.plane == "acquired"
+    assert np.isnan(prepared.positions_mm).all()
 
 
 def test_a_slice_with_a_bad_value_does_not_cost_its_series(tmp_path: Path) -> None:
