@@ -12,7 +12,8 @@ from pydicom.dataset import Dataset
 from medattngan.core.files import UserError
 from medattngan.core.types import Physical
 from medattngan.scans.formats.dicom import functional, is_dicom, read_dataset
-from medattngan.scans.formats.dicom_pixels import is_rescaled, physical_frame
+from medattngan.scans.formats.dicom_pixels import physical_frame
+from medattngan.scans.formats.dicom_rescale import rescale
 from medattngan.scans.series import READ_ERRORS, REASONS, SetAside
 
 _HEAD_BYTES = 132
@@ -60,14 +61,12 @@ def _facts(dataset: Dataset) -> dict[str, Any]:
     """Unit, modality, pixel size (PS3.3 C.11.1.1.2, C.7.3.1, 10.7.1) of the first frame, and whether it is synthetic
     (C.12.1). A modality that is none of the common ones is OT: whatever else may stand there is not passed on."""
     modality = str(dataset.get("Modality") or "OT").strip()
-    kind = functional(dataset, 0, "PixelValueTransformationSequence", "RescaleType")
-    hounsfield = kind == "HU" or (not kind and modality == "CT" and is_rescaled(dataset, 0))
     spacing = functional(dataset, 0, "PixelMeasuresSequence", "PixelSpacing")
     spacing = spacing or dataset.get("ImagerPixelSpacing") or dataset.get("NominalScannedPixelSpacing")
     sides = [float(side) for side in spacing or []]
     square = len(sides) == 2 and sides[0] == sides[1] > 0
     return {
-        "unit": "HU" if hounsfield else "a.u.",
+        "unit": rescale(dataset, 0).unit,
         "modality": modality if modality in MODALITIES else "OT",
         "spacing_mm": sides[0] if square else None,
         "synthetic": dataset.get("SyntheticData") == "YES",

@@ -29,9 +29,9 @@ Pipeline: TypeAlias = Callable[[Series, Options], list[Step]]
 
 
 def ct(series: Series, options: Options) -> list[Step]:
-    """Hounsfield units through one window, the same for every scan."""
+    """Hounsfield units through one window, the same for every scan; a CT in another unit as a radiograph."""
     return [
-        *screened(partial(window_hounsfield, window=options.window), series, options),
+        *screened(partial(by_unit, window=options.window, unit="HU", otherwise=viewing_range), series, options),
         partial(face, series=series, plane=options.plane),
         partial(fill_between, size=options.size),
         partial(pad_and_resize, size=options.size),
@@ -41,7 +41,7 @@ def ct(series: Series, options: Options) -> list[Step]:
 def mr(series: Series, options: Options) -> list[Step]:
     """Arbitrary units from percentile to percentile of the volume, since no two scanners agree on more."""
     return [
-        *screened(percentile_range, series, options),
+        *screened(partial(by_unit, window=options.window, unit="a.u.", otherwise=percentile_range), series, options),
         partial(face, series=series, plane=options.plane),
         partial(fill_between, size=options.size),
         partial(pad_and_resize, size=options.size),
@@ -51,7 +51,7 @@ def mr(series: Series, options: Options) -> list[Step]:
 def radiograph(series: Series, options: Options) -> list[Step]:
     """The window that the acquiring station chose for viewing, or else all there is."""
     return [
-        *screened(viewing_range, series, options),
+        *screened(partial(by_unit, window=options.window, unit="a.u.", otherwise=viewing_range), series, options),
         partial(face, series=series, plane=options.plane),
         partial(fill_between, size=options.size),
         partial(pad_and_resize, size=options.size),
@@ -77,10 +77,15 @@ def by_modality(series: Series, options: Options) -> list[Step]:
     return MODALITIES.get(series.modality, radiograph)(series, options)
 
 
-def window_hounsfield(item: Item, window: tuple[float, float]) -> Item:
-    """The map of a CT window; a CT without rescale is in no unit and is shown as a radiograph is."""
-    if not item["image"].meta.get("rescaled", True):
-        return viewing_range(item)
+def by_unit(item: Item, window: tuple[float, float], unit: str, otherwise: Callable[[Item], Item]) -> Item:
+    """The map of a window in HU for what is in HU, whatever scanned it; `otherwise` for the rest.
+
+    Args:
+        window: center and width, HU.
+        unit: that of a format that does not say.
+    """
+    if item["image"].meta.get("unit", unit) != "HU":
+        return otherwise(item)
     item["image"] = item["image"].clamp_(min=AIR_HU)
     return item | {"map": IntensityMap.window(*window, "HU"), "scheme": "window"}
 

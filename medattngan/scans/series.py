@@ -18,10 +18,14 @@ from medattngan.core.types import Physical
 
 REASONS: dict[str, str] = {
     "not-a-scan": "no reader knows this kind of file",
-    "unreadable": "damaged, truncated, or in a compressed syntax that no installed codec decodes",
+    "unreadable": "damaged or truncated, or not as its format wants it",
+    "bad-value": "a rescale, spacing or shape that is no number, or a slope of 0: any other would be made up",
+    "no-decoder": "pixels in a compressed syntax that is not read, as video; see docs/reference/ingest.md",
     "no-pixels": "a DICOM object without an image: a report, plan, structure set, waveform, directory",
     "derived-object": "a DICOM segmentation, dose grid or parametric map: not an image of a patient",
     "label-mask": "a mask of labels or of two levels: not an image of a patient",
+    "screen-capture": "a screen capture, dose page or key image, or a page without a place among slices that have one",
+    "composite": "a projection, rendering or composite of many slices: Image Type says MIP, VRT, COMPOSED or the like",
     "localizer": "a scout: Image Type says LOCALIZER or SCOUT",
     "colour": "a colour image whose channels differ",
     "not-2d-or-3d": "an array that is neither 2-D nor 3-D",
@@ -75,12 +79,13 @@ Layout: TypeAlias = Literal["frames", "volume", "pages"]
 Loaded: TypeAlias = tuple[Physical, dict[str, Any]]
 """Voxels in physical units, (axis, axis, axis) float32, and what is known of them.
 
-affine: (4, 4) from voxel indices to RAS+ mm; of `pages`, or where no place is known, of the size of pixels alone.
+affine: (4, 4) from voxel indices to RAS+ mm; of `pages`, or where no place is known, of the size of pixels alone, and
+    where not even that is known, of how high they are for their width: diag(2, 1, 1, 1) makes tall pixels square.
 slice_axis: which axis counts slices; the last where it is left out, as it must be for `frames` and `pages`.
-spacing_known: False where nobody knows the size of a pixel; True where it is left out.
+spacing_known: False where nobody knows the size of a pixel, but its aspect at most; True where it is left out.
 full_range: (lower, upper), the ends of the numbers' format; else those of the numbers.
 voi: list of (lower, upper), windows for viewing, the first that shows anything counts.
-rescaled: False for a CT whose numbers are not HU.
+unit: `HU` or `a.u.`; where it is left out, HU for a CT and a.u. for the rest.
 kept, set_aside: of `frames`, the indices of the pieces that are slices, and (index, reason) of the others.
 """
 
@@ -128,6 +133,8 @@ class Piece:
         burned_in: whether the header says that identifying text is in the pixels.
         recognizable: whether the header says that the patient can be recognised in the image.
         of_head: whether the header says that it shows the head or a part of it.
+        study: the source's key of what was scanned in one visit; empty where it has none.
+        page: whether it is a page rather than a slice if slices of its study have a place and it has none.
     """
 
     path: Path
@@ -145,6 +152,8 @@ class Piece:
     burned_in: bool = False
     recognizable: bool = False
     of_head: bool = False
+    study: str = ""
+    page: bool = False
 
 
 @dataclass(frozen=True, slots=True)

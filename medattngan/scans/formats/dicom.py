@@ -13,10 +13,20 @@ import pydicom
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
+from medattngan.scans.formats.dicom_captures import CAPTURE_TAGS, IN_SLICES, is_secondary_capture, what_else
+from medattngan.scans.formats.dicom_codecs import has_decoder
+from medattngan.scans.formats.dicom_elements import element, groups, mend
+from medattngan.scans.formats.dicom_rescale import RESCALE_TAGS, rescale
 from medattngan.scans.series import READ_ERRORS, Geometry, Piece, SetAside
 
 NOT_PATIENT_IMAGES = {"SEG", "RTDOSE", "RTIMAGE", "PMAP", "FID", "REG", "RWV"}
 """Modalities whose pixels are not an image of a patient."""
+
+NOT_PATIENT_CLASSES = {
+    "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7", "1.2.840.10008.5.1.4.1.1.30",
+    "1.2.840.10008.5.1.4.1.1.481.2",
+}  # fmt: skip
+"""Segmentation, Label Map Segmentation, Parametric Map and RT Dose Storage, whatever their modality says."""
 
 HEADER_TAGS = [
     "TransferSyntaxUID", "SOPClassUID", "SOPInstanceUID", "ImageType", "Modality", "PatientID",
@@ -24,9 +34,12 @@ HEADER_TAGS = [
     "BitsAllocated", "NumberOfFrames", "ImageOrientationPatient", "ImagePositionPatient", "PixelSpacing",
     "ImagerPixelSpacing", "NominalScannedPixelSpacing", "SliceThickness", "EchoTime", "DiffusionBValue",
     "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "BurnedInAnnotation",
-    "RecognizableVisualFeatures", "BodyPartExamined",
+    "RecognizableVisualFeatures", "BodyPartExamined", "BitsStored", *RESCALE_TAGS, *CAPTURE_TAGS,
 ]  # fmt: skip
 """What `describe` needs of a header; reading the rest would take several times as long."""
+
+GROUP_OF_PIXELS = 0x0028
+"""Of the Image Pixel Module and what goes with it."""
 
 
 HEAD = {"HEAD", "HEADNECK", "BRAIN", "SKULL", "FACE", "ORBIT", "EYE", "SINUS", "NOSE", "JAW", "EAR", "IAC", "SELLA"}
@@ -44,18 +57,24 @@ def is_dicom(path: Path, head: bytes) -> bool:
     if head[:2] not in (b"\x02\x00", b"\x08\x00", b"\x00\x08", b"\x00\x02"):
         return False
     try:
-        dataset = read_dataset(path, ["SOPClassUID", "Rows"])
+        dataset = pydicom.dcmread(path, force=True, stop_before_pixels=True, specific_tags=["SOPClassUID", "Rows"])
     except READ_ERRORS:
         return False
     return "SOPClassUID" in dataset or "Rows" in dataset
 
 
 def read_dataset(path: Path, tags: Sequence[str] | None = None) -> Dataset:
-    """The dataset of a file, whole or a few tags of it. It always knows its transfer syntax."""
+    """The dataset of a file, whole or a few tags of it, with its numbers mended. It always knows its transfer syntax.
+
+    Raises:
+        SetAside: a number that is needed is none.
+    """
     if tags is None:
         dataset = pydicom.dcmread(path, force=True)
+        mend(dataset, GROUP_OF_PIXELS)
     else:
         dataset = pydicom.dcmread(path, force=True, stop_before_pixels=True, specific_tags=list(tags))
+        mend(dataset)
     if "TransferSyntaxUID" not in dataset.file_meta:
         implicit, little = dataset.original_encoding
         explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
@@ -73,19 +92,25 @@ def describe(path: Path, relative: str) -> list[Piece]:
         dataset = read_dataset(path, HEADER_TAGS)
         _check_is_image(dataset)
         frames = int(dataset.get("NumberOfFrames") or 1)
-        return [_piece(dataset, path, relative, frame, frames) for frame in range(frames)]
+        pieces = [_piece(dataset, path, relative, frame, frames) for frame in range(frames)]
+        reason = what_else(dataset, any(piece.geometry is not None for piece in pieces))
     except READ_ERRORS:
         raise SetAside("unreadable") from None
+    if reason is not None:
+        raise SetAside(reason)
+    return pieces
 
 
 def _check_is_image(dataset: Dataset) -> None:
     modality = str(dataset.get("Modality") or "OT")
-    if modality in NOT_PATIENT_IMAGES:
+    if modality in NOT_PATIENT_IMAGES or dataset.get("SOPClassUID") in NOT_PATIENT_CLASSES:
         raise SetAside("derived-object")
     if not (dataset.get("Rows") and dataset.get("Columns")):
         raise SetAside("no-pixels")
-    if dataset.get("BitsAllocated") == 1:
+    if 1 in (dataset.get("BitsAllocated"), dataset.get("BitsStored")):
         raise SetAside("label-mask")
+    if not has_decoder(dataset.file_meta.TransferSyntaxUID):
+        raise SetAside("no-decoder")
     image_type = {str(value).upper() for value in _values(dataset, "ImageType")}
     if image_type & {"LOCALIZER", "SCOUT"}:
         raise SetAside("localizer")
@@ -101,7 +126,13 @@ def _piece(dataset: Dataset, path: Path, relative: str, frame: int, frames: int)
     if geometry is None:
         # Without a place in the patient nothing orders files into a volume, so a file is a series.
         series = f"{series}\0{dataset.get('SOPInstanceUID') or relative}"
-    stack = (dataset.get("Rows"), dataset.get("Columns"), *_contrast(dataset, frame), *_rounded(geometry))
+    stack = (
+        dataset.get("Rows"),
+        dataset.get("Columns"),
+        rescale(dataset, frame).unit,
+        *_contrast(dataset, frame),
+        *_rounded(geometry),
+    )
     thickness = functional(dataset, frame, "PixelMeasuresSequence", "SliceThickness")
     return Piece(
         path=path,
@@ -117,6 +148,8 @@ def _piece(dataset: Dataset, path: Path, relative: str, frame: int, frames: int)
         thickness_mm=float(thickness) if thickness else None,
         burned_in=_text(dataset, "BurnedInAnnotation").upper() == "YES",
         recognizable=_text(dataset, "RecognizableVisualFeatures").upper() == "YES",
+        study=study or str(dataset.get("SeriesInstanceUID") or ""),
+        page=geometry is None and (is_secondary_capture(dataset) or dataset.get("Modality") in IN_SLICES),
         of_head=not HEAD.isdisjoint(re.split("[^A-Z]+", _text(dataset, "BodyPartExamined").upper())),
     )
 
@@ -151,13 +184,11 @@ def _contrast(dataset: Dataset, frame: int) -> tuple[str, ...]:
 
 def functional(dataset: Dataset, frame: int, group: str, keyword: str) -> Any:
     """A value of an enhanced object's functional groups (C.7.6.16): of the frame, else shared, else the dataset's."""
-    per_frame = dataset.get("PerFrameFunctionalGroupsSequence") or []
-    shared = dataset.get("SharedFunctionalGroupsSequence") or []
-    for groups in [*per_frame[frame : frame + 1], *shared[:1]]:
-        for item in groups.get(group) or []:
-            if item.get(keyword) is not None:
-                return item.get(keyword)
-    return dataset.get(keyword)
+    for item in groups(dataset, frame, group):
+        value = element(item, keyword)
+        if value is not None:
+            return value
+    return element(dataset, keyword)
 
 
 def _geometry(dataset: Dataset, frame: int) -> Geometry | None:

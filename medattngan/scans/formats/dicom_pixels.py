@@ -10,16 +10,25 @@ import numpy as np
 import numpy.typing as npt
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
-from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
-from pydicom.pixels.utils import pixel_array
+from pydicom.pixels.processing import apply_color_lut
 
 from medattngan.core.types import Physical
 from medattngan.scans.formats.dicom import functional, read_dataset
+from medattngan.scans.formats.dicom_codecs import decode
+from medattngan.scans.formats.dicom_elements import element, plain_numbers
+from medattngan.scans.formats.dicom_padding import padding, unpacked
+from medattngan.scans.formats.dicom_rescale import ARBITRARY, HOUNSFIELD, Rescale, rescale, signed_16
 from medattngan.scans.geometry.affine import is_sound, stack_affine
 from medattngan.scans.series import READ_ERRORS, Loaded, Piece, SetAside
 
 GREY_TOLERANCE = 2
 """Channels this close, in 8-bit steps, are one grey channel that went through a lossy codec."""
+
+AIR = -1000.0
+"""HU, by their definition."""
+
+MOST_UNEQUAL = 20.0
+"""Pixels whose sides are said to differ by a greater factor do not exist."""
 
 
 def load(pieces: Sequence[Piece]) -> Loaded:
@@ -35,15 +44,16 @@ def load(pieces: Sequence[Piece]) -> Loaded:
     kept: list[int] = []
     failed: list[tuple[int, str]] = []
     windows: list[tuple[float, float]] = []
-    rescaled = True
+    units: set[str] = set()
+    aspect = (1.0, 1.0)
     dataset, opened = Dataset(), Path()
     for i, piece in enumerate(pieces):
         try:
             if piece.path != opened:
                 dataset, opened = _open(piece.path), piece.path
-            values, window = physical_frame(dataset, piece.frame)
+            values, window, unit = physical_frame(dataset, piece.frame)
             if volume is None:
-                volume = np.empty((*values.shape, len(pieces)), np.float32)
+                volume, aspect = np.empty((*values.shape, len(pieces)), np.float32), _aspect(dataset)
             if values.shape != volume.shape[:2]:
                 raise SetAside("unreadable")
         except SetAside as error:
@@ -51,25 +61,34 @@ def load(pieces: Sequence[Piece]) -> Loaded:
             continue
         volume[..., len(kept)] = values
         kept.append(i)
-        rescaled = rescaled and is_rescaled(dataset, piece.frame)
+        units.add(unit)
         windows += [] if window is None else [window]
     if volume is None:
         raise SetAside(failed[0][1])
-    affine = _affine([pieces[i] for i in kept])
+    affine = _affine([pieces[i] for i in kept], aspect)
     if not is_sound(affine):
         raise SetAside("unreadable")
     known = pieces[kept[0]].spacing_mm is not None
-    meta = {"affine": affine, "kept": kept, "set_aside": failed, "rescaled": rescaled, "voi": windows}
+    unit = HOUNSFIELD if units == {HOUNSFIELD} else ARBITRARY
+    meta = {"affine": affine, "kept": kept, "set_aside": failed, "unit": unit, "voi": windows}
     return volume[..., : len(kept)], meta | {"spacing_known": known}
 
 
-def _affine(pieces: Sequence[Piece]) -> npt.NDArray[np.float64]:
-    """Of the stack; where its place is unknown, of its pixels' size alone."""
+def _affine(pieces: Sequence[Piece], aspect: tuple[float, float]) -> npt.NDArray[np.float64]:
+    """Of the stack; where its place is unknown, of its pixels' size alone, or else of their aspect."""
     placed = [piece.geometry for piece in pieces if piece.geometry is not None]
     if len(placed) == len(pieces):
         return stack_affine(placed, pieces[0].thickness_mm)
-    rows, columns = pieces[0].spacing_mm or (1.0, 1.0)
+    rows, columns = pieces[0].spacing_mm or aspect
     return np.diag([rows, columns, 1.0, 1.0])
+
+
+def _aspect(dataset: Dataset) -> tuple[float, float]:
+    """Pixel Aspect Ratio (C.7.6.3.1.7): how high and how wide a pixel is, the shorter side being 1."""
+    ratio = plain_numbers(element(dataset, "PixelAspectRatio")) or []
+    if len(ratio) != 2 or min(ratio) <= 0 or max(ratio) > MOST_UNEQUAL * min(ratio):
+        return 1.0, 1.0
+    return ratio[0] / min(ratio), ratio[1] / min(ratio)
 
 
 def _open(path: Path) -> Dataset:
@@ -81,86 +100,88 @@ def _open(path: Path) -> Dataset:
 
 def _own(dataset: Dataset, frame: int, group: str, keyword: str) -> Any:
     value = functional(dataset, frame, group, keyword)
-    return value[0] if isinstance(value, MultiValue) else value
+    return (value[0] if len(value) else None) if isinstance(value, MultiValue) else value
 
 
-def physical_frame(dataset: Dataset, frame: int) -> tuple[Physical, tuple[float, float] | None]:
-    """One decoded frame and its window.
+def physical_frame(dataset: Dataset, frame: int) -> tuple[Physical, tuple[float, float] | None, str]:
+    """One decoded frame, its window and its unit.
 
-    Stored values go through the modality LUT or the rescale of the frame (C.11.1). MONOCHROME1 is turned
-    over, so that more is brighter. Padding (C.7.5.1.1.2) becomes the least value that is not padding.
+    Stored values go through the modality LUT or the rescale of the frame (C.11.1). MONOCHROME1 is turned over, so that
+    more is brighter; not in HU, which say what they mean. Padding becomes the least value that is not padding, or air.
 
     Returns:
-        (rows, columns) float32; (lower, upper) of the VOI window, or None where there is none.
+        (rows, columns) float32; (lower, upper) of the VOI window, or None where there is none; `HU` or `a.u.`.
 
     Raises:
-        SetAside: it cannot be decoded, or is in colour.
+        SetAside: it cannot be decoded, is in colour, or is all padding.
     """
     try:
-        stored = pixel_array(dataset, index=frame)
-        stored = _grey(dataset, stored)
-        values = _modality(dataset, frame, stored).astype(np.float32)
-        window = _voi(dataset, frame)
-        padding = _padding(dataset, stored)
-        turned = sum(_stored_range(dataset, frame)) if dataset.PhotometricInterpretation == "MONOCHROME1" else None
+        container, stored = _stored(dataset, frame)
+        grey = stored.ndim == 2 and str(dataset.PhotometricInterpretation).startswith("MONOCHROME")
+        values = stored if stored.ndim == 2 else _grey(stored, int(dataset.BitsStored))
+        scale = rescale(dataset, frame) if grey else Rescale(ARBITRARY)
+        padded = padding(dataset, container, stored) if grey else np.zeros(values.shape, bool)
+        values = scale.apply(values).astype(np.float32)
+        window = _voi(dataset, frame, scale)
+        inverted = dataset.PhotometricInterpretation == "MONOCHROME1" and scale.unit != HOUNSFIELD
+        turned = sum(_ends(dataset, scale)) if inverted else None
     except READ_ERRORS:
         raise SetAside("unreadable") from None
-    if values.ndim != 2 or not np.isfinite(values).all():
+    if values.ndim != 2 or not np.isfinite(values[~padded]).all():
         raise SetAside("not-2d-or-3d" if values.ndim != 2 else "unreadable")
     if turned is not None:
         values = np.float32(turned) - values
         window = None if window is None else (turned - window[1], turned - window[0])
-    if padding.any() and not padding.all():
-        values[padding] = values[~padding].min()
-    return values, window
+    if padded.all():
+        raise SetAside("blank")
+    if padded.any():
+        least = float(values[~padded].min())
+        values[padded] = min(least, AIR) if scale.unit == HOUNSFIELD else least
+    return values, window, scale.unit
 
 
-def _grey(dataset: Dataset, stored: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    if dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
-        stored = apply_color_lut(stored, dataset)
-    if stored.ndim == 3:
-        steps = np.ptp(stored.astype(np.int64), axis=-1).max() / (1 if stored.dtype.itemsize == 1 else 256)
-        if steps > GREY_TOLERANCE:
-            raise SetAside("colour")
-        stored = stored[..., 1]
-    return stored
+def _stored(dataset: Dataset, frame: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """A frame with all bits that are allocated to a pixel, and what its stored bits say; channels last, if any."""
+    if str(dataset.PhotometricInterpretation) == "PALETTE COLOR":
+        indices, _ = decode(dataset, frame)
+        return indices, apply_color_lut(indices, dataset)
+    deep = int(dataset.BitsAllocated) if "BitsAllocated" in dataset else 0
+    container, colours = decode(dataset, frame, raw=deep > 8, correct_unused_bits=False)
+    stored = unpacked(dataset, container)
+    if colours.startswith("YBR") and stored.ndim == 3:
+        return container, _of_luma(stored, int(dataset.BitsStored))
+    return container, stored
 
 
-def _modality(dataset: Dataset, frame: int, stored: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    if "ModalityLUTSequence" in dataset:
-        return apply_modality_lut(stored, dataset)
-    slope = _own(dataset, frame, "PixelValueTransformationSequence", "RescaleSlope")
-    intercept = _own(dataset, frame, "PixelValueTransformationSequence", "RescaleIntercept")
-    if slope is None or intercept is None:
-        return stored
-    return stored * float(slope) + float(intercept)
+def _of_luma(stored: npt.NDArray[Any], bits: int) -> npt.NDArray[Any]:
+    """The luma of more than 8 bits where both colour differences are none (C.7.6.3.1.2); 8 bits come as RGB."""
+    apart = np.abs(stored[..., 1:].astype(np.int64) - 2 ** (bits - 1)).max()
+    if apart > GREY_TOLERANCE * 2 ** max(bits - 8, 0):
+        raise SetAside("colour")
+    luma: npt.NDArray[Any] = stored[..., 0]
+    return luma
 
 
-def is_rescaled(dataset: Dataset, frame: int) -> bool:
-    """Whether the frame says how its numbers become physical."""
-    slope = _own(dataset, frame, "PixelValueTransformationSequence", "RescaleSlope")
-    return slope is not None or "ModalityLUTSequence" in dataset
+def _grey(channels: npt.NDArray[Any], bits: int) -> npt.NDArray[Any]:
+    """The one grey channel of three that are alike, with all its bits."""
+    step = 2 ** max(min(bits, channels.dtype.itemsize * 8) - 8, 0)
+    if np.ptp(channels.astype(np.int64), axis=-1).max() > GREY_TOLERANCE * step:
+        raise SetAside("colour")
+    return channels[..., 1]
 
 
-def _stored_range(dataset: Dataset, frame: int) -> tuple[float, float]:
-    """The physical values of the least and the greatest number that the stored bits can hold."""
+def _ends(dataset: Dataset, scale: Rescale) -> tuple[float, float]:
+    """The physical values of the least and the greatest number that the stored bits can hold; 0 for floats."""
+    if dataset.get("BitsStored") is None or "PixelData" not in dataset:
+        return 0.0, 0.0
     bits = int(dataset.BitsStored)
     signed = int(dataset.PixelRepresentation) == 1
     ends = np.array([-(2 ** (bits - 1)), 2 ** (bits - 1) - 1] if signed else [0, 2**bits - 1])
-    low, high = np.asarray(_modality(dataset, frame, ends), float)
+    low, high = np.asarray(scale.apply(ends), float)
     return min(low, high), max(low, high)
 
 
-def _padding(dataset: Dataset, stored: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    value = dataset.get("PixelPaddingValue")
-    if value is None:
-        return np.zeros(stored.shape, bool)
-    limit = dataset.get("PixelPaddingRangeLimit")
-    low, high = sorted((int(value), int(value if limit is None else limit)))
-    return (stored >= low) & (stored <= high)
-
-
-def _voi(dataset: Dataset, frame: int) -> tuple[float, float] | None:
+def _voi(dataset: Dataset, frame: int, scale: Rescale) -> tuple[float, float] | None:
     """The ends of the first window (C.11.2.1.2), or of the VOI LUT's input (C.11.2.1.1); its curve is display only."""
     center = _own(dataset, frame, "FrameVOILUTSequence", "WindowCenter")
     width = _own(dataset, frame, "FrameVOILUTSequence", "WindowWidth")
@@ -171,6 +192,8 @@ def _voi(dataset: Dataset, frame: int) -> tuple[float, float] | None:
             middle, half = middle - 0.5, half - 0.5
         return (middle - half, middle + half) if half > 0 else None
     for item in dataset.get("VOILUTSequence") or []:
-        entries, first, _ = (int(value) for value in item.LUTDescriptor)
-        return float(first), float(first + (entries or 65536) - 1)
+        descriptor = plain_numbers(element(item, "LUTDescriptor")) or []
+        if len(descriptor) == 3:
+            first = signed_16(descriptor[1]) if min(_ends(dataset, scale)) < 0 else int(descriptor[1])
+            return float(first), float(first + (descriptor[0] or 65536) - 1)
     return None

@@ -33,6 +33,7 @@ import medattngan
 from medattngan.core.files import UserError, atomic_path, digest, read_json, write_json
 from medattngan.core.plugins import versions
 from medattngan.data.store import SliceStore, StoreWriter
+from medattngan.scans.captures import without_pages
 from medattngan.scans.find import Found, examine, stacks, state, walk
 from medattngan.scans.formats.table import GROUP
 from medattngan.scans.series import MASKED, REASONS, REJECTED_COLUMNS
@@ -172,7 +173,7 @@ def _examine(pool: Executor | None, files: Sequence[tuple[Path, str]], bars: Bar
     for one in map(examine, files) if pool is None else pool.map(examine, files, chunksize=FILES_AT_ONCE):
         found.append(one)
         advance(1)
-    return found
+    return without_pages(found)
 
 
 def _run(pool: Executor | None, jobs: Sequence[Job], bars: Bars) -> None:

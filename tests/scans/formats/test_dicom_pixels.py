@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pydicom
 import pytest
+from helpers.read_scans import RADIOGRAPH, assert_values, read
 from helpers.scan_files import AXIAL, texture, write_dicom, write_nifti
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
@@ -18,30 +18,8 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from medattngan.scans.find import examine, stacks, walk
-from medattngan.scans.options import Options
-from medattngan.scans.prepare import Prepared, prepare
 from medattngan.scans.series import SetAside
 from medattngan.stages.ingest.ingest import ingest
-from medattngan.stages.ingest.worker import quiet
-
-RADIOGRAPH = {"Modality": "DX", "ImageOrientationPatient": None, "ImagePositionPatient": None}
-
-
-def read(folder: Path, plane: str = "acquired", window: tuple[float, float] = (1000.0, 4000.0)) -> Prepared:
-    with quiet():
-        (series,) = stacks([examine(item) for item in walk([folder])], None, False)
-        size = max(
-            pydicom.dcmread(next(folder.iterdir()), stop_before_pixels=True)[k].value for k in ("Rows", "Columns")
-        )
-        return prepare(series, Options(size, plane, window))
-
-
-def assert_values(prepared: Prepared, expected: np.ndarray) -> None:
-    """Every slice decodes to `expected`, clipped to the map, within half a step."""
-    expected = np.clip(expected, prepared.map.lower, prepared.map.upper)
-    error = np.abs(prepared.map.decode(prepared.codes) - expected).max()
-    assert error <= prepared.map.step / 2 + 1e-3
 
 
 def test_negative_and_unused_bits_are_honoured(tmp_path: Path) -> None:
@@ -78,11 +56,14 @@ def test_a_window_that_shows_nothing_is_not_used(tmp_path: Path) -> None:
     assert_values(prepared, stored)
 
 
-def test_padding_takes_the_least_value_that_is_not_padding(tmp_path: Path) -> None:
+def test_padding_takes_the_least_value_that_is_not_padding_and_that_of_air_in_hounsfield_units(tmp_path: Path) -> None:
     values = np.rint(texture((16, 16), 0, -500, 1000)).astype(np.int16)
     values[:3] = -2000
-    write_dicom(tmp_path / "a", values, PixelPaddingValue=-2000)
-    assert_values(read(tmp_path, window=(-500.0, 4000.0)), np.where(values == -2000, values[3:].min(), values))
+    write_dicom(tmp_path / "ct" / "a", values, PixelPaddingValue=-2000)
+    write_dicom(tmp_path / "dx" / "a", values, PixelPaddingValue=-2000, **RADIOGRAPH)
+    air = read(tmp_path / "ct", window=(-500.0, 4000.0))
+    assert_values(air, np.where(values == -2000, -1000, values))
+    assert_values(read(tmp_path / "dx"), np.where(values == -2000, values[3:].min(), values))
 
 
 def test_air_outside_the_field_of_view_is_air(tmp_path: Path) -> None:

@@ -173,7 +173,9 @@ def test_frames_kept_as_stored_bear_a_plane_only_if_they_stand_as_its_slices_do(
 def test_a_ct_read_in_blocks_is_the_same_as_one_read_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, orientation: list[float], rescaled: bool, plane: str
 ) -> None:
-    write_stack(tmp_path, orientation, 8, gap=2, **({} if rescaled else {"RescaleSlope": None}))
+    write_stack(
+        tmp_path, orientation, 8, gap=2, **({} if rescaled else {"RescaleSlope": None, "RescaleIntercept": None})
+    )
     whole = read(tmp_path, plane, 20)[0]
     monkeypatch.setattr("medattngan.scans.prepare.SLICES_AT_ONCE", 3)
     blocks = read(tmp_path, plane, 20)[0]
