@@ -116,7 +116,8 @@ class Piece:
         path: the file.
         relative: the file under its source, with `/`: what labels are matched by and order is decided by.
         frame: the index in a multi-frame file.
-        patient: the source's patient key; empty where the file has none.
+        patient: who the file says it is of; empty where it says nobody.
+        issuer, study: of a DICOM object, who numbered the patient, and its study; empty where it does not say.
         series: the source's key of the stack that the piece belongs to.
         modality: DICOM's Modality, OT where unknown; empty where the format names none, and the user's window decides.
         order: where no position decides: instance number, then what is unique.
@@ -145,6 +146,8 @@ class Piece:
     burned_in: bool = False
     recognizable: bool = False
     of_head: bool = False
+    issuer: str = ""
+    study: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,3 +165,7 @@ class Series:
     sex: str | None = None
     numbers: tuple[tuple[str, float], ...] = ()
     """Further columns of the table of labels."""
+    whose: str = ""
+    """How its patient was found out: a rule of `patients.owner`."""
+    listed: bool = False
+    """Whether the table of labels has a row for it."""

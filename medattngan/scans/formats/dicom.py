@@ -96,7 +96,6 @@ def _piece(dataset: Dataset, path: Path, relative: str, frame: int, frames: int)
     spacing = _pair(dataset, "PixelSpacing") or _pair(dataset, "ImagerPixelSpacing")
     spacing = spacing or _pair(dataset, "NominalScannedPixelSpacing")
     study = str(dataset.get("StudyInstanceUID") or "")
-    patient = "\0".join(filter(None, (_text(dataset, "PatientID"), _text(dataset, "IssuerOfPatientID"))))
     series = str(dataset.get("SeriesInstanceUID") or f"{study}\0{relative}")
     if geometry is None:
         # Without a place in the patient nothing orders files into a volume, so a file is a series.
@@ -107,7 +106,9 @@ def _piece(dataset: Dataset, path: Path, relative: str, frame: int, frames: int)
         path=path,
         relative=relative,
         frame=frame,
-        patient=patient or study or relative,
+        patient=_text(dataset, "PatientID"),
+        issuer=_text(dataset, "IssuerOfPatientID"),
+        study=study,
         series="\0".join(map(str, (series, *stack))),
         modality=str(dataset.get("Modality") or "OT").strip() or "OT",
         order=(int(dataset.get("InstanceNumber") or 0) * (frames + 1) + frame, f"{relative}\0{frame}"),

@@ -191,7 +191,7 @@ def _run(pool: Executor | None, jobs: Sequence[Job], bars: Bars) -> None:
 def _plan(request: Request, places: Places, table: Labels | None, found: Sequence[Found], salt: bytes) -> list[Job]:
     """The work to do, and a folder to do it in."""
     series = stacks(found, table, request.window is not None, request.labels == "folders")
-    if table is not None and series and not any(table.find(one.pieces[0].relative, one.patient) for one in series):
+    if table is not None and series and not any(one.listed for one in series):
         raise UserError(f"No row of {places.table} matches a file or patient; check its column `file` or `patient`.")
     _claim(places.work, _fingerprint(salt, request, found, places.table))
     return batches(series, request.options, places.work)
