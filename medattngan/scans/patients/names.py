@@ -25,6 +25,10 @@ _FIELD = re.compile(r"(?<![A-Za-z0-9])\d+(?:[.p]\d+)?(?:T|mm|um|px|kv|mas|bit|d)
 """3T, 1.5T, 2mm, 3D: nobody's."""
 _HASH = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4,12}){3,}|[0-9a-f]{16,}|\d+(?:\.\d+){5,}", re.IGNORECASE)
 """UUIDs, digests and UIDs are taken whole."""
+_VISIT_AT_END = re.compile(
+    r"(?<=\d)(?:v|vis|visit|ses|sess|session|s|scan|study|exam|t|tp|time|run|m|d|w|wk|day|month|year|fu|fup)\d+$"
+)
+"""The visit of S001V2."""
 _WORD = re.compile(r"[^\W_]+")
 _SHAPE = re.compile(r"([^\W\d_]*)(\d*)([^\W\d_]?)")
 
@@ -40,12 +44,14 @@ class Name:
     Args:
         word: letters that are in no list of words, joined by `-`; they may be a name.
         number: the first number that counts neither visits nor slices, with its zeros.
+        apart: whether a sign stands between word and number.
         after: what follows, in the same terms: the number of a visit, a slice, or of the patient of a collection.
     """
 
     word: str = ""
     number: str = ""
     after: str = ""
+    apart: bool = False
 
     @property
     def key(self) -> str:
@@ -106,9 +112,8 @@ def parse(text: str) -> Name:
     if found := _HASH.search(text):
         return Name(word=found.group().casefold())
     bare = _SHORT_DATE.sub(" ", _FIELD.sub(" ", _DATE.sub(" ", text)))
-    without_years = _YEAR_ALONE.sub(" ", bare)
-    bare = without_years if re.search(r"\d", without_years) else bare
-    return _assemble([word.casefold() for word in _WORD.findall(bare)])
+    without_years = _assemble(_WORD.findall(_YEAR_ALONE.sub(" ", bare).casefold()))
+    return without_years if without_years.key else _assemble(_WORD.findall(bare.casefold()))
 
 
 def _assemble(words: list[str]) -> Name:
@@ -116,17 +121,19 @@ def _assemble(words: list[str]) -> Name:
     prefix: list[str] = []
     own: list[str] = []
     things: list[str] = []
-    previous = ""
-    for word in words:
+    previous, apart = "", False
+    for word in (_VISIT_AT_END.sub("", word) for word in words):
         parts = _SHAPE.fullmatch(word)
         letters, digits = (parts[1], parts[2]) if parts else ("", word)
         if word in NOBODY:
             pass
         elif word.isdigit():
             if previous not in COUNTER:
+                apart = apart or not own
                 (things if previous in _OF_FILES and not own else own).append(word)
         elif letters in NOBODY and digits:
-            things += [digits] * (letters not in COUNTER)
+            # m06 is a month; M006 is somebody's number.
+            things += [digits] * (letters not in COUNTER or (len(letters) == 1 and len(digits) > 2))
         elif not digits:
             prefix += [word] * (not own)
         else:
@@ -134,7 +141,7 @@ def _assemble(words: list[str]) -> Name:
             own.append(digits)
         previous = word
     numbers = own if prefix else [word for word in _numbers(words) if word in own or word in things]
-    return Name("-".join(prefix), *[*numbers, "", ""][:2])
+    return Name("-".join(prefix), *[*numbers, "", ""][:2], apart=apart)
 
 
 def _numbers(words: list[str]) -> list[str]:

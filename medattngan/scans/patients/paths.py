@@ -24,6 +24,8 @@ CHANNELS = 16
 """nnU-Net's files end in the number of a channel: _0000, _0001, ... below this."""
 VISITS = 12
 """Up to so many numbers of one or two digits after one word may be visits of one patient."""
+CODE = 5
+"""So many numbers after one code are patients of a collection that the code names: ISLES22_0001."""
 LETTERS = 3
 """A word of so many letters may be a surname."""
 
@@ -131,30 +133,34 @@ def _without_collections(folders: Mapping[str, str], names: Mapping[str, Name]) 
 
 def _keys(names: Mapping[str, Name], pages: bool) -> dict[str, str]:
     """The patient that each name names, judged beside the others."""
-    numbers: dict[str, set[str]] = defaultdict(set)
+    alike: dict[str, set[Name]] = defaultdict(set)
+    codes: dict[str, set[str]] = defaultdict(set)
     words: dict[str, set[str]] = defaultdict(set)
-    later: dict[str, set[str]] = defaultdict(set)
     for name in names.values():
-        numbers[name.word].add(name.number)
+        alike[name.word].add(name)
+        codes[name.key].add(name.after)
         words[name.number].add(name.word)
-        later[name.word + name.number].add(name.after)
-    return {
-        path: _key(name, pages, numbers[name.word], words[name.number], later[name.word + name.number])
-        for path, name in names.items()
-    }
+    people = {word for word, some in alike.items() if word and _is_person(word, some, pages, words)}
+    keys = {}
+    for path, name in names.items():
+        later = codes[name.key]
+        code = not pages and len(name.number) < 3 and len(later) >= CODE and all(len(after) >= 3 for after in later)
+        key = f"{name.key}-{name.after}" if code and _letters(name.word) >= LETTERS else name.key
+        keys[path] = name.word if name.word in people else key
+    return keys
 
 
-def _key(name: Name, pages: bool, numbers: set[str], words: set[str], later: set[str]) -> str:
-    if not name.word or not name.number:
-        return name.key
-    surname = sum(map(str.isalpha, name.word)) >= LETTERS
+def _is_person(word: str, names: Collection[Name], pages: bool, words: Mapping[str, set[str]]) -> bool:
+    """Whether a word is a patient's, and the number behind it one of his slices or visits, as in Smith_001.png."""
+    alone = [name for name in names if not name.after]
     if pages:
-        # The one number in the name of a picture may be its slice's: Smith_001, Smith_002.
-        return name.word if not name.after and (surname or len(words) > 1) else name.key
-    if surname and len(name.number) < 3 and all(len(after) >= 3 for after in later) and len(later) >= 5:
-        return f"{name.key}-{name.after}"  # a code of the collection: ISLES22_0001
-    few = len(numbers) <= VISITS and all(len(number) < 3 for number in numbers)
-    return name.word if surname and few and not name.after else name.key
+        return bool(alone) and (_letters(word) >= LETTERS or any(len(words[name.number]) > 1 for name in alone))
+    few = len({name.number for name in names}) <= VISITS and all(len(name.number) < 3 for name in names)
+    return bool(alone) and few and (_letters(word) >= LETTERS or any(name.apart for name in alone))
+
+
+def _letters(word: str) -> int:
+    return sum(map(str.isalpha, word))
 
 
 def _counters(paths: Sequence[str], names: Mapping[str, Name]) -> set[str]:
