@@ -13,12 +13,10 @@ from medattngan.core.files import UserError
 from medattngan.core.plots import is_signed
 from medattngan.scans.formats.table import formats
 from medattngan.scans.series import REJECTED_COLUMNS, Piece, Series, SetAside
+from medattngan.scans.stack.stack import stacked
 from medattngan.scans.table.rows import Labels, stem
 
 HEAD_BYTES = 4096
-SAME_PLACE_MM = 0.01
-"""Slices closer than this are of one place: an echo, a repetition, or a copy."""
-
 MAX_FOLDER_LABELS = 16
 MIN_PICTURES_A_FOLDER = 20
 """More folders than this, or fewer pictures in them on average, may be patients, whose names must not be written."""
@@ -117,8 +115,7 @@ def _is_ours(head: bytes) -> bool:
 def stacks(found: Iterable[Found], labels: Labels | None, window: bool, folder_labels: bool = False) -> list[Series]:
     """Group pieces into series, each in the order of its slices, with patient and label.
 
-    Frames at one place in a series become stacks of their own: the first of every place, the second, and so
-    on.
+    Frames at one place in a series become stacks of their own (see `scans.stack`).
 
     Args:
         labels: the user's table; without one a picture's folder is its label or its patient (see `_folders`).
@@ -131,7 +128,7 @@ def stacks(found: Iterable[Found], labels: Labels | None, window: bool, folder_l
     groups: dict[tuple[str, str, str], list[Piece]] = defaultdict(list)
     for file in found:
         for piece in file.pieces:
-            groups[file.format, piece.patient, piece.series].append(piece)
+            groups[file.format, piece.patient, piece.scan or piece.series].append(piece)
     layouts = {name: kind.layout for name, kind in formats().items()}
     patients = _patients(
         [piece.relative for (name, *_), pieces in groups.items() for piece in pieces if layouts[name] == "volume"]
@@ -139,30 +136,14 @@ def stacks(found: Iterable[Found], labels: Labels | None, window: bool, folder_l
     pictures = [pieces[0].relative for (name, *_), pieces in groups.items() if layouts[name] == "pages"]
     named, owners = ({}, {}) if labels is not None else _folders(pictures, folder_labels)
     series = []
-    for (name, patient, key), pieces in groups.items():
+    for (name, patient, _), pieces in groups.items():
         first = pieces[0]
         patient = patient or patients.get(first.relative) or owners.get(first.relative, first.relative)
         modality = first.modality or ("CT" if window else "MR")
-        for repeat, stack in enumerate(_by_place(pieces)):
-            one = Series(name, layouts[name], modality, patient, f"{key}\0{repeat}", tuple(stack))
+        for key, stack in stacked(pieces):
+            one = Series(name, layouts[name], modality, patient, key, tuple(stack))
             series.append(_labelled(one, labels, named.get(first.relative)))
     return sorted(series, key=lambda one: (one.patient, one.key))
-
-
-def _by_place(pieces: Sequence[Piece]) -> list[list[Piece]]:
-    """Stacks with at most one slice at a place. The first stack has a slice of every place."""
-    if any(piece.along_mm is None for piece in pieces):
-        return [sorted(pieces, key=lambda piece: piece.order)]
-    repeats: list[list[Piece]] = []
-    place, count = float("-inf"), 0
-    for piece in sorted(pieces, key=lambda piece: (round((piece.along_mm or 0.0) / SAME_PLACE_MM), piece.order)):
-        position = piece.along_mm or 0.0
-        count = count + 1 if position - place <= 2 * SAME_PLACE_MM else 0
-        place = place if count else position
-        if count == len(repeats):
-            repeats.append([])
-        repeats[count].append(piece)
-    return repeats
 
 
 def _patients(volumes: Sequence[str]) -> dict[str, str]:

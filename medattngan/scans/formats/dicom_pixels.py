@@ -14,7 +14,9 @@ from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
 from pydicom.pixels.utils import pixel_array
 
 from medattngan.core.types import Physical
-from medattngan.scans.formats.dicom import functional, read_dataset
+from medattngan.scans.formats.dicom import read_dataset
+from medattngan.scans.formats.dicom_groups import functional
+from medattngan.scans.formats.dicom_mosaic import cut_out
 from medattngan.scans.geometry.affine import is_sound, stack_affine
 from medattngan.scans.series import READ_ERRORS, Loaded, Piece, SetAside
 
@@ -36,12 +38,15 @@ def load(pieces: Sequence[Piece]) -> Loaded:
     failed: list[tuple[int, str]] = []
     windows: list[tuple[float, float]] = []
     rescaled = True
-    dataset, opened = Dataset(), Path()
+    dataset, opened, shown = Dataset(), Path(), -1
     for i, piece in enumerate(pieces):
         try:
             if piece.path != opened:
-                dataset, opened = _open(piece.path), piece.path
-            values, window = physical_frame(dataset, piece.frame)
+                dataset, opened, shown = _open(piece.path), piece.path, -1
+            if piece.frame != shown:
+                whole, window = physical_frame(dataset, piece.frame)
+                shown = piece.frame
+            values = whole if piece.tile is None else cut_out(whole, piece.tile)
             if volume is None:
                 volume = np.empty((*values.shape, len(pieces)), np.float32)
             if values.shape != volume.shape[:2]:
@@ -57,7 +62,7 @@ def load(pieces: Sequence[Piece]) -> Loaded:
         raise SetAside(failed[0][1])
     affine = _affine([pieces[i] for i in kept])
     if not is_sound(affine):
-        raise SetAside("unreadable")
+        raise SetAside("impossible-geometry")
     known = pieces[kept[0]].spacing_mm is not None
     meta = {"affine": affine, "kept": kept, "set_aside": failed, "rescaled": rescaled, "voi": windows}
     return volume[..., : len(kept)], meta | {"spacing_known": known}

@@ -1,0 +1,24 @@
+"""DICOM: values that stand in the functional groups of enhanced objects (PS3.3 C.7.6.16), or beside them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydicom.dataset import Dataset
+
+
+def functional(dataset: Dataset, frame: int, group: str, keyword: str) -> Any:
+    """A value of an enhanced object's functional groups (C.7.6.16): of the frame, else shared, else the dataset's."""
+    value = grouped(dataset, frame, group, keyword)
+    return dataset.get(keyword) if value is None else value
+
+
+def grouped(dataset: Dataset, frame: int, group: str, keyword: str) -> Any:
+    """A value of the functional groups alone: of the frame, else shared, else None."""
+    per_frame = dataset.get("PerFrameFunctionalGroupsSequence") or []
+    shared = dataset.get("SharedFunctionalGroupsSequence") or []
+    for groups in [*per_frame[frame : frame + 1], *shared[:1]]:
+        for item in groups.get(group) or []:
+            if item.get(keyword) is not None:
+                return item.get(keyword)
+    return None
