@@ -15,7 +15,9 @@ from typing import Any, Literal, TypeAlias
 from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from medattngan.core.types import Physical
-from medattngan.scans.stack.traits import Value
+
+Value: TypeAlias = float | str | tuple[float, ...] | None
+"""What a header says of one thing: a number, text, several numbers, or nothing."""
 
 REASONS: dict[str, str] = {
     "not-a-scan": "no reader knows this kind of file",

@@ -10,28 +10,30 @@ from typing import Any
 
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.tag import BaseTag
+from pydicom.tag import BaseTag, Tag
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from medattngan.scans.formats.dicom_groups import functional
 from medattngan.scans.formats.dicom_mosaic import CSA_TAGS, is_tiled, tiles
 from medattngan.scans.formats.dicom_place import along, geometry
-from medattngan.scans.formats.dicom_said import plain
-from medattngan.scans.formats.dicom_traits import TRAIT_TAGS, b_value, traits
+from medattngan.scans.formats.dicom_said import tag_of
+from medattngan.scans.formats.dicom_traits import TRAIT_TAGS, b_value, echo_ms, traits
 from medattngan.scans.series import READ_ERRORS, Geometry, Piece, SetAside
 
 NOT_PATIENT_IMAGES = {"SEG", "RTDOSE", "RTIMAGE", "PMAP", "FID", "REG", "RWV"}
 """Modalities whose pixels are not an image of a patient."""
 
-HEADER_TAGS: list[str | BaseTag] = [
+HEADER_TAGS = [
     "TransferSyntaxUID", "SOPClassUID", "SOPInstanceUID", "ImageType", "Modality", "PatientID",
     "IssuerOfPatientID", "StudyInstanceUID", "SeriesInstanceUID", "InstanceNumber", "Rows", "Columns",
     "BitsAllocated", "NumberOfFrames", "ImageOrientationPatient", "ImagePositionPatient", "PixelSpacing",
     "ImagerPixelSpacing", "NominalScannedPixelSpacing", "SliceThickness", "EchoTime", "DiffusionBValue",
     "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "BurnedInAnnotation",
-    "RecognizableVisualFeatures", "BodyPartExamined", "SpacingBetweenSlices", *TRAIT_TAGS,
+    "RecognizableVisualFeatures", "BodyPartExamined", "SpacingBetweenSlices",
 ]  # fmt: skip
-"""What `describe` needs of a header; reading the rest would take several times as long."""
+"""What `describe` needs of a header beside the traits; reading the rest would take several times as long."""
+
+READ_TAGS = [*map(tag_of, HEADER_TAGS), *TRAIT_TAGS]
 
 
 HEAD = {"HEAD", "HEADNECK", "BRAIN", "SKULL", "FACE", "ORBIT", "EYE", "SINUS", "NOSE", "JAW", "EAR", "IAC", "SELLA"}
@@ -60,7 +62,7 @@ def read_dataset(path: Path, tags: Sequence[str | BaseTag] | None = None) -> Dat
     if tags is None:
         dataset = pydicom.dcmread(path, force=True)
     else:
-        dataset = pydicom.dcmread(path, force=True, stop_before_pixels=True, specific_tags=list(tags))
+        dataset = pydicom.dcmread(path, force=True, stop_before_pixels=True, specific_tags=[Tag(tag) for tag in tags])
     if "TransferSyntaxUID" not in dataset.file_meta:
         implicit, little = dataset.original_encoding
         explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
@@ -75,7 +77,7 @@ def describe(path: Path, relative: str) -> list[Piece]:
         SetAside: it holds no image of a patient.
     """
     try:
-        dataset = read_dataset(path, HEADER_TAGS)
+        dataset = read_dataset(path, READ_TAGS)
         _check_is_image(dataset)
         frames = int(dataset.get("NumberOfFrames") or 1)
         pieces = [_piece(dataset, path, relative, frame, frames) for frame in range(frames)]
@@ -120,7 +122,7 @@ def _piece(dataset: Dataset, path: Path, relative: str, frame: int, frames: int)
         order=(int(dataset.get("InstanceNumber") or 0) * (frames + 1) + frame, f"{relative}\0{frame}"),
         along_mm=None if placed is None else along(placed),
         geometry=placed,
-        echo_ms=_echo_ms(dataset, frame),
+        echo_ms=echo_ms(dataset, frame),
         b_value=b_value(dataset, frame),
         traits=traits(dataset, frame, frames > 1 or is_tiled(dataset, frames)),
         instance=_text(dataset, "SOPInstanceUID"),
@@ -159,11 +161,6 @@ def _contrast(dataset: Dataset, frame: int) -> tuple[str, ...]:
 def _kind(dataset: Dataset) -> str:
     """Image Type (C.7.6.1.1.2) from its third value on: what was made of the signal."""
     return "/".join(str(value) for value in _values(dataset, "ImageType")[2:])
-
-
-def _echo_ms(dataset: Dataset, frame: int) -> float | None:
-    found = plain(functional(dataset, frame, "MREchoSequence", "EffectiveEchoTime")) or plain(dataset.get("EchoTime"))
-    return found if isinstance(found, float) else None
 
 
 def _rounded(placed: Geometry | None) -> tuple[float, ...]:

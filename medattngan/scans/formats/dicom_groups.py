@@ -5,20 +5,31 @@ from __future__ import annotations
 from typing import Any
 
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
+
+PER_FRAME = Tag("PerFrameFunctionalGroupsSequence")
+SHARED = Tag("SharedFunctionalGroupsSequence")
 
 
 def functional(dataset: Dataset, frame: int, group: str, keyword: str) -> Any:
-    """A value of an enhanced object's functional groups (C.7.6.16): of the frame, else shared, else the dataset's."""
+    """A value of an enhanced object's functional groups: of the frame, else shared, else the dataset's."""
     value = grouped(dataset, frame, group, keyword)
     return dataset.get(keyword) if value is None else value
 
 
 def grouped(dataset: Dataset, frame: int, group: str, keyword: str) -> Any:
     """A value of the functional groups alone: of the frame, else shared, else None."""
-    per_frame = dataset.get("PerFrameFunctionalGroupsSequence") or []
-    shared = dataset.get("SharedFunctionalGroupsSequence") or []
-    for groups in [*per_frame[frame : frame + 1], *shared[:1]]:
+    for groups in groups_of(dataset, frame):
         for item in groups.get(group) or []:
             if item.get(keyword) is not None:
                 return item.get(keyword)
     return None
+
+
+def groups_of(dataset: Dataset, frame: int) -> list[Dataset]:
+    """The functional groups of a frame, and then those of all frames; none of a classic object."""
+    if dataset.get_item(PER_FRAME) is None and dataset.get_item(SHARED) is None:
+        return []
+    per_frame = dataset.get("PerFrameFunctionalGroupsSequence") or []
+    shared = dataset.get("SharedFunctionalGroupsSequence") or []
+    return [*per_frame[frame : frame + 1], *shared[:1]]

@@ -19,7 +19,7 @@ from pydicom.dataset import Dataset
 
 from medattngan.core.types import Physical
 from medattngan.scans.formats.dicom_place import along
-from medattngan.scans.formats.dicom_said import private, private_tag, private_tags
+from medattngan.scans.formats.dicom_said import owners, private, private_tag, private_tags
 from medattngan.scans.formats.dicom_traits import SIEMENS
 from medattngan.scans.geometry.affine import SIDE_MM
 from medattngan.scans.series import READ_ERRORS, Geometry, Piece, SetAside
@@ -48,8 +48,9 @@ def tiles(dataset: Dataset, pieces: Sequence[Piece], own: Dataset) -> list[Piece
     Raises:
         SetAside: it is tiled in another way, or does not say how many slices there are and where they lie.
     """
-    header = _csa(own)
-    count = _whole(private(dataset, 0x0019, SIEMENS, 0x0A, "US")) or _whole(header.get("NumberOfImagesInMosaic"))
+    header, owned = _csa(own), owners(dataset, [0x0019])
+    said = private(dataset, owned, 0x0019, SIEMENS, 0x0A, "US"), header.get("NumberOfImagesInMosaic")
+    count = next((number for number in map(_whole, said) if number is not None), None)
     placed = pieces[0].geometry
     if len(pieces) > 1 or placed is None or count is None or "MOSAIC" not in _kind(dataset):
         raise SetAside("mosaic")
@@ -84,8 +85,8 @@ def _whole(found: Any) -> int | None:
 
 def _csa(own: Dataset) -> dict[str, list[Any]]:
     """The values of the CSA header of the image, none where it is damaged or absent: name → values."""
-    tag = private_tag(own, 0x0029, CSA, CSA_IMAGE)
-    element = None if tag is None else own.get_item(tag)
+    block = owners(own, [0x0029]).get((0x0029, CSA))
+    element = None if block is None else own.get_item(private_tag(0x0029, block, CSA_IMAGE))
     raw = None if element is None else element.value
     if not isinstance(raw, bytes):
         return {}
@@ -93,7 +94,8 @@ def _csa(own: Dataset) -> dict[str, list[Any]]:
         warnings.simplefilter("ignore")  # that nibabel's DICOM readers may change
         from nibabel.nicom import csareader
     try:
-        tags = csareader.read(raw)["tags"]
+        reader: Any = csareader  # untyped
+        tags = reader.read(raw)["tags"]
     except (*READ_ERRORS, csareader.CSAError):
         return {}
     return {name: tag["items"] for name, tag in tags.items() if tag["items"]}

@@ -8,13 +8,13 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag, Tag
 
-from medattngan.scans.stack.traits import Value
+from medattngan.scans.series import Value
 
 NUMBERS = {"FD": "d", "FL": "f", "US": "H", "SS": "h", "UL": "I", "SL": "i"}
 BLOCKS = range(0x10, 0x14)
@@ -30,35 +30,55 @@ def value(dataset: Dataset, tag: BaseTag, vr: str) -> Value:
     element = dataset.get_item(tag)
     if element is None:
         return None
+    kind = vr if element.VR in (None, "UN") else element.VR
     if not isinstance(element, RawDataElement):
         return plain(element.value)
-    raw, kind = element.value or b"", vr if element.VR in (None, "UN") else element.VR
     if kind not in NUMBERS:
-        return plain(raw.decode("latin-1").split("\\"))
+        return plain(text(dataset, tag).split("\\"))
+    raw = element.value or b""
     code = NUMBERS[kind]
     count = len(raw) // struct.calcsize(code)
     order = "<" if element.is_little_endian else ">"
     return plain(struct.unpack(f"{order}{count}{code}", raw[: count * struct.calcsize(code)]))
 
 
-def private(dataset: Dataset, group: int, creator: str, element: int, vr: str) -> Value:
+def text(dataset: Dataset, tag: BaseTag) -> str:
+    """The value of `tag` as it is written, empty where there is none."""
+    element = dataset.get_item(tag)
+    found = None if element is None else element.value
+    return (found.decode("latin-1") if isinstance(found, bytes) else str(found or "")).strip(" \0")
+
+
+Owners: TypeAlias = dict[tuple[int, str], int]
+"""(group, creator) → block."""
+
+
+def owners(dataset: Dataset, groups: Sequence[int]) -> Owners:
+    """Who reserved which private block of `groups`."""
+    found: Owners = {}
+    for group in groups:
+        for block in BLOCKS:
+            tag = BaseTag((group << 16) | block)
+            if dataset.get_item(tag) is not None:
+                found.setdefault((group, text(dataset, tag)), block)
+    return found
+
+
+def private(dataset: Dataset, owned: Owners, group: int, creator: str, element: int, vr: str) -> Value:
     """The value of a private element, in whichever block its creator reserved."""
-    tag = private_tag(dataset, group, creator, element)
-    return None if tag is None else value(dataset, tag, vr)
+    block = owned.get((group, creator))
+    return None if block is None else value(dataset, private_tag(group, block, element), vr)
 
 
-def private_tag(dataset: Dataset, group: int, creator: str, element: int) -> BaseTag | None:
-    """The tag of a private element, None where its creator reserved no block of `dataset`."""
-    for block in BLOCKS:
-        if value(dataset, BaseTag((group << 16) | block), "LO") == creator:
-            return BaseTag((group << 16) | (block << 8) | element)
-    return None
+def private_tag(group: int, block: int, element: int) -> BaseTag:
+    """The tag of an element of a private block."""
+    return BaseTag((group << 16) | (block << 8) | element)
 
 
 def private_tags(group: int, elements: Sequence[int]) -> list[BaseTag]:
     """All that must be read of a file for `private` to find `elements`."""
-    owners = [BaseTag((group << 16) | block) for block in BLOCKS]
-    return owners + [BaseTag((group << 16) | (block << 8) | element) for block in BLOCKS for element in elements]
+    reserved = [BaseTag((group << 16) | block) for block in BLOCKS]
+    return reserved + [private_tag(group, block, element) for block in BLOCKS for element in elements]
 
 
 def plain(found: Any) -> Value:
@@ -67,7 +87,7 @@ def plain(found: Any) -> Value:
     >>> plain(["1.50"]), plain(["0", "1"]), plain("B30f "), plain(["", ""])
     (1.5, (0.0, 1.0), 'B30f', None)
     """
-    several = [found] if isinstance(found, str | bytes | int | float) or found is None else list(found)
+    several = list(found) if isinstance(found, Sequence) and not isinstance(found, str | bytes) else [found]
     words = [str(one).strip(" \0") for one in several if one is not None]
     if not any(words):
         return None

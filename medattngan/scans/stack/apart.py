@@ -14,8 +14,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from medattngan.scans.series import Piece
-from medattngan.scans.stack.traits import TRAITS, Value
+from medattngan.scans.series import Piece, Value
+from medattngan.scans.stack.traits import TRAITS
 
 CLEAR_GAP = 1.5
 """Between stacks a number must jump by so many times the largest step within one."""

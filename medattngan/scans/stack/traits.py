@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-Value: TypeAlias = float | str | tuple[float, ...] | None
 Kind: TypeAlias = Literal["same", "order", "clock"]
 """How the values of a trait make stacks.
 
