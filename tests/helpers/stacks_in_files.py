@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from helpers.scan_files import texture, write_dicom
 
+from helpers.scan_files import texture, write_dicom
 from medattngan.scans.find import examine, stacks, walk
 from medattngan.scans.formats.dicom_pixels import load
 from medattngan.scans.series import Series

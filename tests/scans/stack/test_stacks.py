@@ -64,8 +64,7 @@ def test_each_stack_holds_one_of_what_tells_stacks_apart(tmp_path: Path, said: S
 TELLING_WITHOUT_ALL = [
     name
     for name in SAID
-    if name not in ("trigger of each beat", "time of each slice", "time, interleaved")
-    and not name.startswith("number")
+    if name not in ("trigger of each beat", "time of each slice", "time, interleaved") and not name.startswith("number")
 ]
 
 
