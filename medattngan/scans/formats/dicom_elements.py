@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -182,11 +182,3 @@ def _is_sound(value: Any, count: int) -> bool:
     if isinstance(value, int | float):
         return count < 2 and math.isfinite(value)
     return value is None or (isinstance(value, str) and not value)
-
-
-def groups(dataset: Dataset, frame: int, name: str) -> Iterator[Dataset]:
-    """The items of one functional group (C.7.6.16) that tell of a frame: its own, then those that all frames share."""
-    own = dataset.get("PerFrameFunctionalGroupsSequence") or []
-    shared = dataset.get("SharedFunctionalGroupsSequence") or []
-    for one in [*own[frame : frame + 1], *shared[:1]]:
-        yield from one.get(name) or []
