@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from medattngan.cli import data, deliver, judge, model, review
 from medattngan.core.files import UserError
+from medattngan.core.terminal import prepare_streams, say, terminal
 from medattngan.core.version import __version__
 
 VERBS: tuple[Callable[..., None], ...] = (
@@ -85,17 +85,18 @@ app = build_app()
 
 def main() -> None:
     """Run the command line; a UserError becomes one sentence and exit status 2."""
+    prepare_streams()
     try:
         app()
     except UserError as error:
-        Console(stderr=True, soft_wrap=True).print(f"medattngan: {error}", style="red", markup=False, highlight=False)
+        say(terminal(), f"medattngan: {error}", style="red")
         sys.exit(2)
     except OSError as error:
         if error.filename is None:
             raise
         reason = f"{error.filename}: {error.strerror}; check that it exists, has room, and may be written."
-        Console(stderr=True, soft_wrap=True).print(f"medattngan: {reason}", style="red", markup=False, highlight=False)
+        say(terminal(), f"medattngan: {reason}", style="red")
         sys.exit(2)
     except KeyboardInterrupt:
-        Console(stderr=True).print("medattngan: interrupted", style="red")
+        say(terminal(), "medattngan: interrupted", style="red")
         sys.exit(130)

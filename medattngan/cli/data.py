@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from medattngan.cli import parse
+from medattngan.cli.say import say
 from medattngan.cli.types import OutOption, PlaneOption, ScreenOption
 
 
@@ -64,5 +65,5 @@ def inspect(
 
     store = store.resolve()
     sheet = out or store.with_name(f"{store.name}-contact-sheet.png")
-    typer.echo(run_inspect(SliceStore.open(store), sheet))
+    say(run_inspect(SliceStore.open(store), sheet))
     typer.echo(sheet)

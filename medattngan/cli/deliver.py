@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from medattngan.cli import parse
+from medattngan.cli.say import say
 from medattngan.cli.types import ForeignPlaneOption, OutOption, SamplesArgument
 from medattngan.core.files import UserError
 
@@ -63,7 +64,7 @@ def export(
         include_flagged=include_flagged,
     )  # fmt: skip
     if report.flagged_left_out:
-        typer.echo(f"{report.flagged_left_out} slices that the audit flagged were left out", err=True)
+        say(f"{report.flagged_left_out} slices that the audit flagged were left out", err=True)
     typer.echo(report.path)
 
 
@@ -112,10 +113,10 @@ def push(
         batch_instances=batch_instances, batch_bytes=int(batch_mb * 1e6), retry=Retry(attempts=attempts),
     )  # fmt: skip
     for name in report.not_dicom:
-        typer.echo(f"not DICOM, not sent: {name}", err=True)
+        say(f"not DICOM, not sent: {name}", err=True)
     for name in report.copies:
-        typer.echo(f"duplicate of another file, not sent: {name}", err=True)
-    typer.echo(report.sentence(), err=True)
+        say(f"duplicate of another file, not sent: {name}", err=True)
+    say(report.sentence(), err=True)
     typer.echo(report.journal)
     if not report.ok:
         raise typer.Exit(1)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from medattngan.cli import parse
+from medattngan.cli.say import say
 from medattngan.cli.types import DataOption, OutOption, SamplesArgument, SettingsOption
 from medattngan.core.files import read_json
 
@@ -48,11 +49,11 @@ def evaluate(
         limit=limit,
     )
     for name, entry in scores.items():
-        typer.echo(_score_line(name, entry))
+        say(_score_line(name, entry))
         if found := entry.get("worst_stratum"):
-            typer.echo(_score_line(f"  worst: {found['by']} {found['stratum']}", found))
+            say(_score_line(f"  worst: {found['by']} {found['stratum']}", found))
     for name, reason in read_json(out / "provenance.json")["left_out"].items():
-        typer.echo(f"{name} not measured: {reason}", err=True)
+        say(f"{name} not measured: {reason}", err=True)
     typer.echo(out)
 
 
@@ -88,7 +89,7 @@ def audit(
         planted=planted, limit=limit, seed=seed,
     )  # fmt: skip
     for sentence in summary(report):
-        typer.echo(sentence)
+        say(sentence)
     typer.echo(out)
 
 
@@ -110,7 +111,7 @@ def utility(
 
     run_utility(
         Config.load(config, settings or ()), data, out, per_class=parse.counts(per_class, "--per-class"), seeds=seeds,
-        amounts=parse.counts(amounts, "--amounts"), pretrain_minutes=pretrain_minutes, say=typer.echo,
+        amounts=parse.counts(amounts, "--amounts"), pretrain_minutes=pretrain_minutes, say=say,
     )  # fmt: skip
     typer.echo(out)
 

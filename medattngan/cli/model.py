@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from medattngan.cli import parse
+from medattngan.cli.say import say
 from medattngan.cli.types import (
     CheckpointOption,
     DataOption,
@@ -82,7 +83,7 @@ def explain(
         values=parse.condition_values(values or []), checkpoint=checkpoint,
     )  # fmt: skip
     for note in made.notes:
-        typer.echo(note, err=True)
+        say(note, err=True)
     typer.echo(made.path)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from medattngan.cli.say import say
 from medattngan.cli.types import OutOption, SamplesArgument
 from medattngan.core.files import UserError
 
@@ -149,7 +150,7 @@ def plan(
     planned = plan_study(
         accuracy_excluded, power, alpha, readers, reader_sd, correlation, these_readers_only=these_readers_only
     )
-    typer.echo(planned.text)
+    say(planned.text)
 
 
 def _link(url: str, token: str) -> str:

@@ -14,11 +14,10 @@ from medattngan.core.types import Physical
 from medattngan.scans.formats.dicom import functional, is_dicom, read_dataset
 from medattngan.scans.formats.dicom_pixels import physical_frame
 from medattngan.scans.formats.dicom_rescale import rescale
+from medattngan.scans.modality import modality
 from medattngan.scans.series import READ_ERRORS, REASONS, SetAside
 
 _HEAD_BYTES = 132
-MODALITIES = ("CR", "CT", "DX", "IO", "MG", "MR", "NM", "OP", "OPT", "OT", "PT", "PX", "RF", "US", "XA")
-"""Defined terms of Modality (0008,0060) for images: PS3.3 C.7.3.1.1.1."""
 
 
 def dicom_files(folder: Path) -> list[Path]:
@@ -59,15 +58,14 @@ def read_frames(files: Sequence[Path], folder: Path) -> tuple[Physical, dict[str
 
 def _facts(dataset: Dataset) -> dict[str, Any]:
     """Unit, modality, pixel size (PS3.3 C.11.1.1.2, C.7.3.1, 10.7.1) of the first frame, and whether it is synthetic
-    (C.12.1). A modality that is none of the common ones is OT: whatever else may stand there is not passed on."""
-    modality = str(dataset.get("Modality") or "OT").strip()
+    (C.12.1). Whatever else may stand in Modality is not passed on."""
     spacing = functional(dataset, 0, "PixelMeasuresSequence", "PixelSpacing")
     spacing = spacing or dataset.get("ImagerPixelSpacing") or dataset.get("NominalScannedPixelSpacing")
     sides = [float(side) for side in spacing or []]
     square = len(sides) == 2 and sides[0] == sides[1] > 0
     return {
         "unit": rescale(dataset, 0).unit,
-        "modality": modality if modality in MODALITIES else "OT",
+        "modality": modality(dataset.get("Modality")),
         "spacing_mm": sides[0] if square else None,
         "synthetic": dataset.get("SyntheticData") == "YES",
     }

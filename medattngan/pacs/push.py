@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from medattngan.core.files import UserError
+from medattngan.core.terminal import terminal
 from medattngan.pacs.credentials import Credentials, read_credentials
 from medattngan.pacs.deliver import Delivery, Server
 from medattngan.pacs.instances import Instance, look_through, require_marks
@@ -220,6 +220,6 @@ def _require_unchanged(journal: Journal, instances: tuple[Instance, ...]) -> Non
 def _bar(total: int, wanted: bool) -> Iterator[Callable[[int], None]]:
     """A bar on standard error; what advances it."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not wanted) as bar:
+    with Progress(*columns, console=terminal(), disable=not wanted) as bar:
         task = bar.add_task("Sending", total=total)
         yield lambda count: bar.update(task, advance=count)

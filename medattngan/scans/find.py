@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from medattngan.core.files import UserError
 from medattngan.core.plots import is_signed
 from medattngan.scans.formats.table import formats
+from medattngan.scans.modality import modality
+from medattngan.scans.patients.labels_of_folders import folder_labels
+from medattngan.scans.patients.whose import owners
 from medattngan.scans.series import REJECTED_COLUMNS, Piece, Series, SetAside
-from medattngan.scans.table.rows import Labels, stem
+from medattngan.scans.table.rows import Labels
+from medattngan.scans.table.settle import settle
 
 HEAD_BYTES = 4096
 SAME_PLACE_MM = 0.01
 """Slices closer than this are of one place: an echo, a repetition, or a copy."""
-
-MAX_FOLDER_LABELS = 16
-MIN_PICTURES_A_FOLDER = 20
-"""More folders than this, or fewer pictures in them on average, may be patients, whose names must not be written."""
-
-SEQUENCE = r"(t1w?|t2w?|t1ce|t1c|t1gd|t1post|t2star|pd|pdw|flair|dwi|adc|bold|mra|swi|ct|pet|mr|mri|brain|bet)"
-SEQUENCE_AT_END = re.compile(rf"[_\-.]{SEQUENCE}$", re.IGNORECASE)
-SEQUENCE_ALONE = re.compile(rf"{SEQUENCE}|img|image|volume|scan", re.IGNORECASE)
-"""Names of files, or ends of names, that say what was scanned and not whom."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,38 +108,38 @@ def _is_ours(head: bytes) -> bool:
     return is_signed(head) or head.startswith(",".join(REJECTED_COLUMNS).encode("ascii"))
 
 
-def stacks(found: Iterable[Found], labels: Labels | None, window: bool, folder_labels: bool = False) -> list[Series]:
+def stacks(found: Iterable[Found], labels: Labels | None, window: bool, folders: bool = False) -> list[Series]:
     """Group pieces into series, each in the order of its slices, with patient and label.
 
     Frames at one place in a series become stacks of their own: the first of every place, the second, and so
     on.
 
     Args:
-        labels: the user's table; without one a picture's folder is its label or its patient (see `_folders`).
+        labels: the user's table; without one the folders of pictures may be labels (see `folder_labels`).
         window: whether a CT window was asked for, so that what names no modality is taken for CT, and not for MR.
-        folder_labels: whether the user said that the folders of pictures are labels.
+        folders: whether the user said that the folders of pictures are labels.
 
     Raises:
-        UserError: `folder_labels`, and a picture lies in no folder below its source.
+        UserError: `folders`, and a picture lies in no folder below its source, or a folder is named as a patient is.
     """
-    groups: dict[tuple[str, str, str], list[Piece]] = defaultdict(list)
-    for file in found:
-        for piece in file.pieces:
-            groups[file.format, piece.patient, piece.series].append(piece)
     layouts = {name: kind.layout for name, kind in formats().items()}
-    patients = _patients(
-        [piece.relative for (name, *_), pieces in groups.items() for piece in pieces if layouts[name] == "volume"]
-    )
-    pictures = [pieces[0].relative for (name, *_), pieces in groups.items() if layouts[name] == "pages"]
-    named, owners = ({}, {}) if labels is not None else _folders(pictures, folder_labels)
+    pieces = [(file.format, piece) for file in found for piece in file.pieces]
+    pictures = list(dict.fromkeys(piece.relative for name, piece in pieces if layouts[name] == "pages"))
+    named = folder_labels(pictures, folders) if labels is None else {}
+    whose = owners(((layouts[name], piece) for name, piece in pieces), named)
+    groups: dict[tuple[str, str, str], list[Piece]] = defaultdict(list)
+    for name, piece in pieces:
+        groups[name, whose[piece.relative, piece.patient].key, piece.series].append(piece)
     series = []
-    for (name, patient, key), pieces in groups.items():
-        first = pieces[0]
-        patient = patient or patients.get(first.relative) or owners.get(first.relative, first.relative)
-        modality = first.modality or ("CT" if window else "MR")
-        for repeat, stack in enumerate(_by_place(pieces)):
-            one = Series(name, layouts[name], modality, patient, f"{key}\0{repeat}", tuple(stack))
-            series.append(_labelled(one, labels, named.get(first.relative)))
+    for (name, _, key), some in groups.items():
+        first = some[0]
+        owner = whose[first.relative, first.patient]
+        kind = modality(first.modality or ("CT" if window else "MR"))
+        for repeat, stack in enumerate(_by_place(some)):
+            one = Series(name, layouts[name], kind, owner.said, f"{key}\0{repeat}", tuple(stack), whose=owner.rule)
+            series.append(replace(one, label=named.get(first.relative)))
+    if labels is not None:
+        series = settle(series, whose, labels)
     return sorted(series, key=lambda one: (one.patient, one.key))
 
 
@@ -163,68 +157,3 @@ def _by_place(pieces: Sequence[Piece]) -> list[list[Piece]]:
             repeats.append([])
         repeats[count].append(piece)
     return repeats
-
-
-def _patients(volumes: Sequence[str]) -> dict[str, str]:
-    """Whose each volume is, by BIDS (`sub-…` in the path), else by the file's name, else by its folder.
-
-    A name that recurs in more folders than there are such names names nobody, as `T1.nii` in a folder for each
-    patient; then the folder does. In `images/017.nii` and `masks/017.nii` it is the name that counts.
-
-    >>> list(_patients(["a/IXI012_T1.nii.gz", "a/IXI012_T2.nii.gz", "b/sub-7/anat/x.nii"]).values())
-    ['IXI012', 'IXI012', 'sub-7']
-    >>> list(_patients(["c/1/T1.nii", "c/2/T1.nii"]).values())
-    ['c/1', 'c/2']
-    >>> list(_patients(["images/1.nii", "images/2.nii", "masks/1.nii", "masks/2.nii"]).values())
-    ['1', '2', '1', '2']
-    """
-    paths = {relative: PurePosixPath(relative) for relative in volumes}
-    count = Counter(path.name for path in paths.values())
-    recurring = [path for path in paths.values() if count[path.name] > 1]
-    by_folder = len({path.parent for path in recurring}) > len({path.name for path in recurring})
-    patients = {}
-    for relative, path in paths.items():
-        bids = re.search(r"(?:^|/)(sub-[A-Za-z0-9]+)(?=[/_.]|$)", relative)
-        name = stem(path.name)
-        if bids:
-            patients[relative] = bids.group(1)
-        elif SEQUENCE_ALONE.fullmatch(name) or (by_folder and count[path.name] > 1):
-            patients[relative] = str(path.parent)
-        else:
-            patients[relative] = SEQUENCE_AT_END.sub("", name)
-    return patients
-
-
-def _folders(pictures: Sequence[str], asked: bool) -> tuple[dict[str, str], dict[str, str]]:
-    """What the folders of pictures say: the label of each picture, or else its patient.
-
-    A few folders of many pictures are classes. Of others only the user knows, so they are taken for patients. A
-    single folder says nothing.
-
-    >>> _folders(["scans/ill/1.png", "scans/well/1.png"], asked=True)[0]
-    {'scans/ill/1.png': 'ill', 'scans/well/1.png': 'well'}
-    >>> _folders(["scans/Doe/1.png", "scans/Roe/1.png"], asked=False)
-    ({}, {'scans/Doe/1.png': 'scans/Doe', 'scans/Roe/1.png': 'scans/Roe'})
-    """
-    nested = {relative: PurePosixPath(relative).parent for relative in pictures if relative.count("/") > 1}
-    names = {parent.name for parent in nested.values()}
-    if asked:
-        if len(nested) < max(1, len(pictures)):
-            loose = len(pictures) - len(nested)
-            raise UserError(f"--labels folders: {loose} pictures lie in no folder below their source; move them.")
-        return {relative: parent.name for relative, parent in nested.items()}, {}
-    if 2 <= len(names) <= MAX_FOLDER_LABELS and len(nested) >= MIN_PICTURES_A_FOLDER * len(names):
-        return {relative: parent.name for relative, parent in nested.items()}, {}
-    if len(set(nested.values())) < 2:
-        return {}, {}
-    return {}, {relative: str(parent) for relative, parent in nested.items()}
-
-
-def _labelled(series: Series, labels: Labels | None, folder: str | None) -> Series:
-    if labels is None:
-        return replace(series, label=folder)
-    row = labels.find(series.pieces[0].relative, series.patient)
-    if row is None:
-        return series
-    patient = row.patient or series.patient
-    return replace(series, patient=patient, label=row.label, age=row.age, sex=row.sex, numbers=row.numbers)

@@ -121,7 +121,9 @@ class Piece:
         path: the file.
         relative: the file under its source, with `/`: what labels are matched by and order is decided by.
         frame: the index in a multi-frame file.
-        patient: the source's patient key; empty where the file has none.
+        patient: who the file says it is of; empty where it says nobody.
+        issuer, study: of a DICOM object, who numbered the patient, and its study or else its series; empty where it
+            does not say.
         series: the source's key of the stack that the piece belongs to.
         modality: DICOM's Modality, OT where unknown; empty where the format names none, and the user's window decides.
         order: where no position decides: instance number, then what is unique.
@@ -133,7 +135,6 @@ class Piece:
         burned_in: whether the header says that identifying text is in the pixels.
         recognizable: whether the header says that the patient can be recognised in the image.
         of_head: whether the header says that it shows the head or a part of it.
-        study: the source's key of what was scanned in one visit; empty where it has none.
         page: whether it is a page rather than a slice if slices of its study have a place and it has none.
     """
 
@@ -152,6 +153,7 @@ class Piece:
     burned_in: bool = False
     recognizable: bool = False
     of_head: bool = False
+    issuer: str = ""
     study: str = ""
     page: bool = False
 
@@ -171,3 +173,7 @@ class Series:
     sex: str | None = None
     numbers: tuple[tuple[str, float], ...] = ()
     """Further columns of the table of labels."""
+    whose: str = ""
+    """How its patient was found out: a rule of `patients.owner`."""
+    listed: bool = False
+    """Whether the table of labels has a row for it."""

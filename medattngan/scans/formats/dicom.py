@@ -121,7 +121,6 @@ def _piece(dataset: Dataset, path: Path, relative: str, frame: int, frames: int)
     spacing = _pair(dataset, "PixelSpacing") or _pair(dataset, "ImagerPixelSpacing")
     spacing = spacing or _pair(dataset, "NominalScannedPixelSpacing")
     study = str(dataset.get("StudyInstanceUID") or "")
-    patient = "\0".join(filter(None, (_text(dataset, "PatientID"), _text(dataset, "IssuerOfPatientID"))))
     series = str(dataset.get("SeriesInstanceUID") or f"{study}\0{relative}")
     if geometry is None:
         # Without a place in the patient nothing orders files into a volume, so a file is a series.
@@ -138,7 +137,9 @@ def _piece(dataset: Dataset, path: Path, relative: str, frame: int, frames: int)
         path=path,
         relative=relative,
         frame=frame,
-        patient=patient or study or relative,
+        patient=_text(dataset, "PatientID"),
+        issuer=_text(dataset, "IssuerOfPatientID"),
+        study=study or str(dataset.get("SeriesInstanceUID") or ""),
         series="\0".join(map(str, (series, *stack))),
         modality=str(dataset.get("Modality") or "OT").strip() or "OT",
         order=(int(dataset.get("InstanceNumber") or 0) * (frames + 1) + frame, f"{relative}\0{frame}"),
@@ -148,7 +149,6 @@ def _piece(dataset: Dataset, path: Path, relative: str, frame: int, frames: int)
         thickness_mm=float(thickness) if thickness else None,
         burned_in=_text(dataset, "BurnedInAnnotation").upper() == "YES",
         recognizable=_text(dataset, "RecognizableVisualFeatures").upper() == "YES",
-        study=study or str(dataset.get("SeriesInstanceUID") or ""),
         page=geometry is None and (is_secondary_capture(dataset) or dataset.get("Modality") in IN_SLICES),
         of_head=not HEAD.isdisjoint(re.split("[^A-Z]+", _text(dataset, "BodyPartExamined").upper())),
     )

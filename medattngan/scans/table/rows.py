@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
+import io
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from medattngan.core.files import UserError
+from medattngan.scans.patients.names import same, stem
+from medattngan.scans.table import categories
 from medattngan.scans.table.numbers import MISSING, choose, number
 
 PATIENT_COLUMNS = ("patient", "subject", "participant_id", "patient_id", "id")
@@ -40,27 +46,25 @@ class Labels:
     numbers: tuple[str, ...] = ()
     ignored: tuple[tuple[int, str], ...] = ()
 
-    def find(self, relative: str, patient: str) -> Row | None:
-        """The row of a file: by its path, by the end of its path, by its name, then by its patient."""
+    def find(self, relative: str, *names: str) -> Row | None:
+        """The row of a file: by its path, by the end of its path, by its name, then by what its patient is called."""
         parts = PurePosixPath(relative).parts
         for i in range(len(parts)):
             if row := self.by_file.get("/".join(parts[i:])):
                 return row
-        for name in (patient, patient.split("\0")[0], stem(parts[-1])):
+        spoken = [name for name in names if name and not name.startswith("\0")]
+        called = [*spoken, *(name.split("\0")[0] for name in spoken), *(PurePosixPath(name).name for name in spoken)]
+        called.append(stem(parts[-1]))
+        for name in called:
             if row := self.by_patient.get(name):
                 return row
-        return None
+        return next((row for name in called if (row := self._alike.get(same(name)))), None)
 
-
-def stem(name: str) -> str:
-    """A file's name without its suffixes.
-
-    >>> stem("sub-01_T1w.nii.gz"), stem("IM-0001.0002.png")
-    ('sub-01_T1w', 'IM-0001.0002')
-    """
-    for suffix in (".gz", ".bz2"):
-        name = name.removesuffix(suffix)
-    return PurePosixPath(name).stem
+    @cached_property
+    def _alike(self) -> dict[str, Row]:
+        """Rows by how their patient is compared (see `names.same`), where that tells them apart."""
+        count = Counter(map(same, self.by_patient))
+        return {same(name): row for name, row in self.by_patient.items() if count[same(name)] == 1}
 
 
 def read_labels(path: Path) -> Labels:
@@ -70,15 +74,10 @@ def read_labels(path: Path) -> Labels:
     (see `medattngan.scans.table.numbers`).
 
     Raises:
-        UserError: it cannot be read, has neither column, says two things of one file, or an age is no number.
+        UserError: it cannot be read, has neither column, says two things of one file, an age is no number, a sex is
+            none of M, F and O, or a label is no short line of text.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as handle:
-            reader = csv.DictReader(handle)
-            header = list(reader.fieldnames or [])
-            table = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} cannot be read as CSV in UTF-8 ({type(error).__name__}); check --labels.") from None
+    header, table = _cells(path)
     names = {str(name).strip().lower(): name for name in header}
     patient_column = next((names[name] for name in PATIENT_COLUMNS if name in names), None)
     if patient_column is None and "file" not in names:
@@ -96,6 +95,18 @@ def read_labels(path: Path) -> Labels:
         elif row.patient is not None:
             _add(by_patient, row.patient, row, path, line)
     return Labels(by_file, by_patient, tuple(further.headers), further.ignored)
+
+
+def _cells(path: Path) -> tuple[list[str], list[dict[str, str | None]]]:
+    """The header and the rows of a CSV in UTF-8, or in UTF-16 that says so by its byte order mark."""
+    try:
+        data = path.read_bytes()
+        wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        reader = csv.DictReader(io.StringIO(data.decode("utf-16" if wide else "utf-8-sig"), newline=""))
+        header = list(reader.fieldnames or [])
+        return header, list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path} cannot be read as CSV in UTF-8 ({type(error).__name__}); check --labels.") from None
 
 
 def _cell(cells: Mapping[str, str | None], column: str | None) -> str | None:
@@ -119,6 +130,10 @@ def _row(
     if years is not None and not math.isfinite(years):
         raise UserError(f"{path}, line {line}: the age is not a number; give years or leave the cell empty.")
     label, sex = _cell(cells, names.get("label")), _cell(cells, names.get("sex"))
+    try:
+        label, sex = label and categories.label(label), sex and categories.sex(sex)
+    except ValueError as error:
+        raise UserError(f"{path}, line {line}: {error}; mend it or leave the cell empty.") from None
     numbers = {name: number(cells.get(column)) for name, column in further.items()}
     known = tuple((name, value) for name, value in numbers.items() if value is not None)
     return Row(_cell(cells, patient_column), label, years, sex, known)

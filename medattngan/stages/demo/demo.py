@@ -14,6 +14,7 @@ from rich.console import Console
 
 from medattngan.core.config import Config
 from medattngan.core.files import UserError, require_absent, write_text
+from medattngan.core.terminal import say, terminal
 from medattngan.stages.demo.cohort import make_cohort
 from medattngan.stages.demo.scans import write_scan
 from medattngan.stages.evaluate.evaluate import evaluate
@@ -90,24 +91,24 @@ def demo(
     if patients < LEAST_PATIENTS:
         raise UserError(f"--patients {patients} cannot be split; the demo needs {LEAST_PATIENTS} or more.")
     config = configure(minutes, seed)
-    say = Console(stderr=True, quiet=not progress, soft_wrap=True)
-    say.print(WHAT_IT_IS, style="bold", highlight=False)
+    console = terminal(quiet=not progress)
+    say(console, WHAT_IT_IS, style="bold")
     write_text(out / "README.txt", README.format(what=WHAT_IT_IS, patients=patients))
-    _say(say, 1, f"{patients} pseudo-patients")
+    _say(console, 1, f"{patients} pseudo-patients")
     for patient in make_cohort(patients, seed):
         write_scan(patient, out / "scans", seed)
-    _say(say, 2, "ingest")
+    _say(console, 2, "ingest")
     store = ingest([out / "scans"], out / "store", size=SIZE_PX, split=SPLIT, seed=seed, progress=progress)
-    _say(say, 3, f"train, {minutes:g} minutes")
+    _say(console, 3, f"train, {minutes:g} minutes")
     run = train(config, store, out / "run", progress=progress)
-    _say(say, 4, f"sample, {SAMPLES} slices")
+    _say(console, 4, f"sample, {SAMPLES} slices")
     # The last, not the best: over so few minutes the validation score says little of which is better.
     sample(run, out / "samples", count=SAMPLES, seed=seed, checkpoint="last")
-    _say(say, 5, "evaluate")
+    _say(console, 5, "evaluate")
     evaluate(out / "samples", store, out / "scores", seed=seed)
-    _say(say, 6, f"export, {EXPORTED} slices as DICOM")
+    _say(console, 6, f"export, {EXPORTED} slices as DICOM")
     export(out / "samples", out / "dicom", limit=EXPORTED)
-    _say(say, 7, "report")
+    _say(console, 7, "report")
     return report(
         [out / "run", out / "samples", out / "scores"],
         store,
@@ -146,4 +147,4 @@ def configure(minutes: float, seed: int) -> Config:
 
 
 def _say(console: Console, number: int, what: str) -> None:
-    console.print(f"{number}/7 {what}", style="bold", highlight=False)
+    say(console, f"{number}/7 {what}", style="bold")

@@ -32,6 +32,8 @@ from rich.progress import (
 import medattngan
 from medattngan.core.files import UserError, atomic_path, digest, read_json, write_json
 from medattngan.core.plugins import versions
+from medattngan.core.terminal import say, terminal
+from medattngan.core.text import shown
 from medattngan.data.store import SliceStore, StoreWriter
 from medattngan.scans.captures import without_pages
 from medattngan.scans.find import Found, examine, stacks, state, walk
@@ -39,6 +41,7 @@ from medattngan.scans.formats.table import GROUP
 from medattngan.scans.series import MASKED, REASONS, REJECTED_COLUMNS
 from medattngan.scans.table.rows import Labels, read_labels
 from medattngan.stages.ingest.assemble import Ledger, distinct, read_parts, write_slices
+from medattngan.stages.ingest.grouping import examples
 from medattngan.stages.ingest.jobs import Job, batches
 from medattngan.stages.ingest.provenance import provenance
 from medattngan.stages.ingest.pseudonyms import load_salt
@@ -101,7 +104,7 @@ def ingest(
         raise UserError(f"--workers {workers} is not a positive number.")
     places = Places.check(sources, out, labels, rejected)
     table = None if places.table is None else read_labels(places.table)
-    salt, console = load_salt(), Console(stderr=True, quiet=not progress)
+    salt, console = load_salt(), terminal(quiet=not progress)
     files = walk(places.sources, skip=places.not_scans)
     small = sum(state(path)[0] for path, _ in files) < SMALL_BYTES
     with quiet(), _pool(1 if small else workers, cluster) as pool, _bars(console) as bars:
@@ -110,8 +113,8 @@ def ingest(
         _run(pool, jobs, bars)
         _join(request, places, table, found, jobs, salt)
     store = SliceStore.open(places.out)
-    for line in _summary(store, places.rejected):
-        console.print(line, highlight=False, soft_wrap=True)
+    for line in [*_summary(store, places.rejected), *examples([one for job in jobs for one in job.series])]:
+        say(console, line)
     return store
 
 
@@ -192,7 +195,7 @@ def _run(pool: Executor | None, jobs: Sequence[Job], bars: Bars) -> None:
 def _plan(request: Request, places: Places, table: Labels | None, found: Sequence[Found], salt: bytes) -> list[Job]:
     """The work to do, and a folder to do it in."""
     series = stacks(found, table, request.window is not None, request.labels == "folders")
-    if table is not None and series and not any(table.find(one.pieces[0].relative, one.patient) for one in series):
+    if table is not None and series and not any(one.listed for one in series):
         raise UserError(f"No row of {places.table} matches a file or patient; check its column `file` or `patient`.")
     _claim(places.work, _fingerprint(salt, request, found, places.table))
     return batches(series, request.options, places.work)
@@ -248,9 +251,9 @@ def _write_rejected(path: Path, ledger: Ledger) -> None:
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
         rows = csv.writer(handle)
         rows.writerow(REJECTED_COLUMNS)
-        rows.writerows([str(name), reason, REASONS[reason]] for name, reason in sorted(ledger.rejected().items()))
+        rows.writerows([shown(name), reason, REASONS[reason]] for name, reason in sorted(ledger.rejected().items()))
         for name, places in sorted(ledger.masked.items()):
-            rows.writerow([str(name), MASKED, f"text at {places} places was masked; the rest is in the store"])
+            rows.writerow([shown(name), MASKED, f"text at {places} places was masked; the rest is in the store"])
 
 
 def _nothing(sources: Sequence[Path], ledger: Ledger) -> str:

@@ -6,6 +6,7 @@ import platform
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
+from pathlib import PurePosixPath
 from typing import Any
 
 import pandas as pd
@@ -17,9 +18,12 @@ from medattngan.scans.find import Found
 from medattngan.scans.formats.table import GROUP as FORMATS_OF_OTHERS
 from medattngan.scans.geometry.planes import MIN_SLICES_TO_CUT, OBLIQUE_DEG, PLANES
 from medattngan.scans.options import BLANK_SHARE, BLANK_STEP, GROUP, PERCENTILES, parse_window
+from medattngan.scans.patients.owner import CONVENTION
+from medattngan.scans.patients.paths import by_convention
 from medattngan.scans.series import Series
 from medattngan.scans.table.rows import Labels
 from medattngan.scans.text.rapidocr import MARGIN, MIN_CHARACTERS, MIN_SCORE
+from medattngan.stages.ingest import grouping
 from medattngan.stages.ingest.assemble import Ledger, StoredSeries
 from medattngan.stages.ingest.pseudonyms import pseudonym
 
@@ -64,6 +68,7 @@ def provenance(
             "patients": int(index["patient"].nunique()),
             "slices": len(index),
         },
+        "patients": grouping.record(series),
         "splits": _splits(index),
         "screen": _screen(asked["screen"], chosen),
         "set_aside": {
@@ -130,10 +135,10 @@ def notes(asked: Mapping[str, Any], series: Sequence[Series], index: pd.DataFram
     if unnamed:
         taken = "CT in HU, since a window was given" if asked["window"] else "MR; give a window if they are CT"
         said.append(f"{unnamed} volumes name no modality and were taken for {taken}.")
-    if any(one.layout == "volume" and not one.pieces[0].patient for one in series) and asked["labels"] != "table":
-        said.append("Patients of volumes were told apart by file name; a table with a column `patient` is surer.")
-    if asked["labels"] != "table":
-        said += _of_folders([one for one in series if one.layout == "pages"])
+    said += grouping.notes(series)
+    said += _of_pictures([one for one in series if one.layout == "pages" and one.whose != "table"])
+    if len({one.patient for one in series}) == 1 and grouping.is_guessed(series[0]):
+        said.append(f"All slices count as one patient's and are in one split; {grouping.CURE}.")
     later = sum(piece.volumes - 1 for file in found for piece in file.pieces)
     if later:
         said.append(f"Only the first volume of 4-D files was read; {later} later ones were not.")
@@ -167,17 +172,26 @@ def _of_identity(series: Sequence[Series], found: Sequence[Found], screen: str |
         yield f"{len(volumes)} volumes do not say what they show: heads that were not defaced have faces; {FACES}."
 
 
-def _of_folders(pictures: Sequence[Series]) -> Iterator[str]:
-    """What the folders of pictures were taken for."""
-    labels = sorted({one.label for one in pictures if one.label is not None})
-    owned = [one for one in pictures if one.patient != one.pieces[0].relative]
+def _of_pictures(pictures: Sequence[Series]) -> Iterator[str]:
+    """What the folders and names of pictures were taken for."""
+    labels = sorted({one.label for one in pictures if one.label is not None and not one.listed})
+    folders = {one.patient for one in pictures if _by_folder(one)}
+    others = Counter(one.patient for one in pictures if not _by_folder(one))
+    alone = sum(count == 1 for count in others.values())
     if labels:
         cure = "if they name patients, make the store anew with a table of labels"
         yield f"Labels from folder names: {', '.join(labels)}; {cure}."
-    if owned:
-        count = len({one.patient for one in owned})
+    if folders:
         cure = "if they are labels, say --labels folders, or give a table"
-        yield f"Each of {count} folders of pictures counts as a patient, and no label was taken from it; {cure}."
-    if len(owned) < len(pictures):
-        alone = len(pictures) - len(owned)
+        yield f"Each of {len(folders)} folders of pictures counts as a patient, and no label was taken from it; {cure}."
+    if len(others) > alone:
+        together = sum(others.values()) - alone
+        yield f"{together} pictures were put together by name, as {len(others) - alone} patients; {grouping.CURE}."
+    if alone:
         yield f"Each of {alone} pictures counts as a patient; a table with a column `patient` mends it."
+
+
+def _by_folder(picture: Series) -> bool:
+    """Whether its patient was told by a folder, as one of an own name or of a known convention."""
+    folder = f"{PurePosixPath(picture.pieces[0].relative).parent}/"
+    return picture.whose == "folder" or (picture.whose.startswith(CONVENTION) and by_convention(folder) is not None)

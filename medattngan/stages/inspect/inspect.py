@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from medattngan.core.plots import save_picture
+from medattngan.core.text import shown
 from medattngan.data.store import SPLITS, SliceStore
 
 COLUMNS, ROWS = 12, 8
@@ -31,11 +32,11 @@ def inspect(store: SliceStore, out: str | Path | None) -> str:
     if out is not None:
         save_picture(Path(out), contact_sheet(store))
     buffer = io.StringIO()
-    console = Console(file=buffer, width=100)
-    console.print(_headline(store), highlight=False, soft_wrap=True, markup=False)
+    console = Console(file=buffer, width=100, markup=False, emoji=False, highlight=False)
+    console.print(_headline(store), soft_wrap=True)
     for column in ("modality", "plane", "label"):
         console.print(_table(store.index, column))
-    console.print(_per_patient(store.index), highlight=False, soft_wrap=True, markup=False)
+    console.print(_per_patient(store.index), soft_wrap=True)
     return buffer.getvalue()
 
 
@@ -58,7 +59,7 @@ def _table(index: pd.DataFrame, column: str) -> Table:
     for value in [*sorted(values.unique()), None]:
         rows = index if value is None else index[values == value]
         cells = [_count(rows[rows["split"] == split]) for split in SPLITS]
-        table.add_row("all" if value is None else str(value), *cells, _count(rows), end_section=value is None)
+        table.add_row("all" if value is None else shown(value), *cells, _count(rows), end_section=value is None)
     return table
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from types import TracebackType
 
 import numpy as np
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from medattngan.core.files import write_text
 from medattngan.core.plots import save_picture
+from medattngan.core.terminal import say, terminal
 from medattngan.core.types import Images
 from medattngan.stages.train.tensorboard import TensorBoard
 
@@ -90,7 +90,7 @@ class ProgressLine:
     """A bar with images a second and time left, or nothing where nobody looks."""
 
     def __init__(self, shown: bool) -> None:
-        self.console = Console(stderr=True, quiet=not shown)
+        self.console = terminal(quiet=not shown)
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -117,4 +117,4 @@ class ProgressLine:
 
     def say(self, message: str) -> None:
         """Print a line above the bar."""
-        self.console.print(message, highlight=False, markup=False)
+        say(self.console, message)

@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import pydicom
 import pytest
+from helpers.real_scans import folders, found
 from pydicom.uid import JPEG2000, JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless
 
 from medattngan.scans.find import Found
 from medattngan.scans.formats.table import formats
 from medattngan.scans.series import SetAside
 from medattngan.stages.ingest.worker import quiet
-from tests.helpers.real_scans import folders, found
 
 sitk = pytest.importorskip("SimpleITK", reason="SimpleITK is not installed (the dev extra)")
 

@@ -12,13 +12,13 @@ import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 import pytest
+from helpers.real_scans import folders, found
 
 from medattngan.scans.find import stacks
 from medattngan.scans.formats.table import formats
 from medattngan.scans.geometry.affine import is_even
 from medattngan.scans.series import Series, SetAside
 from medattngan.stages.ingest.worker import quiet
-from tests.helpers.real_scans import folders, found
 
 pytestmark = [
     pytest.mark.slow,

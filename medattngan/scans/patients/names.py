@@ -1,0 +1,150 @@
+"""Name of a file or folder → the part of it that may be a patient's, and the form in which two names are compared."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from medattngan.scans.patients.words import COLLECTION, COUNTER, FINDINGS, NOBODY, THING, WHEN
+
+_MONTH = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+_YEAR, _MM, _DD = r"(?:19|20)\d\d", r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])"
+_TIME = r"(?:[ _\-T.]?(?:[01]\d|2[0-3])[-_.:]?[0-5]\d(?:[-_.:]?[0-5]\d(?:\.\d+)?)?)?"
+_DATE = re.compile(
+    rf"(?<!\d)(?:{_YEAR}([-_. ]?){_MM}\1{_DD}{_TIME}|{_DD}([-_. ]?){_MM}\2{_YEAR}{_TIME}"
+    rf"|\d?\d[-_ ]?(?:{_MONTH})[a-z]*[-_ ]?{_YEAR})(?!\d)",
+    re.IGNORECASE,
+)
+"""Days: 2019-03-02, 20190302_101530, 02.03.2019, 2Mar2019."""
+_SHORT_DATE = re.compile(rf"(?<=[A-Za-z][_\-. ])\d\d{_MM}{_DD}(?!\d)")
+"""190302 after a word."""
+_YEAR_ALONE = re.compile(rf"(?<![A-Za-z0-9]){_YEAR}(?![A-Za-z0-9])")
+_FIELD = re.compile(r"(?<![A-Za-z0-9])\d+(?:[.p]\d+)?(?:T|mm|um|px|kv|mas|bit|d)(?![A-Za-z0-9])", re.IGNORECASE)
+"""3T, 1.5T, 2mm, 3D: nobody's."""
+_HASH = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4,12}){3,}|[0-9a-f]{16,}|\d+(?:\.\d+){5,}", re.IGNORECASE)
+"""UUIDs, digests and UIDs are taken whole."""
+_VISIT_AT_END = re.compile(
+    r"(?<=\d)(?:v|vis|visit|ses|sess|session|s|scan|study|exam|t|tp|time|run|m|d|w|wk|day|month|year|fu|fup)\d+$"
+)
+"""The visit of S001V2."""
+_WORD = re.compile(r"[^\W_]+")
+_SHAPE = re.compile(r"([^\W\d_]*)(\d*)([^\W\d_]?)")
+
+
+_OF_FILES = THING | FINDINGS | COLLECTION | WHEN
+"""A number after one of these is a patient's only where no word is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """What a name says of a patient.
+
+    Args:
+        word: letters that are in no list of words, joined by `-`; they may be a name.
+        number: the first number that counts neither visits nor slices, with its zeros.
+        apart: whether a sign stands between word and number.
+        after: what follows, in the same terms: the number of a visit, a slice, or of the patient of a collection.
+    """
+
+    word: str = ""
+    number: str = ""
+    after: str = ""
+    apart: bool = False
+
+    @property
+    def key(self) -> str:
+        """The patient by this name; empty where it names nobody."""
+        return "-".join(filter(None, (self.word, self.number)))
+
+
+def stem(name: str) -> str:
+    """A file's name without its suffixes.
+
+    >>> stem("sub-01_T1w.nii.gz"), stem("IM-0001.0002.png")
+    ('sub-01_T1w', 'IM-0001.0002')
+    """
+    for suffix in (".gz", ".bz2"):
+        name = name.removesuffix(suffix)
+    return PurePosixPath(name).stem
+
+
+def same(text: str) -> str:
+    """The form in which names and numbers of patients are compared: case, blanks, zeros and signs do not count.
+
+    >>> same("Sub-007"), same(" sub7"), same("00123 "), same("A.b_C")
+    ('sub-7', 'sub-7', '123', 'a-b-c')
+    """
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    runs = re.findall(r"\d+|[^\W\d_]+", plain)
+    joined = "-".join(run.lstrip("0") or "0" if run.isdigit() else run for run in runs)
+    return joined or plain.strip(" \0")
+
+
+def is_known(text: str) -> bool:
+    """Whether a name is made of known words, counts and dates alone, and so names nobody.
+
+    >>> is_known("imagesTr"), is_known("visit_2"), is_known("Smith"), is_known("2019-03-02"), is_known("0012")
+    (True, True, False, True, False)
+    """
+    return not parse(text).key
+
+
+def is_finding(text: str) -> bool:
+    """Whether every word of a folder's name is a known finding, group or species.
+
+    >>> is_finding("Viral Pneumonia"), is_finding("COVID-19"), is_finding("Doe_Jane")
+    (True, True, False)
+    """
+    words = [word.casefold() for word in _WORD.findall(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text))]
+    letters = [word for word in words if not (word.isdigit() and len(word) < 3)]
+    plain = "".join(re.findall(r"[^\W_]+", text)).casefold()
+    return plain in FINDINGS or (bool(letters) and all(word in FINDINGS for word in letters))
+
+
+def parse(text: str) -> Name:
+    """The part of a name, without its suffix, that may be a patient's.
+
+    >>> parse("Smith_20190302_T1w_pre").key, parse("img_012").key, parse("A1_2019").key, parse("T1_axial_run-2").key
+    ('smith', '012', 'a-1', '')
+    """
+    if found := _HASH.search(text):
+        return Name(word=found.group().casefold())
+    bare = _SHORT_DATE.sub(" ", _FIELD.sub(" ", _DATE.sub(" ", text)))
+    without_years = _assemble(_WORD.findall(_YEAR_ALONE.sub(" ", bare).casefold()))
+    return without_years if without_years.key else _assemble(_WORD.findall(bare.casefold()))
+
+
+def _assemble(words: list[str]) -> Name:
+    """The words of a name, without dates, put together: see `Name`."""
+    prefix: list[str] = []
+    own: list[str] = []
+    things: list[str] = []
+    previous, apart = "", False
+    for word in (_VISIT_AT_END.sub("", word) for word in words):
+        parts = _SHAPE.fullmatch(word)
+        letters, digits = (parts[1], parts[2]) if parts else ("", word)
+        if word in NOBODY:
+            pass
+        elif word.isdigit():
+            if previous not in COUNTER:
+                apart = apart or not own
+                (things if previous in _OF_FILES and not own else own).append(word)
+        elif letters in NOBODY and digits:
+            # m06 is a month; M006 is somebody's number.
+            things += [digits] * (letters not in COUNTER or (len(letters) == 1 and len(digits) > 2))
+        elif not digits:
+            prefix += [word] * (not own)
+        else:
+            prefix += [letters] * (bool(letters) and not own)
+            own.append(digits)
+        previous = word
+    numbers = own if prefix else [word for word in _numbers(words) if word in own or word in things]
+    return Name("-".join(prefix), *[*numbers, "", ""][:2], apart=apart)
+
+
+def _numbers(words: list[str]) -> list[str]:
+    """The numbers in the order of the name, alone or joined to a word; codes whole."""
+    parts = [_SHAPE.fullmatch(word) for word in words]
+    return [part[2] if part else word for part, word in zip(parts, words, strict=True)]

@@ -1,0 +1,177 @@
+"""Whose a file is by its path alone: volumes and pictures, whose headers name nobody.
+
+A known convention decides; then a folder whose name may be a patient's; then what of the file's name may be one. Where
+a name can be read in two ways, the reading with fewer patients is taken: two patients in one cost some choice of split,
+one patient in two is tested on what was trained on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import PurePosixPath
+
+from medattngan.scans.patients.conventions import named
+from medattngan.scans.patients.names import Name, parse, same, stem
+from medattngan.scans.patients.owner import CONVENTION, Owner
+
+MANY_SOURCES = 4
+"""So many sources are one `*` of the shell, and each may be a patient; fewer are collections."""
+COLLECTION = 20
+"""A folder with so many numbered volumes, none of whose numbers recurs elsewhere, holds many patients and is none."""
+CHANNELS = 16
+"""nnU-Net's files end in the number of a channel: _0000, _0001, ... below this."""
+VISITS = 12
+"""Up to so many numbers of one or two digits after one word may be visits of one patient."""
+CODE = 5
+"""So many numbers after one code are patients of a collection that the code names: ISLES22_0001."""
+LETTERS = 3
+"""A word of so many letters may be a surname."""
+
+_CHANNEL = re.compile(r"(.+?)_(\d{4})")
+
+
+def owners(paths: Sequence[str], pages: bool, labelled: Collection[str] = ()) -> dict[str, Owner]:
+    """Whose each file is.
+
+    Args:
+        paths: with `/`, each beginning with the name of its source, unless the source is the file.
+        pages: whether they are pictures, which may be single slices, and not volumes.
+        labelled: those whose folder is their label, and so no patient.
+
+    >>> [owner.key for owner in owners(["s/001_pre.nii", "s/001_post.nii", "s/002_pre.nii"], False).values()]
+    ['1', '1', '2']
+    >>> [owner.key for owner in owners(["s/Doe/a.nii", "s/Doe/b.nii", "s/Roe/c.nii"], False).values()]
+    ['doe', 'doe', 'roe']
+    """
+    known = {path: owner for path in paths if (owner := by_convention(path)) is not None}
+    rest = [path for path in paths if path not in known]
+    folders = _folders(rest, labelled)
+    names = {path: parse(stem) for path, stem in _stems(rest, pages).items()}
+    if not pages:
+        folders = _without_collections(folders, names)
+    by_name = {path: names[path] for path in rest if path not in folders and names[path].key}
+    keys = _keys(by_name, pages)
+    counted = _counters([path for path in by_name if path in labelled], by_name)
+    for path in rest:
+        if path in folders:
+            folder = folders[path]
+            known[path] = Owner(same(parse(PurePosixPath(folder).name).key), folder, "folder")
+        elif path in counted:
+            known[path] = Owner(f"{PurePosixPath(path).parent}\0{keys[path]}", path, "file name")
+        elif path in keys:
+            known[path] = Owner(same(keys[path]), path if pages else stem(PurePosixPath(path).name), "file name")
+        else:
+            source = path.partition("/")[0]
+            known[path] = Owner(f"\0{source}", source, "one source")
+    return known
+
+
+def by_convention(path: str) -> Owner | None:
+    """Whom a path names as a known data set does; the source itself only if that is all of its name."""
+    source, slash, below = path.partition("/")
+    found = named(below if slash else path)
+    if found is None and slash and (alone := named(source)) is not None and same(alone[1]) == same(source):
+        found = alone
+    return None if found is None else Owner(same(found[1]), found[1], f"{CONVENTION}{found[0]}")
+
+
+def _folders(paths: Sequence[str], labelled: Collection[str]) -> dict[str, str]:
+    """The folder of each path whose name may be a patient's; the first with a number in it, else the first."""
+    parents = {path: PurePosixPath(path).parts[:-1] for path in paths}
+    sources = {parts[:1] for parts in parents.values()}
+    # What all have above them tells nobody from anybody.
+    shared = _shared(list(parents.values())) if len(sources) == 1 else 0
+    first = max(shared, 0 if len(sources) >= MANY_SOURCES else 1)
+    chosen = {}
+    for path, parts in parents.items():
+        end = len(parts) - (path in labelled)
+        may = [i for i in range(first, end) if parse(parts[i]).key]
+        numbered = [i for i in may if re.search(r"\d", parse(parts[i]).key)]
+        if may:
+            chosen[path] = "/".join(parts[: (numbered or may)[0] + 1])
+    return chosen
+
+
+def _shared(parents: Sequence[tuple[str, ...]]) -> int:
+    levels = list(zip(*parents, strict=False))
+    return next((i for i, level in enumerate(levels) if len(set(level)) > 1), len(levels))
+
+
+def _stems(paths: Sequence[str], pages: bool) -> dict[str, str]:
+    """Names without suffix, and of volumes without the number of a channel."""
+    stems = {path: stem(PurePosixPath(path).name) for path in paths}
+    if pages:
+        return stems
+    channels: dict[str, set[int]] = defaultdict(set)
+    found = {path: _CHANNEL.fullmatch(name) for path, name in stems.items()}
+    for match in found.values():
+        if match:
+            channels[match[1]].add(int(match[2]))
+    real = {name for name, numbers in channels.items() if len(numbers) <= CHANNELS and max(numbers) < CHANNELS}
+    return {path: match[1] if (match := found[path]) and match[1] in real else name for path, name in stems.items()}
+
+
+def _without_collections(folders: Mapping[str, str], names: Mapping[str, Name]) -> dict[str, str]:
+    """The folders that hold no collection of volumes."""
+    inside: dict[str, set[str]] = defaultdict(set)
+    for path, folder in folders.items():
+        if names[path].number:
+            inside[folder].add(same(names[path].key))
+    where: dict[str, set[str]] = defaultdict(set)
+    for folder, keys in inside.items():
+        for key in keys:
+            where[key].add(folder)
+    collections = {
+        folder
+        for folder, keys in inside.items()
+        if len(keys) >= COLLECTION and all(len(where[key]) == 1 for key in keys)
+    }
+    return {path: folder for path, folder in folders.items() if folder not in collections}
+
+
+def _keys(names: Mapping[str, Name], pages: bool) -> dict[str, str]:
+    """The patient that each name names, judged beside the others."""
+    alike: dict[str, set[Name]] = defaultdict(set)
+    codes: dict[str, set[str]] = defaultdict(set)
+    words: dict[str, set[str]] = defaultdict(set)
+    for name in names.values():
+        alike[name.word].add(name)
+        codes[name.key].add(name.after)
+        words[name.number].add(name.word)
+    people = {word for word, some in alike.items() if word and _is_person(word, some, pages, words)}
+    keys = {}
+    for path, name in names.items():
+        later = codes[name.key]
+        code = not pages and len(name.number) < 3 and len(later) >= CODE and all(len(after) >= 3 for after in later)
+        key = f"{name.key}-{name.after}" if code and _letters(name.word) >= LETTERS else name.key
+        keys[path] = name.word if name.word in people else key
+    return keys
+
+
+def _is_person(word: str, names: Collection[Name], pages: bool, words: Mapping[str, set[str]]) -> bool:
+    """Whether a word is a patient's, and the number behind it one of his slices or visits, as in Smith_001.png."""
+    alone = [name for name in names if not name.after]
+    if pages:
+        return bool(alone) and (_letters(word) >= LETTERS or any(len(words[name.number]) > 1 for name in alone))
+    few = len({name.number for name in names}) <= VISITS and all(len(name.number) < 3 for name in names)
+    return bool(alone) and few and (_letters(word) >= LETTERS or any(name.apart for name in alone))
+
+
+def _letters(word: str) -> int:
+    return sum(map(str.isalpha, word))
+
+
+def _counters(paths: Sequence[str], names: Mapping[str, Name]) -> set[str]:
+    """Pictures in folders of labels whose numbers begin anew in each: 0.png, 1.png in `ill` and in `well`."""
+    numbers: dict[str, list[str]] = defaultdict(list)
+    for path in paths:
+        numbers[str(PurePosixPath(path).parent)].append("" if names[path].word else names[path].number)
+    for found in numbers.values():
+        if not all(number.isdigit() for number in found):
+            return set()
+        counts = sorted(map(int, found))
+        if counts[0] > 1 or counts != list(range(counts[0], counts[0] + len(counts))):
+            return set()
+    return set(paths) if len(numbers) > 1 else set()

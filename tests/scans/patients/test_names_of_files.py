@@ -1,0 +1,139 @@
+"""Whose a file is by its path: one patient is one, however the files are called."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import pytest
+
+from medattngan.scans.patients.conventions import CONVENTIONS, Convention, named
+from medattngan.scans.patients.paths import COLLECTION, owners
+
+
+def patients(*paths: str, pages: bool = False) -> dict[str, set[str]]:
+    """The files of each patient."""
+    groups: dict[str, set[str]] = {}
+    for path, owner in owners([f"scans/{path}" for path in paths], pages).items():
+        groups.setdefault(owner.key, set()).add(path.removeprefix("scans/"))
+    return groups
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS, ids=lambda convention: convention.name)
+def test_every_convention_is_told_by_its_example(convention: Convention) -> None:
+    assert named(convention.example) == (convention.name, convention.patient)
+
+
+OF_ONE = {
+    "nnU-Net": ["imagesTr/{}_0000.nii.gz", "imagesTr/{}_0001.nii.gz", "labelsTr/{}.nii.gz", "imagesTs/{}_0003.nii.gz"],
+    "channels": ["CASE_{:0>3}_0000.nii.gz", "CASE_{:0>3}_0001.nii.gz", "CASE_{:0>3}_0003.nii.gz"],
+    "visits": ["patient{}/study1_T1W.nii.gz", "patient{}/study2_FLAIR.nii.gz", "patient{}/study2_T2W.nii.gz"],
+    "BraTS 2018": ["HGG/Brats18_CBICA_AA{}_1/Brats18_CBICA_AA{}_1_t1.nii", "Brats17_CBICA_AA{}_2_flair.nii"],
+    "BraTS 2020": ["BraTS20_Training_00{}/BraTS20_Training_00{}_flair.nii", "BraTS20_Training_00{}_t1ce.nii"],
+    "BraTS 2021": ["BraTS2021_0000{}/BraTS2021_0000{}_t1ce.nii.gz", "BraTS-GLI-0000{}-000/BraTS-GLI-0000{}-000-t1c.nii"],
+    "BraTS 2023": ["BraTS-PED-0000{}-000-t1c.nii.gz", "BraTS-PED-0000{}-001/BraTS-PED-0000{}-001-t2f.nii.gz"],
+    "UCSF": ["UCSF-PDGM-000{}_nifti/UCSF-PDGM-000{}_T1.nii.gz", "UCSF-PDGM-000{}_FU003d_T1.nii.gz"],
+    "UPENN": ["UPENN-GBM-0000{}_11_T1.nii.gz", "UPENN-GBM-0000{}_21_FLAIR.nii.gz"],
+    "PI-CAI": ["1000{}/1000{}_100000{}_t2w.mha", "1000{}_100500{}_adc.mha"],
+    "BIDS": ["sub-0{}/ses-1/anat/sub-0{}_ses-1_T1w.nii", "sub-0{}/ses-2/anat/sub-0{}_ses-2_run-2_T2w.nii"],
+    "ADNI": ["002_S_029{}/MPRAGE/2006-04-18/I13722.nii", "bl/ADNI_002_S_029{}_MR_I13733.nii", "sub-ADNI002S029{}_T1w.nii"],
+    "OASIS": ["OAS2_000{}_MR1/RAW/mpr-1.nii", "OAS2_000{}_MR2/RAW/mpr-2.nii"],
+    "OASIS 3": ["OAS3000{}_MR_d0129/T1w.nii.gz", "OAS3000{}_MR_d0757/T1w.nii.gz"],
+    "fastMRI": ["file_brain_AXT2_200_200000{}.nii", "file_brain_AXFLAIR_200_200000{}.nii"],
+    "CHAOS": ["MR/{}/T1DUAL/DICOM_anon/InPhase/IMG-0004-00002.nii", "MR/{}/T2SPIR/DICOM_anon/IMG-0002-00001.nii"],
+    "Decathlon": ["imagesTr/BRATS_00{}.nii.gz", "labelsTr/BRATS_00{}.nii.gz"],
+    "IXI": ["T1/IXI01{}-HH-1211-T1.nii.gz", "T2/IXI01{}-HH-1211-T2.nii.gz"],
+    "TCGA": ["TCGA-02-000{}/2001.01.01/T1.nii", "TCGA_02_000{}_20010203.nii"],
+    "KiTS": ["case_0000{}/imaging.nii.gz", "case_0000{}_0000.nii.gz"],
+    "pre and post": ["P0{}_pre.nii.gz", "P0{}_post.nii.gz", "p{}-followup.nii.gz"],
+    "folders of visits": ["baseline/00{}.nii", "followup/00{}.nii", "visit_3/00{}.nii"],
+    "day and month": ["ax{}_day0.nii", "ax{}_month6.nii", "ax{}-m12.nii", "AX{}_w04.nii"],
+    "side": ["knee_0{}_left.nii", "knee_0{}_R.nii", "right_knee_0{}.nii"],
+    "counted visits": ["A{}_v1.nii", "A{}_v2.nii", "A{}_tp3.nii", "A{}_timepoint_4.nii", "A{}_ses-5.nii", "A{}_visit06.nii"],
+    "runs and echoes": ["A{}_run-1.nii", "A{}_run-2_echo-3.nii", "A{}_acq2.nii"],
+    "dates": ["A{}_2019-03-02.nii", "A{}_20190302.nii", "20210504_A{}.nii", "A{}_2021.nii", "A{}_02.03.2019_T1.nii"],
+    "times": ["A{}_20190302_101530.nii", "A{}_2019-03-02T10-15-30.nii", "A{}_3Mar2020.nii"],
+    "letters": ["x0{}a.nii", "x0{}b.nii", "x{}c.nii"],
+    "processing": ["A{}_n4_bet.nii", "A{}_T1w_desc-preproc_space-MNI.nii", "A{}_brain_1mm.nii", "A{}_defaced.nii"],
+    "visit and no more": ["{}01/pre.nii", "{}01/post.nii", "{}01/2019-03-02/T1.nii", "{}01/month6/T2.nii"],
+    "surnames": ["A{0}smith/1.nii", "A{0}smith/2.nii", "A{0}smith/T1/other.nii"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("names", OF_ONE.values(), ids=OF_ONE)
+def test_a_visit_sequence_channel_or_side_never_splits_a_patient_and_two_patients_stay_two(names: list[str]) -> None:
+    people = [{name.replace("{}", str(n)).format(n, n) for name in names} for n in range(1, 7)]
+    groups = patients(*set.union(*people))
+    assert sorted(map(sorted, groups.values())) == sorted(map(sorted, people))
+
+
+def test_names_that_are_people_keep_their_visits_together() -> None:
+    assert set(patients("Smith_1.nii", "Smith_2.nii", "Jones_1.nii", "Jones_2.nii")) == {"smith", "jones"}
+    assert set(patients("Smith_190302.nii", "Smith_scan2.nii", "Jones_T1.nii")) == {"smith", "jones"}
+    assert len(patients("Smith/88112.nii", "Smith/88391.nii", "Jones/90001.nii")) == 2
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"hippocampus_{k:03d}.nii.gz" for k in range(1, 30)],
+        [f"amos_{k:04d}.nii.gz" for k in range(30)],
+        [f"ISLES22_{k:04d}.nii.gz" for k in range(30)],
+        [f"volume-{k}.nii" for k in range(30)],
+        [f"{k}.nii.gz" for k in range(30)],
+        [f"s{k:04d}/ct.nii.gz" for k in range(30)],
+        [f"img{k:04d}.nii.gz" for k in range(30)],
+        [f"CT{k:03d}.nii.gz" for k in range(30)],
+        [f"NYU/00509{k}/mprage.nii.gz" for k in range(10, 40)],
+        [f"group{'AB'[k % 2]}/scan_{k}.nii.gz" for k in range(60)],
+        [f"{('AD', 'CN')[k % 2]}/{k:03d}.nii.gz" for k in range(30)],
+    ],
+    ids=lambda names: names[0],
+)
+def test_numbered_volumes_of_a_collection_are_a_patient_each(names: list[str]) -> None:
+    assert len(patients(*names)) == len(names)
+
+
+def test_a_folder_of_many_numbered_volumes_is_no_patient_and_one_of_few_is() -> None:
+    many = [f"{site}/{site}{k}.nii" for site in ("Leeds", "Lyon") for k in range(COLLECTION)]
+    assert len(patients(*many)) == 2 * COLLECTION
+    assert len(patients(*[name for name in many if "9" not in name])) == 2
+
+
+def test_pictures_with_a_number_of_a_slice_are_of_one_patient() -> None:
+    names = [f"patient{k}_slice{s:03d}.png" for k in range(3) for s in range(5)]
+    assert len(patients(*names, pages=True)) == 3
+    names = [f"{who}_{s:03d}.png" for who in ("smith", "jones", "ng") for s in range(5)]
+    assert set(patients(*names, pages=True)) == {"smith", "jones", "ng"}
+    names = [f"{k:08d}_{s:03d}.png" for k in range(4) for s in range(3)]
+    assert len(patients(*names, pages=True)) == 4
+    assert len(patients(*[f"IM-{k:04d}-{s:04d}.jpg" for k in range(4) for s in range(3)], pages=True)) == 4
+    assert len(patients(*[f"slice_{s}.png" for s in range(9)], pages=True)) == 1
+    assert len(patients(*[f"{k:02d}/img_{s}.png" for k in range(5) for s in range(30)], pages=True)) == 5
+
+
+def test_pictures_with_a_number_alone_are_a_patient_each() -> None:
+    for form in ("{}.png", "img_{:03d}.png", "IM{:04d}.jpg", "brain {}.png", "image({}).jpg"):
+        assert len(patients(*[form.format(k) for k in range(12)], pages=True)) == 12
+
+
+def test_what_names_nobody_is_one_patient() -> None:
+    groups = owners(["scans/pre.nii", "scans/post.nii", "scans/2019-03-02.nii", "scans/T1.nii"], False)
+    assert {owner.rule for owner in groups.values()} == {"one source"}
+    assert len({owner.key for owner in groups.values()}) == 1
+
+
+def test_a_patient_of_two_sources_is_one_and_a_source_is_a_patient_only_among_many() -> None:
+    both = owners(["a/1/T1.nii", "b/1/T1.nii", "b/2/T1.nii"], False)
+    assert [owner.key for owner in both.values()] == ["1", "1", "2"]
+    few = owners(["leeds/001.nii", "lyon/002.nii", "lyon/003.nii"], False)
+    assert len({owner.key for owner in few.values()}) == 3
+    many = owners([f"{who}/{scan}.nii" for who in ("ann", "ben", "cleo", "dan") for scan in ("x", "y")], False)
+    assert {owner.key for owner in many.values()} == {"ann", "ben", "cleo", "dan"}
+
+
+def test_the_order_of_files_decides_nothing() -> None:
+    names = [f"scans/{name}".format(n, n) for some in OF_ONE.values() for n in range(3) for name in
+             (one.replace("{}", "{0}") for one in some)]  # fmt: skip
+    forward, backward = owners(names, False), owners(names[::-1], False)
+    assert all(forward[one].key == backward[one].key for one in names)
+    assert any(forward[a].key == forward[b].key for a, b in combinations(names, 2))
