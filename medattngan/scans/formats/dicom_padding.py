@@ -12,7 +12,8 @@ from scipy import ndimage
 
 from medattngan.scans.formats.dicom_codecs import DECODERS
 from medattngan.scans.formats.dicom_elements import element, plain_numbers
-from medattngan.scans.formats.dicom_rescale import signed_16
+from medattngan.scans.formats.dicom_rescale import HOUNSFIELD, Rescale, signed_16
+from medattngan.scans.options import AIR_HU
 
 _OF_FLOATS = (
     ("FloatPixelPaddingValue", "FloatPixelPaddingRangeLimit"),
@@ -45,23 +46,27 @@ def unpacked(dataset: Dataset, container: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return shifted
 
 
-def padding(dataset: Dataset, container: npt.NDArray[Any], stored: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+def padding(
+    dataset: Dataset, container: npt.NDArray[Any], stored: npt.NDArray[Any], scale: Rescale
+) -> npt.NDArray[np.bool_]:
     """Where a grey frame is padded, (rows, columns).
 
     The value has the sign of the pixels, whatever VR it is written with. Outside of the stored bits it is looked for
-    in what holds them. A value that other pixels lie on both sides of may be that of tissue as well:
-    then only a patch of it that fills a corner is padding, which is what padding to a rectangle leaves.
+    in what holds them. A value that other pixels lie on both sides of may be that of tissue as well, unless it is below
+    air: then only a patch of it that fills a corner is padding, which is what padding to a rectangle leaves.
 
     Args:
         container: the pixels with all their bits.
         stored: the numbers in their stored bits.
+        scale: what becomes of those.
     """
     mask = np.zeros(stored.shape, bool)
     for low, high in _ranges(dataset, stored):
         held = container if _beyond_bits(dataset, low, high, stored.dtype) else stored
         one = np.isnan(stored) if np.isnan(low) else (held >= low) & (held <= high)
         others = stored[~one]
-        if one.any() and others.size and others.min() < low <= high < others.max():
+        below_air = scale.unit == HOUNSFIELD and scale.apply(np.array([low, high])).max() < AIR_HU
+        if one.any() and others.size and others.min() < low <= high < others.max() and not below_air:
             one = _of_corners(one)
         mask |= one
     return mask

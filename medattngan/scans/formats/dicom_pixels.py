@@ -26,9 +26,6 @@ from medattngan.scans.series import READ_ERRORS, Loaded, Piece, SetAside
 GREY_TOLERANCE = 2
 """Channels this close, in 8-bit steps, are one grey channel that went through a lossy codec."""
 
-AIR = -1000.0
-"""HU, by their definition."""
-
 MOST_UNEQUAL = 20.0
 """Pixels whose sides are said to differ by a greater factor do not exist."""
 
@@ -112,7 +109,8 @@ def physical_frame(dataset: Dataset, frame: int) -> tuple[Physical, tuple[float,
     """One decoded frame, its window and its unit.
 
     Stored values go through the modality LUT or the rescale of the frame (C.11.1). MONOCHROME1 is turned over, so that
-    more is brighter; not in HU, which say what they mean. Padding becomes the least value that is not padding, or air.
+    more is brighter; not in HU, which say what they mean. Padding becomes the least value that is not padding, which is
+    air around a CT.
 
     Returns:
         (rows, columns) float32; (lower, upper) of the VOI window, or None where there is none; `HU` or `a.u.`.
@@ -125,7 +123,7 @@ def physical_frame(dataset: Dataset, frame: int) -> tuple[Physical, tuple[float,
         grey = stored.ndim == 2 and str(dataset.PhotometricInterpretation).startswith("MONOCHROME")
         values = stored if stored.ndim == 2 else _grey(stored, int(dataset.BitsStored))
         scale = rescale(dataset, frame) if grey else Rescale(ARBITRARY)
-        padded = padding(dataset, container, stored) if grey else np.zeros(values.shape, bool)
+        padded = padding(dataset, container, stored, scale) if grey else np.zeros(values.shape, bool)
         values = scale.apply(values).astype(np.float32)
         window = _voi(dataset, frame, scale)
         inverted = dataset.PhotometricInterpretation == "MONOCHROME1" and scale.unit != HOUNSFIELD
@@ -140,8 +138,7 @@ def physical_frame(dataset: Dataset, frame: int) -> tuple[Physical, tuple[float,
     if padded.all():
         raise SetAside("blank")
     if padded.any():
-        least = float(values[~padded].min())
-        values[padded] = min(least, AIR) if scale.unit == HOUNSFIELD else least
+        values[padded] = values[~padded].min()
     return values, window, scale.unit
 
 

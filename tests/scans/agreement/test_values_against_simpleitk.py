@@ -25,12 +25,11 @@ pytestmark = pytest.mark.slow
 AT_LEAST = 50
 """Grey DICOM images that pydicom alone brings, so that a search which finds nothing fails."""
 
-OF_NO_PATIENT = {"colour", "derived-object", "label-mask", "localizer", "no-pixels", "screen-capture"}
+OF_NO_PATIENT = {"colour", "composite", "derived-object", "label-mask", "localizer", "no-pixels", "screen-capture"}
 """Reasons for which an image that SimpleITK reads is not read here, on purpose."""
 
-DAMAGED = {"JPEG-lossy.dcm"}
-"""Files that SimpleITK decodes against the standard. JPEG-lossy.dcm: its scan header says Se = 0, where ISO/IEC 10918-1
-B.2.3 wants 63 of a sequential scan; our decoders refuse it, and it is set aside."""
+DAMAGED = {"badVR.dcm"}
+"""Files of which SimpleITK makes something up. badVR.dcm: its Number of Frames is 1A."""
 
 LOSSY = {JPEGBaseline8Bit, JPEGExtended12Bit, JPEG2000, JPEGLSNearLossless}
 """Syntaxes whose decoders may round in different ways."""
