@@ -58,8 +58,8 @@ def test_unlike_numbers_are_unlike_patients() -> None:
 
 @pytest.mark.parametrize(
     "nobody",
-    ["", " ", "ANONYMOUS", "Anon", "anonymized", "anonymous patient", "0", "000", "UNKNOWN", "N/A", "None", "XXXX", "-", "***",
-     "DE-IDENTIFIED", "No ID", "99999", "^", "REMOVED"],
+    ["", " ", "ANONYMOUS", "Anon", "anonymized", "anonymous patient", "0", "000", "UNKNOWN", "N/A", "None", "XXXX", "-",
+     "***", "DE-IDENTIFIED", "No ID", "99999", "^", "REMOVED"],
 )  # fmt: skip
 def test_an_id_that_stands_for_nobody_is_one_patient_and_never_two(nobody: str) -> None:
     assert is_nobody(nobody)
