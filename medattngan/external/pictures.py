@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from medattngan.core.files import UserError
-from medattngan.scans.formats.picture import PICTURE_ERRORS, is_coloured, opaque, read_pages, to_grey
+from medattngan.scans.formats.picture_files import PICTURE_ERRORS, read_pages
+from medattngan.scans.formats.picture_grey import is_coloured, luminance, opaque, to_grey
+from medattngan.scans.series import REASONS, SetAside
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 
@@ -74,24 +75,16 @@ def read_folder(folder: Path) -> Stack:
 def _read_one(file: Path) -> tuple[npt.NDArray[np.generic], bool]:
     """One picture as (H, W), and whether it was in colour."""
     try:
-        pages = read_pages(file)
+        found = read_pages(file)
+        pages = found.pixels
+        if len(pages) != 1 or pages.ndim not in (3, 4):
+            raise UserError(f"{file} holds several pages; save each as a file of its own.")
+        coloured = is_coloured(pages)
+        grey = luminance(opaque(pages)) if coloured else to_grey(pages)
+    except SetAside as error:
+        raise UserError(f"{file} cannot be judged: {REASONS[error.reason]}; save it again without that.") from None
     except PICTURE_ERRORS as error:
         raise UserError(f"{file} is not a readable image ({error}); remove it or save it again.") from None
-    if len(pages) != 1 or pages.ndim not in (3, 4):
-        raise UserError(f"{file} holds several pages; save each as a file of its own.")
-    if pages.dtype == np.bool_:
-        pages = pages * np.uint8(255)
-    if pages.dtype.kind == "i" and pages.min() >= 0 and pages.max() <= 65535:
-        pages = pages.astype(np.uint16)  # how Pillow opens some 16-bit files
-    if pages.ndim == 4 and pages.shape[-1] in (2, 4) and pages.dtype.kind == "u" and (~pages[..., -1]).any():
-        raise UserError(f"{file} is partly transparent; save it without an alpha channel.")
-    if is_coloured(pages):
-        return _luminance(opaque(pages)[0]), True
-    grey = to_grey(pages)[0]
-    return grey.astype(grey.dtype.newbyteorder("=")), False
-
-
-def _luminance(channels: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
-    """(H, W, 3) in 8 or 16 bits → (H, W)."""
-    eight = channels if channels.dtype == np.uint8 else np.asarray(channels, np.uint16) >> np.uint16(8)
-    return np.asarray(Image.fromarray(np.asarray(eight, np.uint8)).convert("L"))
+    if found.aspect != 1:
+        raise UserError(f"{file} has pixels {found.aspect:.3g} times as tall as wide; resample it to square pixels.")
+    return grey[0] * np.uint8(255) if grey.dtype == np.bool_ else grey[0], coloured

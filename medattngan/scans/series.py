@@ -20,11 +20,15 @@ REASONS: dict[str, str] = {
     "not-a-scan": "no reader knows this kind of file",
     "unreadable": "damaged, truncated, or in a compressed syntax that no installed codec decodes",
     "no-pixels": "a DICOM object without an image: a report, plan, structure set, waveform, directory",
-    "derived-object": "a DICOM segmentation, dose grid or parametric map: not an image of a patient",
+    "derived-object": "a segmentation, dose grid, or statistical or parametric map: not an image of a patient",
     "label-mask": "a mask of labels or of two levels: not an image of a patient",
     "localizer": "a scout: Image Type says LOCALIZER or SCOUT",
     "colour": "a colour image whose channels differ",
     "not-2d-or-3d": "an array that is neither 2-D nor 3-D",
+    "complex": "complex numbers, which are not yet an image; save their magnitude",
+    "transparent": "a picture that is partly transparent: what is to be seen there is unknown",
+    "unlike-pages": "a file whose pages differ in size or depth, and so are no stack",
+    "impossible-size": "its header makes it smaller than 1 mm or larger than 5 m, as a wrong unit does",
     "later-volume": "a volume after the first of a 4-D file",
     "other-plane": "too few or unevenly spaced slices to be cut in the plane asked for",
     "constant": "every pixel of the series is the same",
@@ -77,6 +81,8 @@ Loaded: TypeAlias = tuple[Physical, dict[str, Any]]
 
 affine: (4, 4) from voxel indices to RAS+ mm; of `pages`, or where no place is known, of the size of pixels alone.
 slice_axis: which axis counts slices; the last where it is left out, as it must be for `frames` and `pages`.
+oriented: False for a `volume` whose axes have no known direction in the patient, given as (row, column, slice); its
+    affine is of the size of voxels alone.
 spacing_known: False where nobody knows the size of a pixel; True where it is left out.
 full_range: (lower, upper), the ends of the numbers' format; else those of the numbers.
 voi: list of (lower, upper), windows for viewing, the first that shows anything counts.
