@@ -8,7 +8,8 @@ from __future__ import annotations
 import gzip
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,12 @@ NO_IMAGES = {
 }
 """Intent codes (nifti1.h) of what is no image of a patient: labels, statistics, matrices and vectors, colours."""
 
-VOLUME_ERRORS = (*READ_ERRORS, nib.spatialimages.HeaderDataError, nib.filebasedimages.ImageFileError)
+VOLUME_ERRORS = (
+    *READ_ERRORS,
+    nib.spatialimages.HeaderDataError,
+    nib.filebasedimages.ImageFileError,
+    nib.wrapstruct.WrapStructError,
+)
 """What `open_volume`, and whoever looks into what it returns, raises on a damaged file."""
 
 MASK_LEVELS = 256
@@ -89,16 +95,17 @@ def _head(path: Path) -> bytes:
         return file.read(1024)
 
 
-def open_volume(path: Path) -> Any:
-    """The nibabel image of `path`, whatever the file is called."""
+@contextmanager
+def open_volume(path: Path) -> Iterator[Any]:
+    """The nibabel image of `path`, whatever the file is called; its voxels can be read as long as the block lasts."""
     head = _head(path)
     classes: dict[str, Any] = {"nifti1": nib.Nifti1Image, "nifti2": nib.Nifti2Image, "mgh": nib.MGHImage}
     cls = classes.get(_kind(head))
     if cls is None:
-        return nib.load(path)
-    # nibabel reads the voxels later and from this handle, which closes with the image.
-    opened = gzip.open(path) if head[:2] == b"\x1f\x8b" else path.open("rb")  # noqa: SIM115
-    return cls.from_file_map({"image": nib.FileHolder(fileobj=opened)})
+        yield nib.load(path)
+        return
+    with gzip.open(path) if head[:2] == b"\x1f\x8b" else path.open("rb") as file:
+        yield cls.from_file_map({"image": nib.FileHolder(fileobj=file)})
 
 
 def describe(path: Path, relative: str) -> list[Piece]:
@@ -110,10 +117,10 @@ def describe(path: Path, relative: str) -> list[Piece]:
     try:
         if _suffix(path) in COMPANIONS and not _kind(_head(path)):
             return []
-        image = open_volume(path)
-        shape = tuple(image.shape)
-        kind = np.dtype(image.get_data_dtype())
-        intent = int(image.header["intent_code"]) if isinstance(image.header, nib.Nifti1Header) else 0
+        with open_volume(path) as image:
+            shape = tuple(image.shape)
+            kind = np.dtype(image.get_data_dtype())
+            intent = int(image.header["intent_code"]) if isinstance(image.header, nib.Nifti1Header) else 0
     except VOLUME_ERRORS:
         raise SetAside("unreadable") from None
     while len(shape) > 2 and shape[-1] == 1:
@@ -146,12 +153,12 @@ def load(pieces: Sequence[Piece]) -> Loaded:
         SetAside: it is damaged, holds no number, is in colour or a mask, or its header places it nowhere.
     """
     try:
-        opened = open_volume(pieces[0].path)
-        shape = _spatial(opened.shape)
-        found = place(opened, shape)
-        index = (slice(None),) * min(3, len(opened.shape)) + (0,) * (len(opened.shape) - 3)
-        volume = _numbers(opened.dataobj[index]).reshape(shape)
-        axis = slice_axis(opened, shape, found.affine)
+        with open_volume(pieces[0].path) as opened:
+            shape = _spatial(opened.shape)
+            found = place(opened, shape)
+            index = (slice(None),) * min(3, len(opened.shape)) + (0,) * (len(opened.shape) - 3)
+            volume = _numbers(opened.dataobj[index]).reshape(shape)
+            axis = slice_axis(opened, shape, found.affine)
     except VOLUME_ERRORS:
         raise SetAside("unreadable") from None
     volume = filled(volume)

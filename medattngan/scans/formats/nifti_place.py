@@ -66,7 +66,7 @@ def place(image: Any, shape: Sequence[int]) -> Place:
 
 def _affine(image: Any, shape: Sequence[int]) -> npt.NDArray[np.float64] | None:
     """The affine in mm that the header vouches for, None where it vouches for none."""
-    header = image.header
+    header: Any = image.header
     if isinstance(header, nib.Nifti1Header):
         claims = [
             form
@@ -78,7 +78,7 @@ def _affine(image: Any, shape: Sequence[int]) -> npt.NDArray[np.float64] | None:
         beside = image.file_map.get("mat")
         candidates = [image.affine] if beside and beside.filename and Path(beside.filename).is_file() else []
     elif isinstance(image, nib.MGHImage):
-        candidates = [image.affine] if header["goodRASFlag"] == 1 else []
+        candidates = [image.affine] if _as_written(image, 30)[28:] == b"\0\1" else []
     else:
         candidates = [image.affine]
     if not candidates:
@@ -109,15 +109,22 @@ def _with_a_thickness(affine: npt.NDArray[np.float64], shape: Sequence[int]) -> 
 
 
 def _voxel_mm(image: Any) -> npt.NDArray[np.float64]:
-    """The three sides of a voxel, of an image without orientation."""
+    """The three sides of a voxel, of an image without orientation; 0 or NaN where the header does not say."""
     header = image.header
-    if isinstance(header, nib.Nifti1Header | nib.AnalyzeHeader):
-        sides = np.abs(np.asarray(header["pixdim"][1:4], np.float64))
-        factor = _unit_mm(header) if isinstance(header, nib.Nifti1Header) else 1.0
-        if header["dim"][0] < 3 and not sides[2] > 0:
-            sides[2] = 1.0 / factor
-        return sides * factor
-    return np.asarray(header.get_zooms()[:3], np.float64)
+    if not isinstance(header, nib.AnalyzeHeader):
+        return np.zeros(3)
+    written = type(header)(_as_written(image, header.sizeof_hdr), header.endianness, check=False)
+    factor = _unit_mm(header) if isinstance(header, nib.Nifti1Header) else 1.0
+    sides: npt.NDArray[np.float64] = np.abs(written["pixdim"][1:4].astype(np.float64)) * factor
+    sides[2] = 1.0 if written["dim"][0] < 3 and not sides[2] > 0 else sides[2]
+    return sides
+
+
+def _as_written(image: Any, count: int) -> bytes:
+    """The first bytes of a header. nibabel's own were mended: a side of 0 is 1 there, and no place is the usual one."""
+    holder = image.file_map.get("header", image.file_map["image"])
+    with holder.get_prepare_fileobj("rb") as file:
+        return bytes(file.read(count))
 
 
 def slice_axis(image: Any, shape: Sequence[int], affine: npt.NDArray[np.float64]) -> int:

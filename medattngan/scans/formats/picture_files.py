@@ -114,7 +114,7 @@ def _unpacked(path: Path, raw: str, page: int) -> npt.NDArray[np.uint8]:
     with Image.open(path) as picture:
         if page:
             picture.seek(page)
-        tiles: list[Any] = picture.tile  # type: ignore[attr-defined]
+        tiles: list[Any] = picture.tile
         tiles[:] = [
             (codec, extents, offset, raw if isinstance(args, str) else (raw, *args[1:]))
             for codec, extents, offset, args in tiles
@@ -162,7 +162,7 @@ def _read_tiff(path: Path) -> Pages:
         axes = first.axes
         space = page.photometric
         if page.compression in _LEFT_TO_PILLOW or space not in _UNDERSTOOD:
-            array = np.stack([_by_pillow(path, one.index, page) for one in first.pages])
+            array = np.stack([_by_pillow(path, one.index, page) for one in first.pages if one is not None])
             axes = "IYXS"[: array.ndim]
         else:
             array = first.asarray()
@@ -220,10 +220,12 @@ def _turned_over(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """White is zero. Of floating point nobody knows where black is."""
     if array.dtype.kind not in "uib":
         raise ValueError("white is zero, in floating point")
-    return np.invert(array)
+    turned: npt.NDArray[Any] = np.invert(array)
+    return turned
 
 
 def _coloured_by(colours: npt.NDArray[np.uint16], indices: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Channels last, from a colour map (3, entries) of 16 bits; in 8 where it has no more."""
     eight = any((colours % step == 0).all() for step in (256, 257))
-    return np.moveaxis((colours >> 8 if eight else colours)[:, indices], 0, -1).astype(np.uint8 if eight else np.uint16)
+    chosen = np.moveaxis((colours >> 8 if eight else colours)[:, indices], 0, -1)
+    return np.asarray(chosen, np.uint8 if eight else np.uint16)
