@@ -68,12 +68,8 @@ def _affine(image: Any, shape: Sequence[int]) -> npt.NDArray[np.float64] | None:
     """The affine in mm that the header vouches for, None where it vouches for none."""
     header: Any = image.header
     if isinstance(header, nib.Nifti1Header):
-        claims = [
-            form
-            for name, form in (("sform", header.get_sform), ("qform", header.get_qform))
-            if header[f"{name}_code"] > 0
-        ]
-        candidates = [_scaled(form(), _unit_mm(header)) for form in claims]
+        forms: dict[str, Any] = {"sform_code": header.get_sform, "qform_code": header.get_qform}
+        candidates = [_scaled(form(), _unit_mm(header)) for code, form in forms.items() if header[code] > 0]
     elif isinstance(header, nib.AnalyzeHeader):
         beside = image.file_map.get("mat")
         candidates = [image.affine] if beside and beside.filename and Path(beside.filename).is_file() else []

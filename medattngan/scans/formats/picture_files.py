@@ -61,8 +61,6 @@ def read_pages(path: Path) -> Pages:
 def _read_picture(path: Path) -> Pages:
     with Image.open(path) as picture:
         count = getattr(picture, "n_frames", 1) if picture.format in _ANIMATED else 1
-        orientation = int(picture.getexif().get(ORIENTATION, 1))
-        aspect = _aspect(_density(picture))
         if count == 1:
             frames = [_decoded(path, picture)]
         else:
@@ -70,6 +68,9 @@ def _read_picture(path: Path) -> Pages:
             for frame in range(count):
                 picture.seek(frame)
                 frames.append(np.asarray(picture.convert("RGBA")))
+        # Only now: a PNG is decoded to find its tags, which may stand behind its pixels.
+        orientation = int(picture.getexif().get(ORIENTATION, 1))
+        aspect = _aspect(_density(picture))
     return _upright(np.stack(frames), orientation, aspect)
 
 
@@ -115,10 +116,10 @@ def _unpacked(path: Path, raw: str, page: int) -> npt.NDArray[np.uint8]:
         if page:
             picture.seek(page)
         tiles: list[Any] = picture.tile
-        tiles[:] = [
-            (codec, extents, offset, raw if isinstance(args, str) else (raw, *args[1:]))
-            for codec, extents, offset, args in tiles
-        ]
+        for at, tile in enumerate(tiles):
+            args = raw if isinstance(tile[3], str) else (raw, *tile[3][1:])
+            # Before version 11 of Pillow, tiles are plain tuples.
+            tiles[at] = tile._replace(args=args) if hasattr(tile, "_replace") else (*tile[:3], args)
         return np.asarray(picture)
 
 
@@ -213,7 +214,8 @@ def _by_pillow(path: Path, page: int, header: Any) -> npt.NDArray[Any]:
 def _as_in_file(pixels: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
     """What `_upright` undoes."""
     back = {6: 8, 8: 6}.get(orientation, orientation)
-    return _upright(pixels[None], back, 1.0).pixels[0]
+    stored: npt.NDArray[Any] = _upright(pixels[None], back, 1.0).pixels[0]
+    return stored
 
 
 def _turned_over(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -224,8 +226,8 @@ def _turned_over(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return turned
 
 
-def _coloured_by(colours: npt.NDArray[np.uint16], indices: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _coloured_by(colours: npt.NDArray[Any], indices: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Channels last, from a colour map (3, entries) of 16 bits; in 8 where it has no more."""
     eight = any((colours % step == 0).all() for step in (256, 257))
     chosen = np.moveaxis((colours >> 8 if eight else colours)[:, indices], 0, -1)
-    return np.asarray(chosen, np.uint8 if eight else np.uint16)
+    return chosen.astype(np.uint8 if eight else np.uint16)
