@@ -109,7 +109,8 @@ class External:
             values = to_unit(self.pixels, black, white)
             if value_range is not None:
                 notes.append(f"values of {black:g} were taken as black and of {white:g} as white")
-                outside = int(np.count_nonzero((self.pixels < black) | (self.pixels > white)))
+                pixels: npt.NDArray[Any] = self.pixels
+                outside = int(np.count_nonzero((pixels < black) | (pixels > white)))
                 notes += [f"{outside} pixels beyond them were clipped"] if outside else []
         labels = [label for label in self.labels if label is not None]
         all_or_none = labels if len(labels) == len(values) else None
@@ -128,8 +129,8 @@ class External:
         """The slices with a map to physical values. A samples folder has all this, and is given as it is.
 
         Args:
-            value_range: physical (lower, upper). Of unsigned pixels: what the values `stored` mean; without it a pixel's
-                value is what it means. Signed and floating-point pixels, and those of DICOM, are physical already:
+            value_range: physical (lower, upper). Of unsigned pixels: what the values `stored` mean; without it, every
+                value means itself. Signed and floating-point pixels, and those of DICOM, are physical already:
                 the range they lie in, which floating point needs.
             stored: the pixel values for which `value_range` stands; by default, of unsigned pixels, the ends of their
                 type, where the slices fill it. With it, signed and floating-point pixels are stored values, too.
@@ -146,10 +147,11 @@ class External:
         require_spacing(spacing_mm)
         scale = Scale(value_range, stored, unit or self.known.get("unit", "a.u."))
         if self.samples is not None:
-            if (value_range, unit, modality) != (None, None, None) or not math.isnan(spacing_mm):
+            given = (value_range, unit, modality) != (None, None, None) or plane != "acquired"
+            if given or not math.isnan(spacing_mm):
                 raise UserError(
                     f"{self.path} is a samples folder and says itself what its values mean; leave out --range, --unit, "
-                    "--modality and --spacing."
+                    "--modality, --plane and --spacing."
                 )
             return self.samples
         if self.kind == "dicom" and stored is not None:

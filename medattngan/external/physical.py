@@ -115,7 +115,8 @@ def encode_pixels(pixels: npt.NDArray[np.generic], scale: Scale, source: Path) -
 
 def _unsigned(pixels: npt.NDArray[np.generic], scale: Scale, source: Path) -> tuple[Codes, IntensityMap]:
     """Each pixel value gets a code of its own, whatever it means."""
-    top = int(np.iinfo(pixels.dtype).max)
+    kind: np.dtype[Any] = pixels.dtype
+    top = int(np.iinfo(kind).max)
     codes = pixels.astype(np.uint16) * np.uint16(CODE_MAX // top)
     lower, upper = scale.value_range or (0.0, float(top))
     first, last = scale.stored or (0.0, float(top))

@@ -40,10 +40,10 @@ def read_array(path: Path) -> npt.NDArray[np.generic]:
         UserError: it cannot be read, or has another shape, or holds no numbers.
     """
     try:
-        pixels = np.load(path, allow_pickle=False)
-        if not isinstance(pixels, np.ndarray):
-            with pixels as archive:
-                pixels = archive[_only(archive.files, path)]
+        with path.open("rb") as file:
+            pixels = np.load(file, allow_pickle=False)
+            if not isinstance(pixels, np.ndarray):
+                pixels = pixels[_only(pixels.files, path)]
     except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} is not a readable .npy of numbers ({error}); save it with numpy.save.") from None
     if pixels.dtype.kind not in "biuf":

@@ -11,6 +11,7 @@ How values become [-1, 1], black to white, unless the user says which values are
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -48,7 +49,8 @@ def black_and_white(stack: npt.NDArray[np.generic], source: Path, value_range: E
         return _of_floats(stack, source)
     if stack.dtype.kind not in "iu" or stack.dtype.itemsize > 2:
         raise UserError(f"{source} holds {stack.dtype} values, whose black and white are unknown; {_CURE}.")
-    limits = np.iinfo(stack.dtype)
+    kind: np.dtype[Any] = stack.dtype
+    limits = np.iinfo(kind)
     if not fills(stack, limits.min, limits.max):
         raise UserError(
             f"{source} holds {stack.dtype} values from {stack.min()} to {stack.max()}, {_most(stack)} a small part of "
