@@ -7,6 +7,7 @@ terminal; nothing that is written may hold them.
 from __future__ import annotations
 
 import struct
+import sys
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from medattngan.core.types import Physical
 REASONS: dict[str, str] = {
     "not-a-scan": "no reader knows this kind of file",
     "unreadable": "damaged, truncated, or in a compressed syntax that no installed codec decodes",
+    "too-slow": "reading it took longer than --file-seconds",
+    "too-large": "reading it needed, or its header claims, more memory than --file-memory",
     "no-pixels": "a DICOM object without an image: a report, plan, structure set, waveform, directory",
     "derived-object": "a DICOM segmentation, dose grid or parametric map: not an image of a patient",
     "label-mask": "a mask of labels or of two levels: not an image of a patient",
@@ -86,11 +89,17 @@ kept, set_aside: of `frames`, the indices of the pieces that are slices, and (in
 
 
 class SetAside(Exception):  # noqa: N818 - nothing went wrong
-    """A file or frame that does not go into the store. `reason` is a key of REASONS."""
+    """A file or frame that does not go into the store. `reason` is a key of REASONS.
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
+    `cause` is the class of what was raised, where something was: of the exception that is being handled, unless it
+    is given. Never its words, which may quote the file.
+    """
+
+    def __init__(self, reason: str, cause: str | None = None) -> None:
+        super().__init__(reason, cause)
+        handled = sys.exception()
         self.reason = reason
+        self.cause = cause if cause is not None else "" if handled is None else type(handled).__name__
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
 from pydicom.pixels.utils import pixel_array
 
 from medattngan.core.types import Physical
+from medattngan.scans.boundary import guarded
+from medattngan.scans.bounds import reading
 from medattngan.scans.formats.dicom import functional, read_dataset
 from medattngan.scans.geometry.affine import is_sound, stack_affine
 from medattngan.scans.series import READ_ERRORS, Loaded, Piece, SetAside
@@ -33,28 +35,30 @@ def load(pieces: Sequence[Piece]) -> Loaded:
     """
     volume: Physical | None = None
     kept: list[int] = []
-    failed: list[tuple[int, str]] = []
+    failed: list[tuple[int, str, str]] = []
     windows: list[tuple[float, float]] = []
     rescaled = True
     dataset, opened = Dataset(), Path()
     for i, piece in enumerate(pieces):
         try:
-            if piece.path != opened:
-                dataset, opened = _open(piece.path), piece.path
-            values, window = physical_frame(dataset, piece.frame)
+            reading(piece.path)
+            with guarded():
+                if piece.path != opened:
+                    dataset, opened = _open(piece.path), piece.path
+                values, window = physical_frame(dataset, piece.frame)
             if volume is None:
                 volume = np.empty((*values.shape, len(pieces)), np.float32)
             if values.shape != volume.shape[:2]:
                 raise SetAside("unreadable")
         except SetAside as error:
-            failed.append((i, error.reason))
+            failed.append((i, error.reason, error.cause))
             continue
         volume[..., len(kept)] = values
         kept.append(i)
         rescaled = rescaled and is_rescaled(dataset, piece.frame)
         windows += [] if window is None else [window]
     if volume is None:
-        raise SetAside(failed[0][1])
+        raise SetAside(*failed[0][1:])
     affine = _affine([pieces[i] for i in kept])
     if not is_sound(affine):
         raise SetAside("unreadable")
