@@ -12,6 +12,9 @@ from contextlib import contextmanager
 
 from medattngan.scans.series import REASONS, SetAside
 
+TOO_LARGE = {"MemoryError", "TooLargeError", "DecompressionBombError"}
+"""What is raised, by whatever name, where a file asks for more memory than it may."""
+
 
 @contextmanager
 def guarded() -> Iterator[None]:
@@ -42,13 +45,10 @@ def verdict(error: BaseException) -> SetAside:
     chain = [error]
     while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None and cause not in chain:
         chain.append(cause)
-    for one in chain:
-        if isinstance(one, SetAside):  # a reason of no table may be text of the file
-            return SetAside(one.reason if one.reason in REASONS else "unreadable", one.cause)
-    if any(_is_want_of_memory(one) for one in chain):
-        return SetAside("too-large", "MemoryError")
+    aside = next((one for one in chain if isinstance(one, SetAside)), None)
+    names = {type(one).__name__ for one in chain} | ({aside.cause} if aside is not None else set())
+    if names & TOO_LARGE or any("can't allocate memory" in str(one) for one in chain if type(one) is RuntimeError):
+        return SetAside("too-large", "")
+    if aside is not None:  # a reason of no table may be text of the file
+        return SetAside(aside.reason if aside.reason in REASONS else "unreadable", aside.cause)
     return SetAside("unreadable", type(chain[-1] if error.__cause__ is not None else error).__name__)
-
-
-def _is_want_of_memory(error: BaseException) -> bool:
-    return isinstance(error, MemoryError) or (type(error) is RuntimeError and "can't allocate memory" in str(error))

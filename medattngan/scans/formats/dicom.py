@@ -13,6 +13,7 @@ import pydicom
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
+from medattngan.scans.formats.declared import count_frames
 from medattngan.scans.series import READ_ERRORS, Geometry, Piece, SetAside
 
 NOT_PATIENT_IMAGES = {"SEG", "RTDOSE", "RTIMAGE", "PMAP", "FID", "REG", "RWV"}
@@ -72,7 +73,7 @@ def describe(path: Path, relative: str) -> list[Piece]:
     try:
         dataset = read_dataset(path, HEADER_TAGS)
         _check_is_image(dataset)
-        frames = int(dataset.get("NumberOfFrames") or 1)
+        frames = count_frames(dataset, path)
         return [_piece(dataset, path, relative, frame, frames) for frame in range(frames)]
     except READ_ERRORS:
         raise SetAside("unreadable") from None

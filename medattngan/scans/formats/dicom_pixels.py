@@ -16,6 +16,7 @@ from pydicom.pixels.utils import pixel_array
 from medattngan.core.types import Physical
 from medattngan.scans.boundary import guarded
 from medattngan.scans.bounds import reading
+from medattngan.scans.formats.declared import check_encoded
 from medattngan.scans.formats.dicom import functional, read_dataset
 from medattngan.scans.geometry.affine import is_sound, stack_affine
 from medattngan.scans.series import READ_ERRORS, Loaded, Piece, SetAside
@@ -45,6 +46,7 @@ def load(pieces: Sequence[Piece]) -> Loaded:
             with guarded():
                 if piece.path != opened:
                     dataset, opened = _open(piece.path), piece.path
+                check_encoded(dataset, piece.frame)
                 values, window = physical_frame(dataset, piece.frame)
             if volume is None:
                 volume = np.empty((*values.shape, len(pieces)), np.float32)

@@ -16,6 +16,7 @@ import nibabel as nib
 import numpy as np
 
 from medattngan.core.types import Physical
+from medattngan.scans.formats.declared import check_volume
 from medattngan.scans.geometry.affine import is_sound
 from medattngan.scans.series import READ_ERRORS, Loaded, Piece, SetAside
 
@@ -98,6 +99,7 @@ def describe(path: Path, relative: str) -> list[Piece]:
         image = open_volume(path)
         shape = tuple(image.shape)
         kind = np.dtype(image.get_data_dtype())
+        check_volume(path, image, shape)
         label = "get_intent" in dir(image.header) and image.header.get_intent()[0] == "label"
     except (*READ_ERRORS, nib.spatialimages.HeaderDataError, nib.filebasedimages.ImageFileError):
         raise SetAside("unreadable") from None

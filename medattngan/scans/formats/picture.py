@@ -5,6 +5,7 @@ A picture has no place in a patient: its plane is `acquired`, its position and s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import numpy.typing as npt
 import tifffile
 from PIL import Image
 
+from medattngan.scans.formats.declared import check_memory
 from medattngan.scans.series import READ_ERRORS, Loaded, Piece, SetAside
 
 MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"BM")
@@ -75,6 +77,7 @@ def read_pages(path: Path) -> npt.NDArray[Any]:
 def _read_picture(path: Path) -> npt.NDArray[Any]:
     with Image.open(path) as file:
         picture: Image.Image = file
+        check_memory(math.prod(picture.size) * len(picture.getbands()))
         if picture.mode in ("P", "PA"):
             picture = picture.convert("RGBA" if "transparency" in picture.info else "RGB")
         elif picture.mode in ("CMYK", "YCbCr", "HSV", "LAB"):
@@ -88,6 +91,7 @@ def _read_tiff(path: Path) -> npt.NDArray[Any]:
     with tifffile.TiffFile(path) as file:
         first, page = file.series[0], file.pages.first
         axes = first.axes
+        check_memory(first.size)
         if page.compression in _LEFT_TO_PILLOW and len(first.pages) == 1:
             array = _read_picture(path)[0]
             axes = "YXS"[: array.ndim]
