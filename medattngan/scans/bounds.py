@@ -14,7 +14,6 @@ from pathlib import Path
 
 from medattngan.core.files import UserError
 
-UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 LEAST_MEMORY = 64 * 10**6
 """Below this the libraries that read have no room."""
 
@@ -45,9 +44,11 @@ class Bounds:
         if not (math.isfinite(seconds) and seconds > 0):
             raise UserError(f"--file-seconds {seconds} is not a positive number of seconds.")
         written = re.fullmatch(
-            r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([KMGT]?)i?B?", memory.strip(), re.IGNORECASE | re.ASCII
+            r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([KMGT]?)(i?)B?", memory.strip(), re.IGNORECASE | re.ASCII
         )
-        size = 0 if written is None else int(float(written[1]) * UNITS[written[2].upper()])
+        size = 0
+        if written is not None:
+            size = int(float(written[1]) * (1024 if written[3] else 1000) ** " KMGT".index(written[2].upper() or " "))
         if size < LEAST_MEMORY:
             raise UserError(f"--file-memory {memory!r} is not a size of 64MB or more; write it as 4GB.")
         return cls(float(seconds), size)
