@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from medattngan.scans.series import REASONS, SetAside
+from medattngan.scans.series import REASONS, SetAside, name_of
 
 TOO_LARGE = {"MemoryError", "TooLargeError", "DecompressionBombError"}
 """What is raised, by whatever name, where a file asks for more memory than it may."""
@@ -51,4 +51,4 @@ def verdict(error: BaseException) -> SetAside:
         return SetAside("too-large", "")
     if aside is not None:  # a reason of no table may be text of the file
         return SetAside(aside.reason if aside.reason in REASONS else "unreadable", aside.cause)
-    return SetAside("unreadable", type(chain[-1] if error.__cause__ is not None else error).__name__)
+    return SetAside("unreadable", name_of(chain[-1] if error.__cause__ is not None else error))

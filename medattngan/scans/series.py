@@ -99,7 +99,17 @@ class SetAside(Exception):  # noqa: N818 - nothing went wrong
         super().__init__(reason, cause)
         handled = sys.exception()
         self.reason = reason
-        self.cause = cause if cause is not None else "" if handled is None else type(handled).__name__
+        self.cause = cause if cause is not None else "" if handled is None else name_of(handled)
+
+
+def name_of(error: BaseException) -> str:
+    """The class of an exception, with its module where it is called `error`.
+
+    >>> name_of(EOFError()), name_of(zlib.error())
+    ('EOFError', 'zlib.error')
+    """
+    kind = type(error)
+    return kind.__name__ if kind.__name__ != "error" else f"{kind.__module__}.error"
 
 
 @dataclass(frozen=True, slots=True)

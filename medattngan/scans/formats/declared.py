@@ -11,7 +11,7 @@ from typing import Any
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame, parse_fragments
-from pydicom.uid import DeflatedExplicitVRLittleEndian, RLELossless
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, RLELossless
 
 from medattngan.scans.bounds import most_memory
 
@@ -60,24 +60,26 @@ def count_frames(dataset: Dataset, path: Path) -> int:
     if frames == 1:
         return 1
     if syntax.is_encapsulated:
-        there = _fragments(path, syntax.is_little_endian)
+        there = _after_header(path, syntax)
     else:
-        least = frames * pixels * int(dataset.get("BitsAllocated") or 8) // 8
-        most = path.stat().st_size * (DEFLATE_MOST if syntax == DeflatedExplicitVRLittleEndian else 1)
-        there = frames if least <= most else 0
+        deflated = syntax == DeflatedExplicitVRLittleEndian
+        most = path.stat().st_size * DEFLATE_MOST if deflated else _after_header(path, syntax)
+        there = 8 * most // (pixels * int(dataset.get("BitsAllocated") or 8))
     if frames > there:
         raise MissingError("fewer frames than the header claims")
     return frames
 
 
-def _fragments(path: Path, little: bool) -> int:
-    """How many fragments follow the header of a file; 0 where it has no encapsulated pixels."""
+def _after_header(path: Path, syntax: UID) -> int:
+    """How many bytes follow the header of a file; of encapsulated ones, how many fragments."""
     with path.open("rb") as file:
         pydicom.dcmread(file, force=True, stop_before_pixels=True, specific_tags=["Rows"])
+        if not syntax.is_encapsulated:
+            return path.stat().st_size - file.tell()
         if file.read(4) not in PIXEL_DATA:
             return 0
         file.seek(8, 1)  # OB, two bytes for nothing, and an undefined length
-        count, _ = parse_fragments(file, endianness="<" if little else ">")
+        count, _ = parse_fragments(file, endianness="<" if syntax.is_little_endian else ">")
     return count - 1  # the first is the table of offsets
 
 

@@ -16,6 +16,7 @@ import tifffile
 from PIL import Image
 
 from medattngan.scans.formats.declared import check_memory
+from medattngan.scans.formats.tiff_chain import check_chain
 from medattngan.scans.series import READ_ERRORS, Loaded, Piece, SetAside
 
 MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"BM")
@@ -88,6 +89,7 @@ def _read_picture(path: Path) -> npt.NDArray[Any]:
 def _read_tiff(path: Path) -> npt.NDArray[Any]:
     """The pages of the first series of a TIFF. More is brighter, whatever its photometric interpretation."""
     array: npt.NDArray[Any]
+    check_chain(path)
     with tifffile.TiffFile(path) as file:
         first, page = file.series[0], file.pages.first
         axes = first.axes

@@ -112,6 +112,7 @@ def _settle() -> None:
     """One thread, no word from any library, no end by Ctrl+C but by the parent's, and none later than the parent's."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    faulthandler.disable()  # it would speak of the death of a worker, which is said otherwise
     silence = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):  # codecs in C and Rust write there, not to sys.stderr
         os.dup2(silence, stream)
