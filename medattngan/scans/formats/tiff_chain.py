@@ -5,9 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-FARTHEST = 1 << 62
-"""Beyond it nothing can be sought; what is read there is nothing, which ends the chain."""
-
 
 class EndlessError(ValueError):
     """A page that comes before itself."""
@@ -19,6 +16,7 @@ def check_chain(path: Path) -> None:
     Raises:
         EndlessError: there is none.
     """
+    end = path.stat().st_size  # what is read there is nothing, and ends the chain
     with path.open("rb") as file:
         head = file.read(16)
         order: Literal["little", "big"] = "little" if head[:2] == b"II" else "big"
@@ -30,7 +28,7 @@ def check_chain(path: Path) -> None:
             if place in seen:
                 raise EndlessError("pages in a circle")
             seen.add(place)
-            file.seek(min(place, FARTHEST))
+            file.seek(min(place, end))
             entries = int.from_bytes(file.read(count), order)
-            file.seek(min(place + count + entry * entries, FARTHEST))
+            file.seek(min(place + count + entry * entries, end))
             place = int.from_bytes(file.read(link), order)
