@@ -37,6 +37,12 @@ def ingest(
         str | None,
         typer.Option(help="Dask scheduler, tcp://HOST:8786, instead of --workers; needs a shared file system."),
     ] = None,
+    file_seconds: Annotated[
+        float, typer.Option(help="Set a file aside that takes longer than this to read, in seconds.")
+    ] = 60.0,
+    file_memory: Annotated[
+        str, typer.Option(help="Set a file aside that takes more memory than this to read, as 500MB or 4GB.")
+    ] = "4GB",
     rejected: Annotated[
         Path | None,
         typer.Option(help="Also list the names of the files set aside in this CSV; keep it with the scans."),
@@ -49,6 +55,7 @@ def ingest(
     store = run_ingest(
         source, out, size=size, plane=plane, window=window, labels=labels, split=shares, seed=seed,
         screen=screen, workers=workers, cluster=cluster, rejected=rejected,
+        file_seconds=file_seconds, file_memory=file_memory,
     )  # fmt: skip
     typer.echo(store.path)
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from medattngan.core.files import UserError
 from medattngan.core.plots import is_signed
-from medattngan.scans.formats.table import formats
+from medattngan.scans.boundary import guarded
+from medattngan.scans.formats.table import Format, formats
+from medattngan.scans.geometry.extent import check_place
 from medattngan.scans.modality import modality
 from medattngan.scans.patients.labels_of_folders import folder_labels
 from medattngan.scans.patients.whose import owners
@@ -31,6 +33,8 @@ class Found:
     format: str
     pieces: tuple[Piece, ...] = ()
     reason: str | None = None
+    cause: str = ""
+    """The class of what a reader raised on it."""
 
 
 def walk(sources: Sequence[Path], skip: Sequence[Path] = ()) -> list[tuple[Path, str]]:
@@ -84,22 +88,39 @@ def _refuse(error: OSError) -> None:
 
 
 def examine(item: tuple[Path, str]) -> Found:
-    """Open one file far enough to say what is in it."""
+    """Open one file far enough to say what is in it. Whatever a reader raises costs this file alone."""
     path, relative = item
+    name, kinds = "", formats()
     try:
-        with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
-    except OSError:
-        return Found(path, relative, "", reason="unreadable")
-    if _is_ours(head):
-        return Found(path, relative, "")
-    for name, kind in formats().items():
-        if kind.recognise(path, head):
-            try:
-                return Found(path, relative, name, tuple(kind.describe(path, relative)))
-            except SetAside as error:
-                return Found(path, relative, name, reason=error.reason)
-    return Found(path, relative, "", reason="not-a-scan")
+        with guarded():
+            with path.open("rb") as file:
+                head = file.read(HEAD_BYTES)
+            if _is_ours(head):
+                return Found(path, relative, "")
+            name = _format_of(kinds, path, head)
+            return Found(path, relative, name, _pieces(kinds[name], path, relative))
+    except SetAside as error:
+        return Found(path, relative, name, reason=error.reason, cause=error.cause)
+
+
+def _format_of(kinds: Mapping[str, Format], path: Path, head: bytes) -> str:
+    """The first format that takes a file for its own. One that stumbles over it does not keep others from it."""
+    stumbled: SetAside | None = None
+    for name, kind in kinds.items():
+        try:
+            with guarded():
+                if kind.recognise(path, head):
+                    return name
+        except SetAside as error:
+            stumbled = stumbled or error
+    raise stumbled or SetAside("not-a-scan", "")
+
+
+def _pieces(kind: Format, path: Path, relative: str) -> tuple[Piece, ...]:
+    pieces = tuple(kind.describe(path, relative))
+    for piece in pieces:
+        check_place(piece)
+    return pieces
 
 
 def _is_ours(head: bytes) -> bool:

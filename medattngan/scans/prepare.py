@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-import nibabel as nib
 import numpy as np
 from monai.data.image_reader import ImageReader
 from monai.transforms.compose import Compose
@@ -18,18 +15,21 @@ from monai.transforms.utility.dictionary import EnsureChannelFirstd
 
 from medattngan.core.types import Codes, Physical
 from medattngan.data.intensity import IntensityMap
+from medattngan.scans.boundary import guarded
+from medattngan.scans.bounds import reading, working
 from medattngan.scans.formats.table import Format, formats
 from medattngan.scans.geometry.affine import stack_affine
-from medattngan.scans.geometry.orient import Step
+from medattngan.scans.geometry.extent import check_extent
+from medattngan.scans.geometry.orient import Item, Step
 from medattngan.scans.geometry.planes import native_plane, thin_axis
 from medattngan.scans.options import Options
 from medattngan.scans.pipelines import SLICES_AT_ONCE
 from medattngan.scans.screening import believe, refuse
-from medattngan.scans.series import Loaded, Piece, Series, SetAside
+from medattngan.scans.series import REASONS, Loaded, Piece, Series, SetAside
 from medattngan.scans.text.rapidocr import Box, merged
 
-SCAN_ERRORS = (ValueError, OSError, EOFError, ArithmeticError, nib.orientations.OrientationError)
-"""What geometry that makes no sense raises in NumPy (LinAlgError is a ValueError), nibabel and MONAI."""
+SetAsidePiece: TypeAlias = tuple[int, str, str]
+"""The index of a piece (-1 for all), the reason why it was set aside, and the class of what was raised."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,13 @@ class Prepared:
     spacing_mm: float
     sources: list[int]
     """Which piece each slice is of; -1 for one cut from all of them."""
-    set_aside: list[tuple[int, str]]
-    """(index of the piece, reason) of those that could not be read."""
+    set_aside: list[SetAsidePiece]
+    """Those that could not be read."""
     boxes: list[Box]
     """Where text was covered on every slice, in rows and columns of the scan."""
 
 
-def joined(parts: Sequence[tuple[int, Prepared]], failed: list[tuple[int, str]]) -> Prepared:
+def joined(parts: Sequence[tuple[int, Prepared]], failed: list[SetAsidePiece]) -> Prepared:
     """Blocks of one series, in the order of their slices' places, as one."""
     position = [mm for _, part in parts for mm in part.positions_mm]
     source = [start + i for start, part in parts for i in part.sources]
@@ -63,7 +63,7 @@ def joined(parts: Sequence[tuple[int, Prepared]], failed: list[tuple[int, str]])
         positions_mm=[position[i] for i in order],
         digests=[digests[i] for i in order],
         sources=[source[i] for i in order],
-        set_aside=failed + [(start + i, reason) for start, part in parts for i, reason in part.set_aside],
+        set_aside=failed + [(start + i, why, cause) for start, part in parts for i, why, cause in part.set_aside],
     )
 
 
@@ -84,7 +84,7 @@ def _in_blocks(series: Series, options: Options) -> Prepared:
     """A long CT in its own plane, which need not be in memory at once: its map is the same for every slice."""
     blocks = range(0, len(series.pieces), SLICES_AT_ONCE)
     done: list[tuple[int, Prepared]] = []
-    failed: list[tuple[int, str]] = []
+    failed: list[SetAsidePiece] = []
     for start in blocks:
         block = replace(series, pieces=series.pieces[start : start + SLICES_AT_ONCE])
         try:
@@ -92,9 +92,9 @@ def _in_blocks(series: Series, options: Options) -> Prepared:
         except SetAside as error:
             if error.reason == "burned-in-text":
                 raise
-            failed += [(start + i, error.reason) for i in range(len(block.pieces))]
+            failed += [(start + i, error.reason, error.cause) for i in range(len(block.pieces))]
     if not done:
-        raise SetAside(failed[0][1])
+        raise SetAside(*failed[0][1:])
     if len({part.map for _, part in done}) > 1:  # without a rescale it has no units, and its range is its own
         return _run(series, options)
     known = tuple(merged([box for _, part in done for box in part.boxes]))
@@ -112,13 +112,19 @@ def _in_own_plane(series: Series, plane: str) -> bool:
 
 def _run(series: Series, options: Options) -> Prepared:
     kind = formats()[series.format]
-    steps = [*load(series, kind), *kind.pipeline(series, options)]
-    try:
+    steps = [*load(series, kind, options), *kind.pipeline(series, options)]
+    with guarded():  # Compose reports whatever a step raises as RuntimeError, with words of the source
         item = Compose(steps)({"image": [piece.path for piece in series.pieces]})
-    except RuntimeError as error:  # how Compose reports whatever a step raises
-        raise _reason(error) from None
+        return _encoded(item, len(series.pieces))
+
+
+def _encoded(item: Item, pieces: int) -> Prepared:
     slices: Physical = item["image"]
     intensity: IntensityMap = item["map"]
+    aside = [(int(index), *_known(*why)) for index, *why in item["set_aside"]]
+    sources = [int(source) for source in item["sources"]]
+    if not all(-1 <= i < pieces for i in [*sources, *(i for i, *_ in aside)]):
+        raise IndexError("a piece that is none")
     return Prepared(
         codes=intensity.encode(slices),
         positions_mm=[float(position) for position in item["positions_mm"]],
@@ -127,38 +133,28 @@ def _run(series: Series, options: Options) -> Prepared:
         scheme=item["scheme"],
         plane=item["plane"],
         spacing_mm=float(item["spacing_mm"]),
-        sources=[int(source) for source in item["sources"]],
-        set_aside=[(int(index), str(reason)) for index, reason in item["set_aside"]],
+        sources=sources,
+        set_aside=aside,
         boxes=item.get("boxes", []),
     )
 
 
-def _reason(error: BaseException) -> Exception:
-    """What a step raised, without the words of the source that MONAI quotes around it.
-
-    What a damaged scan raises sets it aside. Anything else is our mistake, named by its kind and its line alone.
-    """
-    while error.__cause__ is not None and not isinstance(error, SetAside):
-        error = error.__cause__
-    if isinstance(error, SetAside):
-        return error
-    if isinstance(error, SCAN_ERRORS):
-        return SetAside("unreadable")
-    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
-    return RuntimeError(f"{type(error).__name__} at line {line} of {Path(frame.f_code.co_filename).name}")
+def _known(reason: str, cause: str = "") -> tuple[str, str]:
+    """A format's reason, which may lack a cause, and may be none of the table."""
+    return (reason if reason in REASONS else "unreadable"), cause
 
 
-def load(series: Series, kind: Format) -> list[Step]:
+def load(series: Series, kind: Format, options: Options) -> list[Step]:
     """The steps that read the pieces of a series into physical units, channel first."""
-    reader: Any = PieceReader(kind, series.pieces)
+    reader: Any = PieceReader(kind, series.pieces, options.size)
     return [LoadImaged("image", reader=reader), EnsureChannelFirstd("image", channel_dim="no_channel")]
 
 
 class PieceReader(ImageReader):
     """MONAI's door to a format. MONAI picks readers by a file's name; this one was picked by what is in the file."""
 
-    def __init__(self, kind: Format, pieces: Sequence[Piece]) -> None:
-        self.kind, self.pieces = kind, pieces
+    def __init__(self, kind: Format, pieces: Sequence[Piece], size: int) -> None:
+        self.kind, self.pieces, self.size = kind, pieces, size
 
     def verify_suffix(self, filename: Any) -> bool:
         """Names say nothing; somebody looked inside."""
@@ -169,8 +165,17 @@ class PieceReader(ImageReader):
         return self.pieces
 
     def get_data(self, img: Sequence[Piece]) -> Loaded:
-        """Voxels and meta data, with what is the same for most formats filled in."""
-        volume, meta = self.kind.load(img)
-        meta = {"slice_axis": 2, "spatial_shape": np.asarray(volume.shape)} | meta
-        thin = thin_axis(volume.shape) if self.kind.layout == "volume" else None
-        return volume, meta if thin is None else meta | {"slice_axis": thin}
+        """Voxels and meta data, with what is the same for most formats filled in.
+
+        Raises:
+            SetAside: whatever was wrong; MONAI looks into what it is given before anybody else can.
+        """
+        with guarded():
+            reading(img[0].path)
+            volume, meta = self.kind.load(img)
+            volume = np.asarray(volume)
+            check_extent(meta["affine"], volume.shape)
+            working(max(volume.shape), max(volume.nbytes, 4 * max(volume.shape) * self.size**2))
+            meta = {"slice_axis": 2, "spatial_shape": np.asarray(volume.shape)} | meta
+            thin = thin_axis(volume.shape) if self.kind.layout == "volume" else None
+            return volume, meta if thin is None else meta | {"slice_axis": thin}

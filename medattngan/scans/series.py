@@ -7,6 +7,7 @@ terminal; nothing that is written may hold them.
 from __future__ import annotations
 
 import struct
+import sys
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ Value: TypeAlias = float | str | tuple[float, ...] | None
 REASONS: dict[str, str] = {
     "not-a-scan": "no reader knows this kind of file",
     "unreadable": "damaged or truncated, or not as its format wants it",
+    "too-slow": "reading it took longer than --file-seconds",
+    "too-large": "reading it needed, or its header claims, more memory than --file-memory",
     "bad-value": "a rescale, spacing or shape that is no number, or a slope of 0: any other would be made up",
     "no-decoder": "pixels in a compressed syntax that is not read, as video; see docs/reference/ingest.md",
     "no-pixels": "a DICOM object without an image: a report, plan, structure set, waveform, directory",
@@ -101,11 +104,27 @@ kept, set_aside: of `frames`, the indices of the pieces that are slices, and (in
 
 
 class SetAside(Exception):  # noqa: N818 - nothing went wrong
-    """A file or frame that does not go into the store. `reason` is a key of REASONS."""
+    """A file or frame that does not go into the store. `reason` is a key of REASONS.
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
+    `cause` is the class of what was raised, where something was: of the exception that is being handled, unless it
+    is given. Never its words, which may quote the file.
+    """
+
+    def __init__(self, reason: str, cause: str | None = None) -> None:
+        super().__init__(reason, cause)
+        handled = sys.exception()
         self.reason = reason
+        self.cause = cause if cause is not None else "" if handled is None else name_of(handled)
+
+
+def name_of(error: BaseException) -> str:
+    """The class of an exception, with its module where it is called `error`.
+
+    >>> name_of(EOFError()), name_of(zlib.error())
+    ('EOFError', 'zlib.error')
+    """
+    kind = type(error)
+    return kind.__name__ if kind.__name__ != "error" else f"{kind.__module__}.error"
 
 
 @dataclass(frozen=True, slots=True)

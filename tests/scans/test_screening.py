@@ -22,6 +22,8 @@ from medattngan.cli.app import app
 from medattngan.core.files import UserError
 from medattngan.data.store import SliceStore
 from medattngan.scans import pipelines as transforms
+from medattngan.scans.bounds import Bounds
+from medattngan.scans.find import examine
 from medattngan.scans.series import REASONS
 from medattngan.scans.text import rapidocr as ocr
 from medattngan.scans.text.rapidocr import Box, find_text, may_identify, merged
@@ -243,10 +245,11 @@ def test_work_done_without_screening_is_not_gone_on_with(tmp_path: Path, monkeyp
     claims: list[str] = []
     monkeypatch.setattr(ingest_module, "_claim", lambda work, fingerprint: claims.append(fingerprint))
     save_png(tmp_path / "scans" / "1.png", texture((16, 16)) / 1000)
-    found = [ingest_module.examine(item) for item in ingest_module.walk([tmp_path / "scans"])]
+    found = [examine(item) for item in ingest_module.walk([tmp_path / "scans"])]
     for screen in (None, "mask", "set-aside"):
         request = ingest_module.Request(16, "axial", None, (1.0, 0.0, 0.0), 0, None, screen).check()
-        ingest_module._plan(request, ingest_module.Places.check([], tmp_path / "out", None, None), None, found, b"salt")
+        places = ingest_module.Places.check([], tmp_path / "out", None, None)
+        ingest_module._plan(request, places, None, found, b"salt", Bounds())
     assert len(set(claims)) == 3
 
 

@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
+from medattngan.scans.formats.declared import count_frames
 from medattngan.scans.formats.dicom_captures import CAPTURE_TAGS, IN_SLICES, is_secondary_capture, what_else
 from medattngan.scans.formats.dicom_codecs import has_decoder
 from medattngan.scans.formats.dicom_elements import mend
@@ -99,7 +100,7 @@ def describe(path: Path, relative: str) -> list[Piece]:
     try:
         dataset = read_dataset(path, READ_TAGS)
         _check_is_image(dataset)
-        frames = int(dataset.get("NumberOfFrames") or 1)
+        frames = count_frames(dataset, path)
         pieces = [_piece(dataset, path, relative, frame, frames) for frame in range(frames)]
         if is_tiled(dataset, frames):
             pieces = tiles(dataset, pieces, read_dataset(path, CSA_TAGS))

@@ -13,6 +13,9 @@ from pydicom.multival import MultiValue
 from pydicom.pixels.processing import apply_color_lut
 
 from medattngan.core.types import Physical
+from medattngan.scans.boundary import guarded
+from medattngan.scans.bounds import reading
+from medattngan.scans.formats.declared import check_encoded
 from medattngan.scans.formats.dicom import read_dataset
 from medattngan.scans.formats.dicom_codecs import decode
 from medattngan.scans.formats.dicom_elements import element, plain_numbers
@@ -41,32 +44,35 @@ def load(pieces: Sequence[Piece]) -> Loaded:
     """
     volume: Physical | None = None
     kept: list[int] = []
-    failed: list[tuple[int, str]] = []
+    failed: list[tuple[int, str, str]] = []
     windows: list[tuple[float, float]] = []
     units: set[str] = set()
     aspect = (1.0, 1.0)
     dataset, opened, shown = Dataset(), Path(), -1
     for i, piece in enumerate(pieces):
         try:
-            if piece.path != opened:
-                dataset, opened, shown = _open(piece.path), piece.path, -1
-            if piece.frame != shown:
-                whole, window, unit = physical_frame(dataset, piece.frame)
-                shown = piece.frame
+            reading(piece.path)
+            with guarded():
+                if piece.path != opened:
+                    dataset, opened, shown = _open(piece.path), piece.path, -1
+                if piece.frame != shown:
+                    check_encoded(dataset, piece.frame)
+                    whole, window, unit = physical_frame(dataset, piece.frame)
+                    shown = piece.frame
             values = whole if piece.tile is None else cut_out(whole, piece.tile)
             if volume is None:
                 volume, aspect = np.empty((*values.shape, len(pieces)), np.float32), _aspect(dataset)
             if values.shape != volume.shape[:2]:
                 raise SetAside("unreadable")
         except SetAside as error:
-            failed.append((i, error.reason))
+            failed.append((i, error.reason, error.cause))
             continue
         volume[..., len(kept)] = values
         kept.append(i)
         units.add(unit)
         windows += [] if window is None else [window]
     if volume is None:
-        raise SetAside(failed[0][1])
+        raise SetAside(*failed[0][1:])
     affine = _affine([pieces[i] for i in kept], aspect)
     if not is_sound(affine):
         raise SetAside("impossible-geometry")

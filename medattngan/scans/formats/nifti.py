@@ -17,6 +17,7 @@ import nibabel as nib
 import numpy as np
 
 from medattngan.core.types import Physical
+from medattngan.scans.formats.declared import check_volume
 from medattngan.scans.formats.gaps import filled
 from medattngan.scans.formats.nifti_place import Place, place, slice_axis
 from medattngan.scans.formats.picture_grey import to_grey
@@ -120,6 +121,7 @@ def describe(path: Path, relative: str) -> list[Piece]:
         with open_volume(path) as image:
             shape = tuple(image.shape)
             kind = np.dtype(image.get_data_dtype())
+            check_volume(path, image, shape)
             intent = int(image.header["intent_code"]) if isinstance(image.header, nib.Nifti1Header) else 0
     except VOLUME_ERRORS:
         raise SetAside("unreadable") from None

@@ -6,6 +6,7 @@ were stored in.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ import numpy.typing as npt
 import tifffile
 from PIL import Image
 
+from medattngan.scans.formats.declared import check_memory
+from medattngan.scans.formats.tiff_chain import check_chain
 from medattngan.scans.options import SQUARE_TOLERANCE
 from medattngan.scans.series import READ_ERRORS, SetAside
 
@@ -61,6 +64,7 @@ def read_pages(path: Path) -> Pages:
 def _read_picture(path: Path) -> Pages:
     with Image.open(path) as picture:
         count = getattr(picture, "n_frames", 1) if picture.format in _ANIMATED else 1
+        check_memory(math.prod(picture.size) * len(picture.getbands()) * count)
         if count == 1:
             frames = [_decoded(path, picture)]
         else:
@@ -157,8 +161,10 @@ def _upright(pages: npt.NDArray[Any], orientation: int, aspect: float) -> Pages:
 
 def _read_tiff(path: Path) -> Pages:
     """The pages of a TIFF. More is brighter, whatever its photometric interpretation."""
+    check_chain(path)
     with tifffile.TiffFile(path) as file:
         first, page = file.series[0], file.pages.first
+        check_memory(first.size)
         _require_alike(file, first)
         axes = first.axes
         space = page.photometric

@@ -28,12 +28,19 @@ class Ledger:
     reasons: dict[Path, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     slices: Counter[str] = field(default_factory=Counter)
     masked: dict[Path, int] = field(default_factory=dict)
+    causes: dict[Path, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
-    def set_aside(self, series: Series, source: int, reason: str) -> None:
+    def set_aside(self, series: Series, source: int, reason: str, cause: str = "") -> None:
         """Note a slice; `source` is the index of its piece, or -1 when it was cut from all of them."""
         self.slices[reason] += 1
         for piece in series.pieces if source < 0 else [series.pieces[source]]:
-            self.reasons[piece.path][reason] += 1
+            self.file(piece.path, reason, cause)
+
+    def file(self, path: Path, reason: str, cause: str = "") -> None:
+        """Note a file, or a part of it."""
+        self.reasons[path][reason] += 1
+        if reason == "unreadable" and cause:
+            self.causes[path][cause] += 1
 
     def keep(self, series: Series, source: int) -> None:
         """Note a slice that is in the store."""
@@ -42,6 +49,11 @@ class Ledger:
     def rejected(self) -> dict[Path, str]:
         """Files of which nothing is in the store, with the commonest reason."""
         return {path: why.most_common(1)[0][0] for path, why in self.reasons.items() if not self.kept[path]}
+
+    def unreadable(self) -> dict[Path, str]:
+        """Of the files of which nothing could be read, the class of what a reader raised, where it raised anything."""
+        files = [path for path, reason in self.rejected().items() if reason == "unreadable" and self.causes[path]]
+        return {path: self.causes[path].most_common(1)[0][0] for path in files}
 
 
 @dataclass(frozen=True)
@@ -68,8 +80,8 @@ def read_parts(jobs: Sequence[Job], salt: bytes, ledger: Ledger) -> list[StoredS
     for job in jobs:
         start = 0
         for series, record in zip(job.series, json.loads(job.records_path.read_text("utf-8")), strict=True):
-            for source, reason in record["set_aside"]:
-                ledger.set_aside(series, source, reason)
+            for source, *why in record["set_aside"]:
+                ledger.set_aside(series, source, *why)
             if record["slices"]:
                 patient = pseudonym(salt, "patient", series.patient)
                 name = pseudonym(salt, "series", f"{series.patient}\0{series.key}")

@@ -10,14 +10,15 @@ from __future__ import annotations
 import csv
 import hmac
 import json
-import multiprocessing
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -35,20 +36,24 @@ from medattngan.core.plugins import versions
 from medattngan.core.terminal import say, terminal
 from medattngan.core.text import shown
 from medattngan.data.store import SliceStore, StoreWriter
+from medattngan.scans.bounds import Bounds
 from medattngan.scans.captures import without_pages
-from medattngan.scans.find import Found, examine, stacks, state, walk
-from medattngan.scans.formats.table import GROUP
+from medattngan.scans.find import Found, stacks, state, walk
+from medattngan.scans.formats.table import GROUP, formats
 from medattngan.scans.series import MASKED, REASONS, REJECTED_COLUMNS
 from medattngan.scans.table.rows import Labels, read_labels
 from medattngan.stages.ingest.assemble import Ledger, distinct, read_parts, write_slices
+from medattngan.stages.ingest.cluster import on_cluster
 from medattngan.stages.ingest.grouping import examples
 from medattngan.stages.ingest.jobs import Job, batches
 from medattngan.stages.ingest.provenance import provenance
 from medattngan.stages.ingest.pseudonyms import load_salt
 from medattngan.stages.ingest.request import FOLDERS, Places, Request
-from medattngan.stages.ingest.worker import quiet, run_job, start_worker
+from medattngan.stages.ingest.watch import METHOD, Mend, watched
+from medattngan.stages.ingest.worker import Look, Task, look, quiet, run_job
 
 FILES_AT_ONCE = 64
+UNREADABLE_FILES = ("files", "unreadable")
 SMALL_BYTES = 64 << 20
 """Less than this is read sooner by one process than others take to start."""
 
@@ -68,6 +73,8 @@ def ingest(
     cluster: str | None = None,
     progress: bool = True,
     rejected: str | Path | None = None,
+    file_seconds: float = 60.0,
+    file_memory: str = "4GB",
 ) -> SliceStore:
     """Read every scan under `sources` into a new SliceStore at `out`.
 
@@ -94,6 +101,8 @@ def ingest(
         rejected: write a CSV of every file of which nothing was kept, with its reason, and of every file in which
             text was masked. It holds names of files,
             which may identify patients: keep it where the scans are.
+        file_seconds: how long one file may take to read before it is set aside as `too-slow`.
+        file_memory: how much memory one file may take, as `4GB`, before it is set aside as `too-large`.
 
     Raises:
         UserError: an argument is wrong, `out` or `rejected` exists, or nothing usable is there.
@@ -102,56 +111,23 @@ def ingest(
     request = Request(size, plane, window, split, seed, asked, screen).check()
     if workers < 1:
         raise UserError(f"--workers {workers} is not a positive number.")
+    bounds = Bounds.parse(file_seconds, file_memory)
+    formats()  # what another package adds wrongly is said before any scan is read
     places = Places.check(sources, out, labels, rejected)
     table = None if places.table is None else read_labels(places.table)
     salt, console = load_salt(), terminal(quiet=not progress)
     files = walk(places.sources, skip=places.not_scans)
     small = sum(state(path)[0] for path, _ in files) < SMALL_BYTES
-    with quiet(), _pool(1 if small else workers, cluster) as pool, _bars(console) as bars:
-        found = _examine(pool, files, bars)
-        jobs = _plan(request, places, table, found, salt)
-        _run(pool, jobs, bars)
+    run = partial(_run, cluster=cluster, workers=1 if small else workers, bounds=bounds)
+    with quiet(), _bars(console) as bars:
+        found = _examine(run, files, bars)
+        jobs = _plan(request, places, table, found, salt, bounds)
+        _prepare(run, jobs, bars)
         _join(request, places, table, found, jobs, salt)
     store = SliceStore.open(places.out)
     for line in [*_summary(store, places.rejected), *examples([one for job in jobs for one in job.series])]:
         say(console, line)
     return store
-
-
-@contextmanager
-def _pool(workers: int, cluster: str | None) -> Iterator[Executor | None]:
-    """Worker processes, started afresh rather than forked, so that no thread or lock is inherited; None for one."""
-    if cluster is not None:
-        with _cluster(cluster) as workers_elsewhere:
-            yield workers_elsewhere
-        return
-    if workers == 1:
-        yield None
-        return
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), start_worker)
-    try:
-        yield pool
-    except BrokenProcessPool:
-        cure = "run the same command again with fewer --workers; finished work is kept"
-        raise UserError(f"A worker process died, most likely because memory ran out; {cure}.") from None
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _cluster(address: str) -> Iterator[Executor]:
-    """The workers of a Dask cluster as an executor."""
-    try:
-        from distributed import Client
-    except ImportError:
-        raise UserError("--cluster needs Dask; install it with: pip install 'medattngan[cluster]'") from None
-    try:
-        client = Client(address, timeout=10)
-    except (OSError, ValueError):
-        raise UserError(f"--cluster {address}: no Dask scheduler answers there; give one as tcp://HOST:8786.") from None
-    with client:
-        client.run(start_worker)
-        yield client.get_executor()
 
 
 Bars = Callable[[str, int], Callable[[int], None]]
@@ -170,34 +146,49 @@ def _bars(console: Console) -> Iterator[Bars]:
         yield start
 
 
-def _examine(pool: Executor | None, files: Sequence[tuple[Path, str]], bars: Bars) -> list[Found]:
+Run = Callable[[Task, Sequence[Any], Mend, int], Iterator[tuple[int, Any]]]
+"""A task, its items, how an item that ended a process is mended, how many of them are worth a message."""
+
+
+def _run(
+    task: Task, items: Sequence[Any], mend: Mend, batch: int, *, cluster: str | None, workers: int, bounds: Bounds
+) -> Iterator[tuple[int, Any]]:
+    """On a cluster, or in processes here."""
+    if cluster is not None:
+        return on_cluster(cluster, task, items, mend, batch, bounds)
+    return watched(task, items, mend, workers, bounds)
+
+
+def _examine(run: Run, files: Sequence[tuple[Path, str]], bars: Bars) -> list[Found]:
     advance = bars("Scanning files", len(files))
-    found = []
-    for one in map(examine, files) if pool is None else pool.map(examine, files, chunksize=FILES_AT_ONCE):
-        found.append(one)
+    found: dict[int, Found] = {}
+    for number, one in run(
+        look, [Look(*file) for file in files], lambda item, lost: replace(item, lost=lost), FILES_AT_ONCE
+    ):
+        found[number] = one
         advance(1)
-    return without_pages(found)
+    return without_pages([found[number] for number in range(len(files))])
 
 
-def _run(pool: Executor | None, jobs: Sequence[Job], bars: Bars) -> None:
+def _prepare(run: Run, jobs: Sequence[Job], bars: Bars) -> None:
     """Do the jobs whose shard is not there yet."""
     advance = bars("Preparing series", sum(len(job.series) for job in jobs))
     left = [job for job in jobs if not job.records_path.is_file()]
     advance(sum(len(job.series) for job in jobs) - sum(len(job.series) for job in left))
-    if pool is None:
-        for job in left:
-            advance(run_job(job))
-        return
-    for future in as_completed([pool.submit(run_job, job) for job in left]):
-        advance(future.result())
+    if left and METHOD == "fork":  # MONAI takes seconds to import: once, before the workers fork
+        import_module("medattngan.stages.ingest.shards")
+    for _, done in run(run_job, left, lambda job, lost: replace(job, lost=(*job.lost, lost)), 1):
+        advance(done)
 
 
-def _plan(request: Request, places: Places, table: Labels | None, found: Sequence[Found], salt: bytes) -> list[Job]:
+def _plan(
+    request: Request, places: Places, table: Labels | None, found: Sequence[Found], salt: bytes, bounds: Bounds
+) -> list[Job]:
     """The work to do, and a folder to do it in."""
     series = stacks(found, table, request.window is not None, request.labels == "folders")
     if table is not None and series and not any(one.listed for one in series):
         raise UserError(f"No row of {places.table} matches a file or patient; check its column `file` or `patient`.")
-    _claim(places.work, _fingerprint(salt, request, found, places.table))
+    _claim(places.work, _fingerprint(salt, request, found, places.table, bounds))
     return batches(series, request.options, places.work)
 
 
@@ -208,7 +199,7 @@ def _join(
     ledger = Ledger()
     for file in found:
         if file.reason is not None:
-            ledger.reasons[file.path][file.reason] += 1
+            ledger.file(file.path, file.reason, file.cause)
     chosen = distinct(read_parts(jobs, salt, ledger), ledger)
     if chosen:
         building = places.work / "store"
@@ -228,12 +219,15 @@ def _join(
     shutil.rmtree(places.work)
 
 
-def _fingerprint(salt: bytes, request: Request, found: Sequence[Found], labels: Path | None) -> str:
-    """Names the work, so that shards of other work are never used. Salted, since it covers names of files."""
+def _fingerprint(salt: bytes, request: Request, found: Sequence[Found], labels: Path | None, bounds: Bounds) -> str:
+    """Names the work, so that shards of other work are never used. Salted, since it covers names of files.
+
+    The bounds are of it, though no store depends on them: whoever raises one wants the files that it set aside.
+    """
     states = [(file.relative, file.format, *state(file.path)) for file in found]
     table = None if labels is None else digest(labels)
     read_by = versions(GROUP, {file.format for file in found})
-    work = json.dumps([medattngan.__version__, asdict(request), states, table, read_by])
+    work = json.dumps([medattngan.__version__, asdict(request), asdict(bounds), states, table, read_by])
     return hmac.new(salt, work.encode("utf-8", "surrogateescape"), "sha256").hexdigest()
 
 
@@ -251,7 +245,9 @@ def _write_rejected(path: Path, ledger: Ledger) -> None:
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
         rows = csv.writer(handle)
         rows.writerow(REJECTED_COLUMNS)
-        rows.writerows([shown(name), reason, REASONS[reason]] for name, reason in sorted(ledger.rejected().items()))
+        causes = {name: f" ({cause})" for name, cause in ledger.unreadable().items()}
+        for name, reason in sorted(ledger.rejected().items()):
+            rows.writerow([shown(name), reason, REASONS[reason] + causes.get(name, "")])
         for name, places in sorted(ledger.masked.items()):
             rows.writerow([shown(name), MASKED, f"text at {places} places was masked; the rest is in the store"])
 
@@ -262,9 +258,20 @@ def _nothing(sources: Sequence[Path], ledger: Ledger) -> str:
     why = ledger.rejected()
     if not why:
         return f"There is no file in {where}; give a folder of DICOM, NIfTI or picture files."
-    counts = sorted(((sum(r == reason for r in why.values()), reason) for reason in set(why.values())), reverse=True)
-    listed = ", ".join(f"{count} {reason}" for count, reason in counts)
+    causes = {"unreadable": _causes(Counter(ledger.unreadable().values()))}
+    counts = sorted(((count, reason) for reason, count in Counter(why.values()).items()), reverse=True)
+    listed = ", ".join(f"{count} {reason}{causes.get(reason, '')}" for count, reason in counts)
     return f"Nothing usable in {where} ({listed}); see which file is which with --rejected FILE.csv."
+
+
+def _causes(raised: Mapping[str, int]) -> str:
+    """What readers raised on the files that are unreadable, the commonest first.
+
+    >>> _causes({"EOFError": 1, "LZMAError": 2})
+    ': 2 LZMAError, 1 EOFError'
+    """
+    listed = ", ".join(f"{count} {cause}" for cause, count in sorted(raised.items(), key=lambda one: (-one[1], one[0])))
+    return f": {listed}" if listed else ""
 
 
 def _summary(store: SliceStore, rejected: Path | None) -> Iterator[str]:
@@ -273,7 +280,8 @@ def _summary(store: SliceStore, rejected: Path | None) -> Iterator[str]:
     yield f"{read['slices']} slices of {read['series']} series of {read['patients']} patients in {store.path}"
     for kind in ("files", "slices"):
         for reason, count in sorted(record["set_aside"][kind].items()):
-            yield f"  set aside: {count} {kind} {reason} ({REASONS[reason]})"
+            raised = _causes(record["set_aside"].get("causes", {})) if (kind, reason) == UNREADABLE_FILES else ""
+            yield f"  set aside: {count} {kind} {reason} ({REASONS[reason]}{raised})"
     if record["set_aside"]["files"]:
         yield f"  which files: {rejected}" if rejected else "  which files: give --rejected FILE.csv"
     if (masked := record["screen"].get("masked", {"series": 0}))["series"]:

@@ -15,13 +15,24 @@ BATCH_WEIGHT = 16.0
 
 
 @dataclass(frozen=True)
+class Lost:
+    """What ended the process that read it: a file of the series at this place in the batch, or all of the series."""
+
+    series: int
+    file: Path | None
+    reason: str
+    cause: str = ""
+
+
+@dataclass(frozen=True)
 class Job:
-    """A batch of series and where its shard goes."""
+    """A batch of series, where its shard goes, and what of the series is not to be touched again."""
 
     number: int
     series: tuple[Series, ...]
     options: Options
     folder: Path
+    lost: tuple[Lost, ...] = ()
 
     @property
     def codes_path(self) -> Path:

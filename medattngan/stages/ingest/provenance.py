@@ -54,6 +54,7 @@ def provenance(
     series = [part.series for part, _ in chosen]
     names = {file.path: file.relative for file in found}
     rejected = sorted((pseudonym(salt, "file", names[path]), reason) for path, reason in ledger.rejected().items())
+    causes = Counter(ledger.unreadable().values())
     return {
         "kind": "slice store",
         "medattngan": medattngan.__version__,
@@ -75,6 +76,7 @@ def provenance(
             "files": dict(Counter(reason for _, reason in rejected)),
             "slices": dict(ledger.slices),
             "rejected_files": [{"file": name, "reason": reason} for name, reason in rejected],
+            **({"causes": dict(sorted(causes.items()))} if causes else {}),
         },
         "notes": [*notes(asked, series, index, found), *([] if labels is None else of_table(labels, index))],
     }

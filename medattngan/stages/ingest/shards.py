@@ -8,7 +8,8 @@ A shard knows its series by their place in the batch. It holds no word of the so
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,30 +18,50 @@ import numpy.typing as npt
 from medattngan.core.files import atomic_path, write_json
 from medattngan.core.types import Codes
 from medattngan.data.intensity import CODE_MAX
-from medattngan.scans.options import BLANK_SHARE, BLANK_STEP
+from medattngan.scans.options import BLANK_SHARE, BLANK_STEP, Options
 from medattngan.scans.prepare import Prepared, prepare
-from medattngan.scans.series import SetAside
-from medattngan.stages.ingest.jobs import Job
+from medattngan.scans.series import Series, SetAside
+from medattngan.stages.ingest.jobs import Job, Lost
 
 
-def write_shard(job: Job) -> None:
-    """Prepare every series of `job` and write its shard."""
+def write_shard(job: Job, at: Callable[[int], None] = lambda number: None) -> None:
+    """Prepare every series of `job` and write its shard; `at` is told which one is begun, and -1 when none is left."""
     records: list[dict[str, Any]] = []
     kept: list[Codes] = []
-    for series in job.series:
+    for number, series in enumerate(job.series):
+        at(number)
         try:
-            prepared = prepare(series, job.options)
+            prepared = _without(series, [one for one in job.lost if one.series == number], job.options)
         except SetAside as error:
-            reasons = [(i, error.reason) for i in range(len(series.pieces))]
+            reasons = [(i, error.reason, error.cause) for i in range(len(series.pieces))]
             records.append({"slices": [], "set_aside": reasons})
             continue
         keep = ~is_blank(prepared.codes)
         kept.append(prepared.codes[keep])
         records.append(_record(prepared, keep.tolist()))
+    at(-1)
     empty = np.empty((0, job.options.size, job.options.size), np.uint16)
     with atomic_path(job.codes_path) as temporary, temporary.open("wb") as handle:
         np.save(handle, np.concatenate([empty, *kept]), allow_pickle=False)
     write_json(job.records_path, records)
+
+
+def _without(series: Series, lost: Sequence[Lost], options: Options) -> Prepared:
+    """Prepare a series but for the files that ended a process.
+
+    Raises:
+        SetAside: nothing is left of it, or nothing of it can be used.
+    """
+    if not lost:
+        return prepare(series, options)
+    why = {one.file: (one.reason, one.cause) for one in lost}
+    left = [i for i, piece in enumerate(series.pieces) if piece.path not in why]
+    if None in why or not left:
+        raise SetAside(*next(iter(why.values())))
+    prepared = prepare(replace(series, pieces=tuple(series.pieces[i] for i in left)), options)
+    aside = [(left[i] if i >= 0 else i, reason, cause) for i, reason, cause in prepared.set_aside]
+    aside += [(i, *why[piece.path]) for i, piece in enumerate(series.pieces) if piece.path in why]
+    return replace(prepared, sources=[left[i] if i >= 0 else i for i in prepared.sources], set_aside=aside)
 
 
 def is_blank(codes: Codes) -> npt.NDArray[np.bool_]:

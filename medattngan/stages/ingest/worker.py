@@ -1,16 +1,32 @@
-"""What a worker process does: settle down, and make the shards of its jobs."""
+"""What a worker process does: settle down, read what it is given, and say all the while what it is at."""
 
 from __future__ import annotations
 
+import contextlib
+import faulthandler
 import logging
+import math
+import os
+import pickle
+import signal
+import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import connection, parent_process
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
 
 import pydicom
 import torch
 
-from medattngan.stages.ingest.jobs import Job
+from medattngan.scans import bounds as limits
+from medattngan.scans.bounds import Bounds
+from medattngan.scans.find import Found, examine
+from medattngan.stages.ingest import memory
+from medattngan.stages.ingest.jobs import Job, Lost
 
 CHATTY = ("pydicom", "nibabel.global", "tifffile", "PIL", "monai")
 
@@ -21,10 +37,7 @@ def quiet() -> Iterator[None]:
     mode = pydicom.config.settings.reading_validation_mode
     levels = {name: logging.getLogger(name).level for name in CHATTY}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
-        for name in CHATTY:
-            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+        _hush()
         try:
             yield
         finally:
@@ -33,19 +46,130 @@ def quiet() -> Iterator[None]:
                 logging.getLogger(name).setLevel(level)
 
 
-def start_worker() -> None:
-    """Settle a new worker process: one thread, and no word from any library."""
-    torch.set_num_threads(1)
+def _hush() -> None:
     warnings.simplefilter("ignore")
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
-def run_job(job: Job) -> int:
+@dataclass(frozen=True)
+class At:
+    """What a worker is at from now on, and what that may cost: seconds, and bytes of memory in all."""
+
+    series: int
+    file: Path | None
+    seconds: float
+    memory: float
+
+
+@dataclass(frozen=True)
+class Look:
+    """A file to look into, with its path under its source; `lost` if that ended a process before."""
+
+    path: Path
+    relative: str
+    lost: Lost | None = None
+
+
+def look(item: Look, at: Callable[[int], None]) -> Found:
+    """What is in a file."""
+    if item.lost is not None:
+        return Found(item.path, item.relative, "", reason=item.lost.reason, cause=item.lost.cause)
+    at(0)
+    return examine((item.path, item.relative))
+
+
+def run_job(job: Job, at: Callable[[int], None]) -> int:
     """Make the shard of `job`; how many series that were."""
     # MONAI takes seconds to import, and with several workers only they need it.
     from medattngan.stages.ingest.shards import write_shard
 
-    write_shard(job)
+    write_shard(job, at)
     return len(job.series)
+
+
+Task = Callable[[Any, Callable[[int], None]], Any]
+"""An item, and what is told the series that is begun (-1: none is left), to the item's result."""
+
+
+def serve(pipe: Connection, not_ours: Sequence[Connection], task: Task, bounds: Bounds) -> None:
+    """Do batches of items as they come through `pipe`, until it closes. Each result goes back at once.
+
+    Args:
+        not_ours: ends of pipes that came with the fork; while one is open here, nobody sees it close.
+    """
+    for other in not_ours:
+        other.close()
+    _settle()
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            for number, item in pipe.recv():
+                _answer(pipe, number, item, task, bounds)
+
+
+def _settle() -> None:
+    """One thread, no word from any library, no end by Ctrl+C but by the parent's, and none later than the parent's."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    faulthandler.disable()  # it would speak of the death of a worker, which is said otherwise
+    silence = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):  # codecs in C and Rust write there, not to sys.stderr
+        os.dup2(silence, stream)
+    torch.set_num_threads(1)
+    _hush()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+
+def _answer(pipe: Connection, number: int, item: Any, task: Task, bounds: Bounds) -> None:
+    series = 0
+
+    def tell(file: Path | None, seconds: float, more: float) -> None:
+        pipe.send(At(series, file, seconds, memory.allow(more)))
+
+    def at(begun: int) -> None:
+        nonlocal series
+        series = begun
+        idle = begun < 0  # what is written now is ours, however long the disk takes
+        tell(None, math.inf if idle else bounds.seconds, math.inf if idle else bounds.memory)
+
+    limits.listen(bounds, tell)
+    try:
+        result, error = task(item, at), None
+    except Exception as raised:  # our own mistake, or a full disk: the parent says so
+        result, error = None, raised
+    try:
+        pipe.send((number, result, error))
+    except (pickle.PicklingError, TypeError, AttributeError) as unsent:  # what a format handed over stays here
+        pipe.send((number, None, RuntimeError(type(error or unsent).__name__)))
+
+
+def arm(bounds: Bounds) -> None:
+    """Settle a worker of a cluster, once. Nobody watches it, so it ends itself when a file takes too long."""
+    torch.set_num_threads(1)
+    _hush()
+    limits.listen(bounds, lambda file, seconds, more: _end_after(seconds))
+
+
+def _end_after(seconds: float) -> None:
+    """End this process if nothing is said for so long; its scheduler does the work elsewhere, or gives it up."""
+    faulthandler.dump_traceback_later(seconds, exit=True)
+
+
+def unwatched(task: Task, item: Any, bounds: Bounds) -> Any:
+    """`task` in a worker of a cluster."""
+
+    def at(begun: int) -> None:
+        _end_after(bounds.seconds) if begun >= 0 else faulthandler.cancel_dump_traceback_later()
+
+    try:
+        return task(item, at)
+    finally:
+        faulthandler.cancel_dump_traceback_later()

@@ -135,7 +135,7 @@ def test_one_truncated_file_does_not_cost_the_series(tmp_path: Path) -> None:
     (tmp_path / "2").write_bytes((tmp_path / "2").read_bytes()[:-40])
     prepared = read(tmp_path)
     assert prepared.positions_mm == [0.0, 1.0, 3.0]
-    assert prepared.set_aside == [(2, "unreadable")]
+    assert prepared.set_aside == [(2, "unreadable", "ValueError")]
 
 
 def test_grey_stored_as_rgb_is_read_and_colour_is_not(tmp_path: Path) -> None:
