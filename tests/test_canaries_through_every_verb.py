@@ -48,7 +48,7 @@ def test_no_canary_passes_through_any_verb(tmp_path: Path) -> None:
     said = [
         do("ingest", source, "--out", "store", "--size", "32", "--plane", "acquired", "--labels", "../labels.csv"),
         do("inspect", "store"),
-        do("train", "--config", "../config.yaml", "--data", "store", "--out", "run"),
+        do("train", "../config.yaml", "--data", "store", "--out", "run"),
         do("sample", "run", "--out", "samples", "--count", "12"),
         do("encoder", "store", "--out", "encoder", "--kimg", "0.1"),
         do("audit", "samples", "--data", "store", "--out", "audit", "--encoder", "encoder", "--planted", "2",

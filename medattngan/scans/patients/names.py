@@ -92,15 +92,16 @@ def is_known(text: str) -> bool:
 
 
 def is_finding(text: str) -> bool:
-    """Whether every word of a folder's name is a known finding, group or species.
+    """Whether a folder is named for a known finding, group or species, and nothing but what shows it.
 
     >>> is_finding("Viral Pneumonia"), is_finding("COVID-19"), is_finding("Doe_Jane")
     (True, True, False)
     """
-    words = [word.casefold() for word in _WORD.findall(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text))]
-    letters = [word for word in words if not (word.isdigit() and len(word) < 3)]
-    plain = "".join(re.findall(r"[^\W_]+", text)).casefold()
-    return plain in FINDINGS or (bool(letters) and all(word in FINDINGS for word in letters))
+    if "".join(_WORD.findall(text)).casefold() in FINDINGS:
+        return "^" not in text
+    apart = _WORD.findall(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text))
+    words = {word.casefold() for word in apart if not (word.isdigit() and len(word) < 3)}
+    return words <= FINDINGS | THING and not words.isdisjoint(FINDINGS) and "^" not in text
 
 
 def parse(text: str) -> Name:
@@ -141,7 +142,8 @@ def _assemble(words: list[str]) -> Name:
             own.append(digits)
         previous = word
     numbers = own if prefix else [word for word in _numbers(words) if word in own or word in things]
-    return Name("-".join(prefix), *[*numbers, "", ""][:2], apart=apart)
+    number, after = [*numbers, "", ""][:2]
+    return Name("-".join(prefix), number, after, apart)
 
 
 def _numbers(words: list[str]) -> list[str]:

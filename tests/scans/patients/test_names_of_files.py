@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,12 @@ def patients(*paths: str, pages: bool = False) -> dict[str, set[str]]:
 @pytest.mark.parametrize("convention", CONVENTIONS, ids=lambda convention: convention.name)
 def test_every_convention_is_told_by_its_example(convention: Convention) -> None:
     assert named(convention.example) == (convention.name, convention.patient)
+
+
+def test_the_reference_lists_every_convention_in_its_order() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "patients.md").read_text("utf-8")
+    rows = page.partition("| convention |")[2].splitlines()[2 : 2 + len(CONVENTIONS)]
+    assert [row.split("|")[1].strip() for row in rows] == [convention.name for convention in CONVENTIONS]
 
 
 OF_ONE = {
