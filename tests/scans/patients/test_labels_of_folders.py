@@ -15,8 +15,10 @@ def pictures(*folders: str, count: int = 25) -> list[str]:
 
 @pytest.mark.parametrize(
     "names",
-    [("NORMAL", "PNEUMONIA"), ("Viral Pneumonia", "COVID-19", "Lung_Opacity"), ("MildDemented", "NonDemented"),
-     ("yes", "no"), ("glioma_tumor", "no_tumor"), ("grade 1", "grade 2"), ("CN", "AD"), ("benign", "malignant", "normal")],
+    [("NORMAL", "PNEUMONIA"),
+     ("Viral Pneumonia", "COVID-19", "Lung_Opacity"), ("MildDemented", "NonDemented"),
+     ("yes", "no"), ("glioma_tumor", "no_tumor"), ("grade 1", "grade 2"), ("CN", "AD"),
+     ("benign", "malignant", "normal")],
 )  # fmt: skip
 def test_findings_are_labels(names: tuple[str, ...]) -> None:
     assert set(folder_labels(pictures(*names), False).values()) == set(names)
