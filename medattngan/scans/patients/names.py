@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from medattngan.scans.patients.words import COLLECTION, COUNTER, FINDINGS, NOBODY, THING, WHEN
@@ -70,13 +71,15 @@ def stem(name: str) -> str:
     return PurePosixPath(name).stem
 
 
+@lru_cache(maxsize=1 << 16)
 def same(text: str) -> str:
-    """The form in which names and numbers of patients are compared: case, blanks, zeros and signs do not count.
+    """The form in which names and numbers of patients are compared: case, accents, blanks, zeros, signs do not count.
 
     >>> same("Sub-007"), same(" sub7"), same("00123 "), same("A.b_C")
     ('sub-7', 'sub-7', '123', 'a-b-c')
     """
-    plain = unicodedata.normalize("NFKC", text).casefold()
+    apart = unicodedata.normalize("NFKD", text).casefold()
+    plain = "".join(one for one in apart if not unicodedata.combining(one))
     runs = re.findall(r"\d+|[^\W\d_]+", plain)
     joined = "-".join(run.lstrip("0") or "0" if run.isdigit() else run for run in runs)
     return joined or plain.strip(" \0")
@@ -104,12 +107,14 @@ def is_finding(text: str) -> bool:
     return words <= FINDINGS | THING and not words.isdisjoint(FINDINGS) and "^" not in text
 
 
+@lru_cache(maxsize=1 << 16)
 def parse(text: str) -> Name:
     """The part of a name, without its suffix, that may be a patient's.
 
     >>> parse("Smith_20190302_T1w_pre").key, parse("img_012").key, parse("A1_2019").key, parse("T1_axial_run-2").key
     ('smith', '012', 'a-1', '')
     """
+    text = unicodedata.normalize("NFKC", text)
     if found := _HASH.search(text):
         return Name(word=found.group().casefold())
     bare = _SHORT_DATE.sub(" ", _FIELD.sub(" ", DATE.sub(" ", text)))

@@ -123,6 +123,17 @@ def test_pictures_with_a_number_alone_are_a_patient_each() -> None:
         assert len(patients(*[form.format(k) for k in range(12)], pages=True)) == 12
 
 
+def test_a_number_above_all_files_is_a_patient_and_a_year_or_a_time_point_is_none() -> None:
+    assert len(patients("00001/scan1.nii", "00001/scan2.nii")) == 1
+    assert len(patients("00001/scan1.nii", "00001/scan2.nii", "IXI012-HH-1211-T1.nii")) == 2
+    assert len(patients("scan_2019/001.nii", "scan_2021/001.nii", "2022/001.nii")) == 1
+    assert len(patients("t0/x.nii", "t1/x.nii", "t2/x.nii")) == 1
+
+
+def test_one_name_in_two_normal_forms_is_one_patient() -> None:
+    assert len(patients("Müller_T1.nii", "Mu\u0308ller_T2.nii", "MÜLLER_pre.nii", "Muller.nii")) == 1
+
+
 def test_what_names_nobody_is_one_patient() -> None:
     groups = owners(["scans/pre.nii", "scans/post.nii", "scans/2019-03-02.nii", "scans/T1.nii"], False)
     assert {owner.rule for owner in groups.values()} == {"one source"}
