@@ -127,6 +127,7 @@ def _assemble(words: list[str]) -> Name:
     prefix: list[str] = []
     own: list[str] = []
     things: list[str] = []
+    findings: list[str] = []
     previous, apart = "", False
     for word in (_VISIT_AT_END.sub("", word) for word in words):
         parts = _SHAPE.fullmatch(word)
@@ -137,6 +138,8 @@ def _assemble(words: list[str]) -> Name:
             if previous not in COUNTER:
                 apart = apart or not own
                 (things if previous in _OF_FILES and not own else own).append(word)
+        elif letters in FINDINGS and digits:
+            findings.append(digits)  # grade2, NORMAL2: a patient's only where no other number is
         elif letters in NOBODY and digits:
             # m06 is a month; M006 is somebody's number.
             things += [digits] * (letters not in COUNTER or (len(letters) == 1 and len(digits) > 2))
@@ -147,7 +150,7 @@ def _assemble(words: list[str]) -> Name:
             own.append(digits)
         previous = word
     numbers = own if prefix else [word for word in _numbers(words) if word in own or word in things]
-    number, after = [*numbers, "", ""][:2]
+    number, after = [*(numbers or ([] if prefix else findings)), "", ""][:2]
     return Name("-".join(prefix), number, after, apart)
 
 

@@ -109,6 +109,8 @@ def test_a_folder_of_many_numbered_volumes_is_no_patient_and_one_of_few_is() -> 
 def test_pictures_with_a_number_of_a_slice_are_of_one_patient() -> None:
     names = [f"patient{k}_slice{s:03d}.png" for k in range(3) for s in range(5)]
     assert len(patients(*names, pages=True)) == 3
+    names = [f"{kind}-IM-{k:04d}-0001.jpeg" for k in range(4) for kind in ("NORMAL2", "NORMAL")]
+    assert len(patients(*names, pages=True)) == 4
     names = [f"{who}_{s:03d}.png" for who in ("smith", "jones", "ng") for s in range(5)]
     assert set(patients(*names, pages=True)) == {"smith", "jones", "ng"}
     names = [f"{k:08d}_{s:03d}.png" for k in range(4) for s in range(3)]
