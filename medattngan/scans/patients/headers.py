@@ -114,7 +114,8 @@ def _by_id(headers: Sequence[Header]) -> dict[Header, Node]:
 
 def _join_studies(nodes: Mapping[Header, Node], sets: Joined, studies: Sequence[str]) -> dict[str, Node]:
     """Make one patient of all in each of `studies`; return one node of each."""
-    wanted, first = set(studies), {}
+    wanted = set(studies)
+    first: dict[str, Node] = {}
     for one, node in nodes.items():
         if one.study in wanted:
             sets.join(first.setdefault(one.study, node), node)

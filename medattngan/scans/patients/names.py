@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from medattngan.scans.patients.words import COLLECTION, COUNTER, FINDINGS, NOBODY, THING, WHEN
@@ -70,13 +71,15 @@ def stem(name: str) -> str:
     return PurePosixPath(name).stem
 
 
+@lru_cache(maxsize=1 << 16)
 def same(text: str) -> str:
-    """The form in which names and numbers of patients are compared: case, blanks, zeros and signs do not count.
+    """The form in which names and numbers of patients are compared: case, accents, blanks, zeros, signs do not count.
 
     >>> same("Sub-007"), same(" sub7"), same("00123 "), same("A.b_C")
     ('sub-7', 'sub-7', '123', 'a-b-c')
     """
-    plain = unicodedata.normalize("NFKC", text).casefold()
+    apart = unicodedata.normalize("NFKD", text).casefold()
+    plain = "".join(one for one in apart if not unicodedata.combining(one))
     runs = re.findall(r"\d+|[^\W\d_]+", plain)
     joined = "-".join(run.lstrip("0") or "0" if run.isdigit() else run for run in runs)
     return joined or plain.strip(" \0")
@@ -92,23 +95,26 @@ def is_known(text: str) -> bool:
 
 
 def is_finding(text: str) -> bool:
-    """Whether every word of a folder's name is a known finding, group or species.
+    """Whether a folder is named for a known finding, group or species, and nothing but what shows it.
 
     >>> is_finding("Viral Pneumonia"), is_finding("COVID-19"), is_finding("Doe_Jane")
     (True, True, False)
     """
-    words = [word.casefold() for word in _WORD.findall(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text))]
-    letters = [word for word in words if not (word.isdigit() and len(word) < 3)]
-    plain = "".join(re.findall(r"[^\W_]+", text)).casefold()
-    return plain in FINDINGS or (bool(letters) and all(word in FINDINGS for word in letters))
+    if "".join(_WORD.findall(text)).casefold() in FINDINGS:
+        return "^" not in text
+    apart = _WORD.findall(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text))
+    words = {word.casefold() for word in apart if not (word.isdigit() and len(word) < 3)}
+    return words <= FINDINGS | THING and not words.isdisjoint(FINDINGS) and "^" not in text
 
 
+@lru_cache(maxsize=1 << 16)
 def parse(text: str) -> Name:
     """The part of a name, without its suffix, that may be a patient's.
 
     >>> parse("Smith_20190302_T1w_pre").key, parse("img_012").key, parse("A1_2019").key, parse("T1_axial_run-2").key
     ('smith', '012', 'a-1', '')
     """
+    text = unicodedata.normalize("NFKC", text)
     if found := _HASH.search(text):
         return Name(word=found.group().casefold())
     bare = _SHORT_DATE.sub(" ", _FIELD.sub(" ", DATE.sub(" ", text)))
@@ -121,6 +127,7 @@ def _assemble(words: list[str]) -> Name:
     prefix: list[str] = []
     own: list[str] = []
     things: list[str] = []
+    findings: list[str] = []
     previous, apart = "", False
     for word in (_VISIT_AT_END.sub("", word) for word in words):
         parts = _SHAPE.fullmatch(word)
@@ -131,6 +138,8 @@ def _assemble(words: list[str]) -> Name:
             if previous not in COUNTER:
                 apart = apart or not own
                 (things if previous in _OF_FILES and not own else own).append(word)
+        elif letters in FINDINGS and digits:
+            findings.append(digits)  # grade2, NORMAL2: a patient's only where no other number is
         elif letters in NOBODY and digits:
             # m06 is a month; M006 is somebody's number.
             things += [digits] * (letters not in COUNTER or (len(letters) == 1 and len(digits) > 2))
@@ -141,7 +150,8 @@ def _assemble(words: list[str]) -> Name:
             own.append(digits)
         previous = word
     numbers = own if prefix else [word for word in _numbers(words) if word in own or word in things]
-    return Name("-".join(prefix), *[*numbers, "", ""][:2], apart=apart)
+    number, after = [*(numbers or ([] if prefix else findings)), "", ""][:2]
+    return Name("-".join(prefix), number, after, apart)
 
 
 def _numbers(words: list[str]) -> list[str]:

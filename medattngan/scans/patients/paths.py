@@ -47,7 +47,7 @@ def owners(paths: Sequence[str], pages: bool, labelled: Collection[str] = ()) ->
     """
     known = {path: owner for path in paths if (owner := by_convention(path)) is not None}
     rest = [path for path in paths if path not in known]
-    folders = _folders(rest, labelled)
+    folders = _folders(rest, paths, labelled)
     names = {path: parse(stem) for path, stem in _stems(rest, pages).items()}
     if not pages:
         folders = _without_collections(folders, names)
@@ -77,21 +77,35 @@ def by_convention(path: str) -> Owner | None:
     return None if found is None else Owner(same(found[1]), found[1], f"{CONVENTION}{found[0]}")
 
 
-def _folders(paths: Sequence[str], labelled: Collection[str]) -> dict[str, str]:
-    """The folder of each path whose name may be a patient's; the first with a number in it, else the first."""
-    parents = {path: PurePosixPath(path).parts[:-1] for path in paths}
-    sources = {parts[:1] for parts in parents.values()}
-    # What all have above them tells nobody from anybody.
-    shared = _shared(list(parents.values())) if len(sources) == 1 else 0
-    first = max(shared, 0 if len(sources) >= MANY_SOURCES else 1)
+def _folders(paths: Sequence[str], every: Sequence[str], labelled: Collection[str]) -> dict[str, str]:
+    """The folder of each path whose name may be a patient's; the first with a number in it, else the first.
+
+    Args:
+        every: all paths, those too that are known by a convention: what all have above them tells nobody from anybody,
+            unless it is a mere number.
+    """
+    parents = {path: PurePosixPath(path).parts[:-1] for path in every}
+    alone = len({path.partition("/")[0] for path in every}) == 1
+    shared = _shared(list(parents.values())) if alone else 0
+    first = 0 if len({path.partition("/")[0] for path in every}) >= MANY_SOURCES else 1
     chosen = {}
-    for path, parts in parents.items():
+    for path in paths:
+        parts = parents[path]
         end = len(parts) - (path in labelled)
-        may = [i for i in range(first, end) if parse(parts[i]).key]
-        numbered = [i for i in may if re.search(r"\d", parse(parts[i]).key)]
-        if may:
-            chosen[path] = "/".join(parts[: (numbered or may)[0] + 1])
+        keys = {
+            i: name.key
+            for i in range(first, end)
+            if _may_be(name := parse(parts[i])) and (i >= shared or not name.word)
+        }
+        numbered = [i for i, key in keys.items() if re.search(r"\d", key)]
+        if keys:
+            chosen[path] = "/".join(parts[: (numbered or list(keys))[0] + 1])
     return chosen
+
+
+def _may_be(folder: Name) -> bool:
+    """Whether a folder may be a patient's: not one that is named for a year."""
+    return bool(folder.word or (folder.number and not re.fullmatch(r"(?:19|20)\d\d", folder.number)))
 
 
 def _shared(parents: Sequence[tuple[str, ...]]) -> int:

@@ -24,7 +24,7 @@ SEQUENCE = words_of(
 
 COUNTER = words_of(
     """
-    visit visits vis v session sessions ses sess timepoint timepoints time tp tpt day days d week weeks wk w month
+    visit visits vis v session sessions ses sess timepoint timepoints time tp tpt t day days d week weeks wk w month
     months mo m year years yr hour hours hr min phase frame frames run runs rep repeat rescan acq acquisition echo
     series ser se temporal slice slices sl slc z layer page tile crop patch view instance inst pos channel chan fold
     split subset cv batch part parts chunk disc disk site sites center centre hospital hosp clinic scanner vendor

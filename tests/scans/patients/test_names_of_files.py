@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,12 @@ def patients(*paths: str, pages: bool = False) -> dict[str, set[str]]:
 @pytest.mark.parametrize("convention", CONVENTIONS, ids=lambda convention: convention.name)
 def test_every_convention_is_told_by_its_example(convention: Convention) -> None:
     assert named(convention.example) == (convention.name, convention.patient)
+
+
+def test_the_reference_lists_every_convention_in_its_order() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "patients.md").read_text("utf-8")
+    rows = page.partition("| convention |")[2].splitlines()[2 : 2 + len(CONVENTIONS)]
+    assert [row.split("|")[1].strip() for row in rows] == [convention.name for convention in CONVENTIONS]
 
 
 OF_ONE = {
@@ -102,6 +109,8 @@ def test_a_folder_of_many_numbered_volumes_is_no_patient_and_one_of_few_is() -> 
 def test_pictures_with_a_number_of_a_slice_are_of_one_patient() -> None:
     names = [f"patient{k}_slice{s:03d}.png" for k in range(3) for s in range(5)]
     assert len(patients(*names, pages=True)) == 3
+    names = [f"{kind}-IM-{k:04d}-0001.jpeg" for k in range(4) for kind in ("NORMAL2", "NORMAL")]
+    assert len(patients(*names, pages=True)) == 4
     names = [f"{who}_{s:03d}.png" for who in ("smith", "jones", "ng") for s in range(5)]
     assert set(patients(*names, pages=True)) == {"smith", "jones", "ng"}
     names = [f"{k:08d}_{s:03d}.png" for k in range(4) for s in range(3)]
@@ -114,6 +123,17 @@ def test_pictures_with_a_number_of_a_slice_are_of_one_patient() -> None:
 def test_pictures_with_a_number_alone_are_a_patient_each() -> None:
     for form in ("{}.png", "img_{:03d}.png", "IM{:04d}.jpg", "brain {}.png", "image({}).jpg"):
         assert len(patients(*[form.format(k) for k in range(12)], pages=True)) == 12
+
+
+def test_a_number_above_all_files_is_a_patient_and_a_year_or_a_time_point_is_none() -> None:
+    assert len(patients("00001/scan1.nii", "00001/scan2.nii")) == 1
+    assert len(patients("00001/scan1.nii", "00001/scan2.nii", "IXI012-HH-1211-T1.nii")) == 2
+    assert len(patients("scan_2019/001.nii", "scan_2021/001.nii", "2022/001.nii")) == 1
+    assert len(patients("t0/x.nii", "t1/x.nii", "t2/x.nii")) == 1
+
+
+def test_one_name_in_two_normal_forms_is_one_patient() -> None:
+    assert len(patients("Müller_T1.nii", "Mu\u0308ller_T2.nii", "MÜLLER_pre.nii", "Muller.nii")) == 1
 
 
 def test_what_names_nobody_is_one_patient() -> None:
