@@ -13,7 +13,7 @@ import pydicom
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from medattngan.scans.formats.dicom_captures import CAPTURE_TAGS, IN_SLICES, is_secondary_capture, what_else
+from medattngan.scans.formats.dicom_captures import CAPTURE_TAGS, is_page, what_else
 from medattngan.scans.formats.dicom_codecs import has_decoder
 from medattngan.scans.formats.dicom_elements import element, groups, mend
 from medattngan.scans.formats.dicom_rescale import RESCALE_TAGS, rescale
@@ -107,6 +107,8 @@ def _check_is_image(dataset: Dataset) -> None:
         raise SetAside("derived-object")
     if not (dataset.get("Rows") and dataset.get("Columns")):
         raise SetAside("no-pixels")
+    if int(dataset.get("NumberOfFrames") or 1) < 1:
+        raise SetAside("bad-value")
     if 1 in (dataset.get("BitsAllocated"), dataset.get("BitsStored")):
         raise SetAside("label-mask")
     if not has_decoder(dataset.file_meta.TransferSyntaxUID):
@@ -149,7 +151,7 @@ def _piece(dataset: Dataset, path: Path, relative: str, frame: int, frames: int)
         thickness_mm=float(thickness) if thickness else None,
         burned_in=_text(dataset, "BurnedInAnnotation").upper() == "YES",
         recognizable=_text(dataset, "RecognizableVisualFeatures").upper() == "YES",
-        page=geometry is None and (is_secondary_capture(dataset) or dataset.get("Modality") in IN_SLICES),
+        page=is_page(dataset, geometry is not None),
         of_head=not HEAD.isdisjoint(re.split("[^A-Z]+", _text(dataset, "BodyPartExamined").upper())),
     )
 
