@@ -25,7 +25,7 @@ COMPOSITES = {
     "MIP", "MINIP", "MNIP", "VRT", "VR", "SSD", "CPR", "REPROJECTION", "RENDERED", "RENDERING", "COMPOSED", "COMPOSITE",
     "PASTED", "MAX_IP", "MIN_IP", "MAX IP", "MIN IP", "VOLUME_RENDER", "VOLUME RENDER", "SURFACE_RENDER", "CURVED_MPR",
 }  # fmt: skip
-"""Many slices in one: values of Image Type, or words in them, or of Volume Based Calculation Technique (C.8.16.2.1.4)."""
+"""Many slices in one: values of Image Type, words in them, or of Volume Based Calculation Technique (C.8.16.2.1.4)."""
 
 SECONDARY_CAPTURES = "1.2.840.10008.5.1.4.1.1.7"
 """Secondary Capture Image Storage; its multi-frame kinds follow as .1 to .4."""
