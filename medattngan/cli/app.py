@@ -10,7 +10,7 @@ import typer
 
 from medattngan.cli import data, deliver, judge, model, review
 from medattngan.core.files import UserError
-from medattngan.core.terminal import prepare_streams, say, terminal
+from medattngan.core.terminal import hush_readers, prepare_streams, say, terminal
 from medattngan.core.version import __version__
 
 VERBS: tuple[Callable[..., None], ...] = (
@@ -86,6 +86,7 @@ app = build_app()
 def main() -> None:
     """Run the command line; a UserError becomes one sentence and exit status 2."""
     prepare_streams()
+    hush_readers()
     try:
         app()
     except UserError as error:

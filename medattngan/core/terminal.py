@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import codecs
 import io
+import logging
 import sys
+import warnings
 
 from rich.console import Console
 
 from medattngan.core.text import shown
 
 ERRORS = "medattngan.terminal"
+READERS = ("pydicom", "nibabel", "tifffile", "PIL", "highdicom")
 
 
 def _written_out(error: UnicodeError) -> tuple[str | bytes, int]:
@@ -31,6 +34,13 @@ def prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=ERRORS)
+
+
+def hush_readers() -> None:
+    """Keep the libraries that read scans from warning: what they quote of a header may identify a patient."""
+    for name in READERS:
+        warnings.filterwarnings("ignore", module=rf"{name}(\.|$)")
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 def terminal(*, quiet: bool = False) -> Console:

@@ -11,7 +11,8 @@ from pydicom.dataset import Dataset
 
 from medattngan.core.files import UserError
 from medattngan.core.types import Physical
-from medattngan.scans.formats.dicom import functional, is_dicom, read_dataset
+from medattngan.scans.formats.dicom import is_dicom, read_dataset
+from medattngan.scans.formats.dicom_groups import functional
 from medattngan.scans.formats.dicom_pixels import physical_frame
 from medattngan.scans.formats.dicom_rescale import rescale
 from medattngan.scans.modality import modality

@@ -15,12 +15,11 @@ from medattngan.scans.modality import modality
 from medattngan.scans.patients.labels_of_folders import folder_labels
 from medattngan.scans.patients.whose import owners
 from medattngan.scans.series import REJECTED_COLUMNS, Piece, Series, SetAside
+from medattngan.scans.stack.stack import stacked
 from medattngan.scans.table.rows import Labels
 from medattngan.scans.table.settle import settle
 
 HEAD_BYTES = 4096
-SAME_PLACE_MM = 0.01
-"""Slices closer than this are of one place: an echo, a repetition, or a copy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +110,7 @@ def _is_ours(head: bytes) -> bool:
 def stacks(found: Iterable[Found], labels: Labels | None, window: bool, folders: bool = False) -> list[Series]:
     """Group pieces into series, each in the order of its slices, with patient and label.
 
-    Frames at one place in a series become stacks of their own: the first of every place, the second, and so
-    on.
+    Frames at one place in a series become stacks of their own (see `scans.stack`).
 
     Args:
         labels: the user's table; without one the folders of pictures may be labels (see `folder_labels`).
@@ -129,31 +127,15 @@ def stacks(found: Iterable[Found], labels: Labels | None, window: bool, folders:
     whose = owners(((layouts[name], piece) for name, piece in pieces), named)
     groups: dict[tuple[str, str, str], list[Piece]] = defaultdict(list)
     for name, piece in pieces:
-        groups[name, whose[piece.relative, piece.patient].key, piece.series].append(piece)
+        groups[name, whose[piece.relative, piece.patient].key, piece.scan or piece.series].append(piece)
     series = []
-    for (name, _, key), some in groups.items():
+    for (name, *_), some in groups.items():
         first = some[0]
         owner = whose[first.relative, first.patient]
         kind = modality(first.modality or ("CT" if window else "MR"))
-        for repeat, stack in enumerate(_by_place(some)):
-            one = Series(name, layouts[name], kind, owner.said, f"{key}\0{repeat}", tuple(stack), whose=owner.rule)
+        for key, stack in stacked(some):
+            one = Series(name, layouts[name], kind, owner.said, key, tuple(stack), whose=owner.rule)
             series.append(replace(one, label=named.get(first.relative)))
     if labels is not None:
         series = settle(series, whose, labels)
     return sorted(series, key=lambda one: (one.patient, one.key))
-
-
-def _by_place(pieces: Sequence[Piece]) -> list[list[Piece]]:
-    """Stacks with at most one slice at a place. The first stack has a slice of every place."""
-    if any(piece.along_mm is None for piece in pieces):
-        return [sorted(pieces, key=lambda piece: piece.order)]
-    repeats: list[list[Piece]] = []
-    place, count = float("-inf"), 0
-    for piece in sorted(pieces, key=lambda piece: (round((piece.along_mm or 0.0) / SAME_PLACE_MM), piece.order)):
-        position = piece.along_mm or 0.0
-        count = count + 1 if position - place <= 2 * SAME_PLACE_MM else 0
-        place = place if count else position
-        if count == len(repeats):
-            repeats.append([])
-        repeats[count].append(piece)
-    return repeats

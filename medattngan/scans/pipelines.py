@@ -24,6 +24,10 @@ from medattngan.scans.series import Series, SetAside
 
 SLICES_AT_ONCE = 64
 
+MOST_PADDED = 1 << 28
+PADDED_SHARE = 16
+"""A volume that has more voxels after padding, and so many times more than before, has a header that is wrong."""
+
 Pipeline: TypeAlias = Callable[[Series, Options], list[Step]]
 """The steps that follow loading; they leave `image`, `map`, `scheme`, `plane`, `positions_mm` and `spacing_mm`."""
 
@@ -138,6 +142,8 @@ def pad_and_resize(item: Item, size: int) -> Item:
     rows, columns, _ = image.affine[:3, :3].norm(dim=0).tolist()
     side = _side_mm(item, rows, columns)
     square = (round(side / rows), round(side / columns))
+    if math.prod(square) * image.shape[-1] > max(MOST_PADDED, PADDED_SHARE * image.numel()):
+        raise SetAside("impossible-geometry")
     pad: Step = SpatialPadd("image", spatial_size=(*square, -1), value=item["map"].lower)
     volume = pad(item)["image"].as_tensor()[0].permute(2, 0, 1)
     slices = np.empty((volume.shape[0], size, size), np.float32)

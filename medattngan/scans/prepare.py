@@ -21,7 +21,7 @@ from medattngan.data.intensity import IntensityMap
 from medattngan.scans.formats.table import Format, formats
 from medattngan.scans.geometry.affine import stack_affine
 from medattngan.scans.geometry.orient import Step
-from medattngan.scans.geometry.planes import native_plane
+from medattngan.scans.geometry.planes import native_plane, thin_axis
 from medattngan.scans.options import Options
 from medattngan.scans.pipelines import SLICES_AT_ONCE
 from medattngan.scans.screening import believe, refuse
@@ -171,4 +171,6 @@ class PieceReader(ImageReader):
     def get_data(self, img: Sequence[Piece]) -> Loaded:
         """Voxels and meta data, with what is the same for most formats filled in."""
         volume, meta = self.kind.load(img)
-        return volume, {"slice_axis": 2, "spatial_shape": np.asarray(volume.shape)} | meta
+        meta = {"slice_axis": 2, "spatial_shape": np.asarray(volume.shape)} | meta
+        thin = thin_axis(volume.shape) if self.kind.layout == "volume" else None
+        return volume, meta if thin is None else meta | {"slice_axis": thin}

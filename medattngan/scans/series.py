@@ -16,6 +16,9 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from medattngan.core.types import Physical
 
+Value: TypeAlias = float | str | tuple[float, ...] | None
+"""What a header says of one thing: a number, text, several numbers, or nothing."""
+
 REASONS: dict[str, str] = {
     "not-a-scan": "no reader knows this kind of file",
     "unreadable": "damaged or truncated, or not as its format wants it",
@@ -30,6 +33,8 @@ REASONS: dict[str, str] = {
     "colour": "a colour image whose channels differ",
     "not-2d-or-3d": "an array that is neither 2-D nor 3-D",
     "later-volume": "a volume after the first of a 4-D file",
+    "mosaic": "slices tiled into one picture, without what says how many there are and where they lie",
+    "impossible-geometry": "its header puts it where no patient is, or gives its voxels a size that none have",
     "other-plane": "too few or unevenly spaced slices to be cut in the plane asked for",
     "constant": "every pixel of the series is the same",
     "burned-in-text": "text burned into the pixels, which may name the patient",
@@ -131,6 +136,11 @@ class Piece:
         geometry: None where unknown.
         spacing_mm: between rows and between columns, where there is no geometry but a size.
         thickness_mm: of a slice, where known.
+        scan: what all stacks that may be made of its series have in common; empty where a series is one stack.
+        echo_ms, b_value: echo time and diffusion weighting, where known.
+        traits: what else tells it from others at its place, in the order of `stack.traits.TRAITS`.
+        instance: names the object that the frame is of, wherever a copy of it lies.
+        tile: (top, left, rows, columns) of a frame that holds many slices.
         volumes: how many volumes a 4-D file has; the first is read.
         burned_in: whether the header says that identifying text is in the pixels.
         recognizable: whether the header says that the patient can be recognised in the image.
@@ -156,6 +166,12 @@ class Piece:
     issuer: str = ""
     study: str = ""
     page: bool = False
+    scan: str = ""
+    echo_ms: float | None = None
+    b_value: float | None = None
+    traits: tuple[Value, ...] = ()
+    instance: str = ""
+    tile: tuple[int, int, int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
+from pydicom.tag import BaseTag, Tag
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from medattngan.scans.formats.dicom_captures import CAPTURE_TAGS, is_page, what_else
 from medattngan.scans.formats.dicom_codecs import has_decoder
-from medattngan.scans.formats.dicom_elements import element, groups, mend
-from medattngan.scans.formats.dicom_rescale import RESCALE_TAGS, rescale
+from medattngan.scans.formats.dicom_elements import mend
+from medattngan.scans.formats.dicom_groups import functional
+from medattngan.scans.formats.dicom_mosaic import CSA_TAGS, is_tiled, tiles
+from medattngan.scans.formats.dicom_place import along, geometry
+from medattngan.scans.formats.dicom_rescale import HOUNSFIELD, RESCALE_TAGS, rescale
+from medattngan.scans.formats.dicom_said import tag_of
+from medattngan.scans.formats.dicom_traits import TRAIT_TAGS, b_value, echo_ms, traits
 from medattngan.scans.series import READ_ERRORS, Geometry, Piece, SetAside
 
 NOT_PATIENT_IMAGES = {"SEG", "RTDOSE", "RTIMAGE", "PMAP", "FID", "REG", "RWV"}
@@ -34,9 +39,13 @@ HEADER_TAGS = [
     "BitsAllocated", "NumberOfFrames", "ImageOrientationPatient", "ImagePositionPatient", "PixelSpacing",
     "ImagerPixelSpacing", "NominalScannedPixelSpacing", "SliceThickness", "EchoTime", "DiffusionBValue",
     "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "BurnedInAnnotation",
-    "RecognizableVisualFeatures", "BodyPartExamined", "BitsStored", *RESCALE_TAGS, *CAPTURE_TAGS,
+    "RecognizableVisualFeatures", "BodyPartExamined", "SpacingBetweenSlices", "BitsStored", *RESCALE_TAGS,
+    *CAPTURE_TAGS,
 ]  # fmt: skip
-"""What `describe` needs of a header; reading the rest would take several times as long."""
+"""What `describe` needs of a header beside the traits; reading the rest would take several times as long."""
+
+MENDED = [*map(tag_of, HEADER_TAGS)]
+READ_TAGS = [*MENDED, *TRAIT_TAGS]
 
 GROUP_OF_PIXELS = 0x0028
 """Of the Image Pixel Module and what goes with it."""
@@ -63,7 +72,7 @@ def is_dicom(path: Path, head: bytes) -> bool:
     return "SOPClassUID" in dataset or "Rows" in dataset
 
 
-def read_dataset(path: Path, tags: Sequence[str] | None = None) -> Dataset:
+def read_dataset(path: Path, tags: Sequence[str | BaseTag] | None = None) -> Dataset:
     """The dataset of a file, whole or a few tags of it, with its numbers mended. It always knows its transfer syntax.
 
     Raises:
@@ -71,10 +80,10 @@ def read_dataset(path: Path, tags: Sequence[str] | None = None) -> Dataset:
     """
     if tags is None:
         dataset = pydicom.dcmread(path, force=True)
-        mend(dataset, GROUP_OF_PIXELS)
+        mend(dataset, [tag for tag in dataset.keys() if tag >> 16 == GROUP_OF_PIXELS])  # noqa: SIM118
     else:
-        dataset = pydicom.dcmread(path, force=True, stop_before_pixels=True, specific_tags=list(tags))
-        mend(dataset)
+        dataset = pydicom.dcmread(path, force=True, stop_before_pixels=True, specific_tags=[Tag(tag) for tag in tags])
+        mend(dataset, MENDED)
     if "TransferSyntaxUID" not in dataset.file_meta:
         implicit, little = dataset.original_encoding
         explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
@@ -89,10 +98,12 @@ def describe(path: Path, relative: str) -> list[Piece]:
         SetAside: it holds no image of a patient.
     """
     try:
-        dataset = read_dataset(path, HEADER_TAGS)
+        dataset = read_dataset(path, READ_TAGS)
         _check_is_image(dataset)
         frames = int(dataset.get("NumberOfFrames") or 1)
         pieces = [_piece(dataset, path, relative, frame, frames) for frame in range(frames)]
+        if is_tiled(dataset, frames):
+            pieces = tiles(dataset, pieces, read_dataset(path, CSA_TAGS))
         reason = what_else(dataset, any(piece.geometry is not None for piece in pieces))
     except READ_ERRORS:
         raise SetAside("unreadable") from None
@@ -119,21 +130,17 @@ def _check_is_image(dataset: Dataset) -> None:
 
 
 def _piece(dataset: Dataset, path: Path, relative: str, frame: int, frames: int) -> Piece:
-    geometry = _geometry(dataset, frame)
+    placed = geometry(dataset, frame, frames)
     spacing = _pair(dataset, "PixelSpacing") or _pair(dataset, "ImagerPixelSpacing")
     spacing = spacing or _pair(dataset, "NominalScannedPixelSpacing")
     study = str(dataset.get("StudyInstanceUID") or "")
     series = str(dataset.get("SeriesInstanceUID") or f"{study}\0{relative}")
-    if geometry is None:
+    if placed is None:
         # Without a place in the patient nothing orders files into a volume, so a file is a series.
         series = f"{series}\0{dataset.get('SOPInstanceUID') or relative}"
-    stack = (
-        dataset.get("Rows"),
-        dataset.get("Columns"),
-        rescale(dataset, frame).unit,
-        *_contrast(dataset, frame),
-        *_rounded(geometry),
-    )
+    unit = rescale(dataset, frame).unit
+    unusual = [unit] if (unit == HOUNSFIELD) != (dataset.get("Modality") == "CT") else []
+    stack = (dataset.get("Rows"), dataset.get("Columns"), *unusual, *_contrast(dataset, frame), *_rounded(placed))
     thickness = functional(dataset, frame, "PixelMeasuresSequence", "SliceThickness")
     return Piece(
         path=path,
@@ -143,15 +150,20 @@ def _piece(dataset: Dataset, path: Path, relative: str, frame: int, frames: int)
         issuer=_text(dataset, "IssuerOfPatientID"),
         study=study or str(dataset.get("SeriesInstanceUID") or ""),
         series="\0".join(map(str, (series, *stack))),
+        scan="\0".join(map(str, (series, *stack[:2], *unusual, _kind(dataset)))),
         modality=str(dataset.get("Modality") or "OT").strip() or "OT",
         order=(int(dataset.get("InstanceNumber") or 0) * (frames + 1) + frame, f"{relative}\0{frame}"),
-        along_mm=None if geometry is None else along(geometry),
-        geometry=geometry,
-        spacing_mm=spacing if geometry is None else geometry.spacing,
+        along_mm=None if placed is None else along(placed),
+        geometry=placed,
+        echo_ms=echo_ms(dataset, frame),
+        b_value=b_value(dataset, frame),
+        traits=traits(dataset, frame, frames > 1 or is_tiled(dataset, frames)),
+        instance=_text(dataset, "SOPInstanceUID"),
+        spacing_mm=spacing if placed is None else placed.spacing,
         thickness_mm=float(thickness) if thickness else None,
         burned_in=_text(dataset, "BurnedInAnnotation").upper() == "YES",
         recognizable=_text(dataset, "RecognizableVisualFeatures").upper() == "YES",
-        page=is_page(dataset, geometry is not None),
+        page=is_page(dataset, placed is not None),
         of_head=not HEAD.isdisjoint(re.split("[^A-Z]+", _text(dataset, "BodyPartExamined").upper())),
     )
 
@@ -177,51 +189,16 @@ def _contrast(dataset: Dataset, frame: int) -> tuple[str, ...]:
     """What makes two images at one place different images: kind, echo time, diffusion weighting."""
     echo = functional(dataset, frame, "MREchoSequence", "EffectiveEchoTime") or dataset.get("EchoTime")
     weighting = functional(dataset, frame, "MRDiffusionSequence", "DiffusionBValue")
-    return (
-        "/".join(str(value) for value in _values(dataset, "ImageType")[2:]),
-        str(echo or ""),
-        str(weighting or ""),
-    )
+    return _kind(dataset), str(echo or ""), str(weighting or "")
 
 
-def functional(dataset: Dataset, frame: int, group: str, keyword: str) -> Any:
-    """A value of an enhanced object's functional groups (C.7.6.16): of the frame, else shared, else the dataset's."""
-    for item in groups(dataset, frame, group):
-        value = element(item, keyword)
-        if value is not None:
-            return value
-    return element(dataset, keyword)
+def _kind(dataset: Dataset) -> str:
+    """Image Type (C.7.6.1.1.2) from its third value on: what was made of the signal."""
+    return "/".join(str(value) for value in _values(dataset, "ImageType")[2:])
 
 
-def _geometry(dataset: Dataset, frame: int) -> Geometry | None:
-    """Plane position, plane orientation and pixel measures of a frame; None unless all three are there and sound."""
-    orientation = functional(dataset, frame, "PlaneOrientationSequence", "ImageOrientationPatient")
-    origin = functional(dataset, frame, "PlanePositionSequence", "ImagePositionPatient")
-    spacing = functional(dataset, frame, "PixelMeasuresSequence", "PixelSpacing")
-    if not orientation or not origin or not spacing:
-        return None
-    cosines, place = np.asarray(orientation, float), np.asarray(origin, float)
-    pixel = np.asarray(spacing, float)
-    if cosines.shape != (6,) or place.shape != (3,) or pixel.shape != (2,) or pixel.min() <= 0:
-        return None
-    if not all(np.isfinite(numbers).all() for numbers in (cosines, place, pixel)):
-        return None
-    if abs(np.linalg.norm(np.cross(cosines[:3], cosines[3:])) - 1) > 0.01:
-        return None
-    if int(dataset.get("NumberOfFrames") or 1) > 1 and "PerFrameFunctionalGroupsSequence" not in dataset:
-        return None  # one position cannot place many frames
-    a, b, c = place.tolist()
-    return Geometry(tuple(cosines.tolist()), (a, b, c), (float(pixel[0]), float(pixel[1])))
-
-
-def _rounded(geometry: Geometry | None) -> tuple[float, ...]:
-    """What frames of one stack share, without the noise of writing it as text."""
-    if geometry is None:
+def _rounded(placed: Geometry | None) -> tuple[float, ...]:
+    """Names a series, as it always has; what is one stack, `scans.stack` says."""
+    if placed is None:
         return ()
-    return tuple(round(v, 2) + 0.0 for v in geometry.orientation) + tuple(round(v, 3) for v in geometry.spacing)
-
-
-def along(geometry: Geometry) -> float:
-    """Position along the normal of the slice, mm: the order of slices in a stack, whatever their numbers say."""
-    cosines = np.asarray(geometry.orientation)
-    return float(np.dot(np.cross(cosines[:3], cosines[3:]), geometry.origin))
+    return tuple(round(v, 2) + 0.0 for v in placed.orientation) + tuple(round(v, 3) for v in placed.spacing)

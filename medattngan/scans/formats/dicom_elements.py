@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -41,20 +41,19 @@ _BLANK = " \0\t\r\n"
 _CONVERSION_ERRORS = (*READ_ERRORS, ArithmeticError)
 
 
-def mend(dataset: Dataset, group: int | None = None) -> None:
-    """Put the elements of numbers in order, in place: each is then absent, empty, or made of finite numbers.
+def mend(dataset: Dataset, tags: Iterable[BaseTag]) -> None:
+    """Put elements of numbers in order, in place: each is then absent, empty, or made of finite numbers.
 
     Args:
-        group: the only group of tags to look at; all where it is left out.
+        tags: of the elements to look at, where they are there and are of numbers.
 
     Raises:
         SetAside: one of NEEDED is there and is no number.
     """
-    for tag in list(dataset.keys()):
-        if group is None or tag >> 16 == group:
-            kind = _kind(int(tag))
-            if kind is not None:
-                _mended(dataset, tag, kind)
+    for tag in tags:
+        kind = _kind(int(tag))
+        if kind is not None and dataset.get_item(tag) is not None:
+            _mended(dataset, tag, kind)
     colours = dataset.get("PhotometricInterpretation")
     if isinstance(colours, str) and colours != colours.strip(_BLANK).upper():
         dataset.PhotometricInterpretation = colours.strip(_BLANK).upper()
@@ -193,11 +192,3 @@ def _is_sound(value: Any, count: int) -> bool:
     if isinstance(value, int | float):
         return count < 2 and math.isfinite(value)
     return value is None or (isinstance(value, str) and not value)
-
-
-def groups(dataset: Dataset, frame: int, name: str) -> Iterator[Dataset]:
-    """The items of one functional group (C.7.6.16) that tell of a frame: its own, then those that all frames share."""
-    own = dataset.get("PerFrameFunctionalGroupsSequence") or []
-    shared = dataset.get("SharedFunctionalGroupsSequence") or []
-    for one in [*own[frame : frame + 1], *shared[:1]]:
-        yield from one.get(name) or []

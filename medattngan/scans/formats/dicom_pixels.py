@@ -13,9 +13,11 @@ from pydicom.multival import MultiValue
 from pydicom.pixels.processing import apply_color_lut
 
 from medattngan.core.types import Physical
-from medattngan.scans.formats.dicom import functional, read_dataset
+from medattngan.scans.formats.dicom import read_dataset
 from medattngan.scans.formats.dicom_codecs import decode
 from medattngan.scans.formats.dicom_elements import element, plain_numbers
+from medattngan.scans.formats.dicom_groups import functional
+from medattngan.scans.formats.dicom_mosaic import cut_out
 from medattngan.scans.formats.dicom_padding import padding, unpacked
 from medattngan.scans.formats.dicom_rescale import ARBITRARY, HOUNSFIELD, Rescale, rescale, signed_16
 from medattngan.scans.geometry.affine import is_sound, stack_affine
@@ -43,12 +45,15 @@ def load(pieces: Sequence[Piece]) -> Loaded:
     windows: list[tuple[float, float]] = []
     units: set[str] = set()
     aspect = (1.0, 1.0)
-    dataset, opened = Dataset(), Path()
+    dataset, opened, shown = Dataset(), Path(), -1
     for i, piece in enumerate(pieces):
         try:
             if piece.path != opened:
-                dataset, opened = _open(piece.path), piece.path
-            values, window, unit = physical_frame(dataset, piece.frame)
+                dataset, opened, shown = _open(piece.path), piece.path, -1
+            if piece.frame != shown:
+                whole, window, unit = physical_frame(dataset, piece.frame)
+                shown = piece.frame
+            values = whole if piece.tile is None else cut_out(whole, piece.tile)
             if volume is None:
                 volume, aspect = np.empty((*values.shape, len(pieces)), np.float32), _aspect(dataset)
             if values.shape != volume.shape[:2]:
@@ -64,7 +69,7 @@ def load(pieces: Sequence[Piece]) -> Loaded:
         raise SetAside(failed[0][1])
     affine = _affine([pieces[i] for i in kept], aspect)
     if not is_sound(affine):
-        raise SetAside("unreadable")
+        raise SetAside("impossible-geometry")
     known = pieces[kept[0]].spacing_mm is not None
     unit = HOUNSFIELD if units == {HOUNSFIELD} else ARBITRARY
     meta = {"affine": affine, "kept": kept, "set_aside": failed, "unit": unit, "voi": windows}

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
-from medattngan.scans.formats.dicom_elements import element, groups, texts
+from medattngan.scans.formats.dicom_elements import element, texts
+from medattngan.scans.formats.dicom_groups import items
 from medattngan.scans.series import SetAside
 
 RESCALE_TAGS = ["RescaleSlope", "RescaleIntercept", "RescaleType", "ModalityLUTSequence", "MultienergyCTAcquisition"]
@@ -55,12 +56,12 @@ def rescale(dataset: Dataset, frame: int) -> Rescale:
     Raises:
         SetAside: the slope is 0, or slope or intercept is no number.
     """
-    items = [*groups(dataset, frame, "PixelValueTransformationSequence"), dataset]
+    places = [*items(dataset, frame, "PixelValueTransformationSequence"), dataset]
     tables = dataset.get("ModalityLUTSequence")
     if tables:
         unit = _unit(dataset, _said(tables[0], "ModalityLUTType") or {"US"}, True)
         return Rescale(unit, table=_table(dataset))
-    for item in items:
+    for item in places:
         slope, intercept = element(item, "RescaleSlope"), element(item, "RescaleIntercept")
         if slope is not None or intercept is not None or item is dataset:
             break

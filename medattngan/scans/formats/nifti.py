@@ -124,7 +124,7 @@ def load(pieces: Sequence[Piece]) -> Loaded:
     except (*READ_ERRORS, nib.spatialimages.HeaderDataError, nib.filebasedimages.ImageFileError):
         raise SetAside("unreadable") from None
     if not is_sound(opened.affine):
-        raise SetAside("unreadable")
+        raise SetAside("impossible-geometry")
     try:
         index = (slice(None),) * min(3, len(opened.shape)) + (0,) * (len(opened.shape) - 3)
         volume = np.asarray(opened.dataobj[index], dtype=np.float32)

@@ -15,6 +15,10 @@ EVEN_TOLERANCE = 0.05
 SINGULAR = 1e-6
 """Axes whose unit vectors span a smaller volume than this lie in one plane."""
 
+SIDE_MM = (1e-6, 1e4)
+FAR_MM = 1e6
+"""A voxel has sides of a nanometre to ten metres, in a header without a unit too, and lies within a kilometre."""
+
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 
 
@@ -28,12 +32,14 @@ def stack_affine(frames: Sequence[Geometry], thickness_mm: float | None) -> npt.
     array([0., 0., 5., 1.])
     """
     first = frames[0]
+    thickness = abs(thickness_mm or 1.0)
+    thickness = thickness if SIDE_MM[0] <= thickness <= SIDE_MM[1] else 1.0
     cosines = np.asarray(first.orientation, float)
     along_row, along_column = cosines[:3], cosines[3:]
     if len(frames) > 1:
         step = (np.asarray(frames[-1].origin) - np.asarray(first.origin)) / (len(frames) - 1)
     else:
-        step = np.cross(along_row, along_column) * abs(thickness_mm or 1.0)
+        step = np.cross(along_row, along_column) * thickness
     lps = np.stack([along_column * first.spacing[0], along_row * first.spacing[1], step], axis=1)
     affine = np.eye(4)
     affine[:3, :3] = LPS_TO_RAS @ lps
@@ -42,15 +48,24 @@ def stack_affine(frames: Sequence[Geometry], thickness_mm: float | None) -> npt.
 
 
 def is_sound(affine: npt.NDArray[np.float64]) -> bool:
-    """Whether an affine places every voxel: its numbers are finite and its three axes span space.
+    """Whether an affine places every voxel: its numbers are plausible and its three axes span space.
 
     >>> is_sound(np.diag([1.0, 1.0, 3.0, 1.0])), is_sound(np.diag([1.0, 1.0, 0.0, 1.0]))
     (True, False)
     """
-    if not np.isfinite(affine).all():
-        return False
     lengths = np.linalg.norm(affine[:3, :3], axis=0)
-    return bool(lengths.min() > 0 and abs(np.linalg.det(affine[:3, :3] / lengths)) > SINGULAR)
+    return bool(is_plausible(lengths, affine[:3, 3]) and abs(np.linalg.det(affine[:3, :3] / lengths)) > SINGULAR)
+
+
+def is_plausible(sides_mm: npt.NDArray[np.float64], place_mm: npt.NDArray[np.float64]) -> bool:
+    """Whether a voxel can have these sides and lie there; what is no number cannot.
+
+    >>> is_plausible(np.array([1.0, 1.0]), np.array([0.0, 0.0, 9.0])), is_plausible(np.array([1.0, 1e9]), np.zeros(3))
+    (True, False)
+    """
+    sound = np.isfinite(sides_mm).all() and np.isfinite(place_mm).all()
+    within = sides_mm.min() >= SIDE_MM[0] and sides_mm.max() <= SIDE_MM[1] and np.abs(place_mm).max() <= FAR_MM
+    return bool(sound and within)
 
 
 def is_even(positions_mm: Sequence[float]) -> bool:
@@ -59,3 +74,15 @@ def is_even(positions_mm: Sequence[float]) -> bool:
     if len(steps) == 0 or (steps <= 0).any():
         return False
     return bool(np.abs(steps - np.median(steps)).max() <= EVEN_TOLERANCE * np.median(steps))
+
+
+def is_straight(frames: Sequence[Geometry]) -> bool:
+    """Whether each slice lies where its neighbours let one expect: on the line from the first to the last, to a pixel.
+
+    >>> there = [Geometry((1, 0, 0, 0, 1, 0), (x, 0.0, z), (2.0, 2.0)) for x, z in ((0, 0), (9, 3), (0, 6))]
+    >>> is_straight(there), is_straight(there[:2])
+    (False, True)
+    """
+    origins = np.array([frame.origin for frame in frames])
+    line = np.linspace(origins[0], origins[-1], len(origins))
+    return bool(np.linalg.norm(origins - line, axis=1).max() <= min(frames[0].spacing))

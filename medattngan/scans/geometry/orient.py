@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from medattngan.scans.geometry.affine import is_even
+from medattngan.scans.geometry.affine import is_even, is_straight
 from medattngan.scans.geometry.planes import (
     MIN_SLICES_TO_CUT,
     PLANES,
@@ -16,6 +16,7 @@ from medattngan.scans.geometry.planes import (
     slice_normal,
     stands_upright,
 )
+from medattngan.scans.geometry.shear import without_shear
 from medattngan.scans.series import Series, SetAside
 
 Item = dict[Any, Any]
@@ -29,7 +30,7 @@ def face(item: Item, series: Series, plane: str) -> Item:
 
     `acquired` keeps the scan's own slices: DICOM frames as stored, with the name of a plane only where they already
     stand as its slices do; a volume is turned to the plane nearest to its own. Frames whose place is unknown stay
-    as they are, whatever the plane.
+    as they are, whatever the plane. Sheared axes are set right first (see `without_shear`).
 
     Raises:
         SetAside: the slices are of another plane and too few, or too unevenly spaced, to be cut across.
@@ -47,8 +48,10 @@ def face(item: Item, series: Series, plane: str) -> Item:
         return _as_stored(item, along)
     target = (native or "axial") if plane == "acquired" else plane
     thin = min(image.shape[1:]) < MIN_SLICES_TO_CUT
-    if native != target and (thin or (series.layout == "frames" and not is_even(along))):
+    if native != target and (thin or (series.layout == "frames" and not _is_grid(series, kept, along))):
         raise SetAside("other-plane")
+    image = item["image"] = without_shear(image, image.meta["slice_axis"], native != target, item["map"].lower)
+    affine = image.affine.numpy()
     own = slice_normal(affine, 2)
     from monai.transforms.spatial.dictionary import Orientationd  # takes seconds, and workers alone need it
 
@@ -62,6 +65,12 @@ def face(item: Item, series: Series, plane: str) -> Item:
         return item | {"plane": target}
     source = 0 if series.layout == "volume" else -1
     return item | {"sources": [source] * count, "plane": target, "positions_mm": positions_mm(turned, count)}
+
+
+def _is_grid(series: Series, kept: Sequence[int], along: Sequence[float]) -> bool:
+    """Whether the frames are evenly spaced, on one line."""
+    placed = [piece.geometry for piece in (series.pieces[i] for i in kept) if piece.geometry is not None]
+    return is_even(along) and is_straight(placed)
 
 
 def _as_stored(item: Item, along: Sequence[float]) -> Item:

@@ -6,6 +6,8 @@ Axial slices have the nose at the top, coronal and sagittal ones the head; sagit
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -20,6 +22,16 @@ OBLIQUE_DEG = 45.0
 
 MIN_SLICES_TO_CUT = 8
 """A volume with fewer slices is not cut across them."""
+
+
+def thin_axis(shape: Sequence[int]) -> int | None:
+    """The axis that alone has fewer voxels than a volume has slices: the slices are counted along it.
+
+    >>> thin_axis((1, 128, 128)), thin_axis((128, 128, 90)), thin_axis((128, 1, 1))
+    (0, None, None)
+    """
+    thin = [axis for axis, count in enumerate(shape) if count < MIN_SLICES_TO_CUT]
+    return thin[0] if len(thin) == 1 else None
 
 
 def native_plane(affine: npt.NDArray[np.float64], slice_axis: int) -> str | None:

@@ -12,7 +12,7 @@ from medattngan.scans.patients.words import COLLECTION, COUNTER, FINDINGS, NOBOD
 _MONTH = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 _YEAR, _MM, _DD = r"(?:19|20)\d\d", r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])"
 _TIME = r"(?:[ _\-T.]?(?:[01]\d|2[0-3])[-_.:]?[0-5]\d(?:[-_.:]?[0-5]\d(?:\.\d+)?)?)?"
-_DATE = re.compile(
+DATE = re.compile(
     rf"(?<!\d)(?:{_YEAR}([-_. ]?){_MM}\1{_DD}{_TIME}|{_DD}([-_. ]?){_MM}\2{_YEAR}{_TIME}"
     rf"|\d?\d[-_ ]?(?:{_MONTH})[a-z]*[-_ ]?{_YEAR})(?!\d)",
     re.IGNORECASE,
@@ -111,7 +111,7 @@ def parse(text: str) -> Name:
     """
     if found := _HASH.search(text):
         return Name(word=found.group().casefold())
-    bare = _SHORT_DATE.sub(" ", _FIELD.sub(" ", _DATE.sub(" ", text)))
+    bare = _SHORT_DATE.sub(" ", _FIELD.sub(" ", DATE.sub(" ", text)))
     without_years = _assemble(_WORD.findall(_YEAR_ALONE.sub(" ", bare).casefold()))
     return without_years if without_years.key else _assemble(_WORD.findall(bare.casefold()))
 

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from medattngan.scans.patients.names import DATE
 from medattngan.scans.patients.owner import RULES
 from medattngan.scans.patients.words import NOBODY
 from medattngan.scans.series import Series
@@ -60,25 +61,26 @@ def examples(series: Sequence[Series]) -> Iterator[str]:
 
 
 def masked(path: str) -> str:
-    """A path without what may be a name, number or date; the words that say what was scanned and when stay.
+    """A path without what may be a name, a long number or a date; words that say what was scanned, and counts, stay.
 
-    >>> masked("Doe_Jane/visit2_T1w_20190302.nii.gz")
-    'xxx_xxxx/visit0_T1w_00000000.nii.gz'
+    >>> masked("Doe_Jane/visit2_T1w_20190302.nii.gz"), masked("case_00017-12-03-2019.png")
+    ('xxx_xxxx/visit2_T1w_00000000.nii.gz', 'case_00000-00-00-0000.png')
     """
     end = next((suffix for suffix in SUFFIXES if path.lower().endswith(suffix)), "")
     name = path[: len(path) - len(end)]
-    return re.sub(r"[^\W_]+", _masked, name) + path[len(name) :]
+    undated = DATE.sub(lambda found: re.sub(r"\d", "0", found[0]), name)
+    return re.sub(r"[^\W_]+", _masked, undated) + path[len(name) :]
 
 
 def _masked(word: re.Match[str]) -> str:
     if word[0].casefold() in NOBODY:
         return word[0]
-    return re.sub(r"\d|[^\W\d_]+", lambda run: _struck(run[0]), word[0])
+    return re.sub(r"\d+|[^\W\d_]+", lambda run: _struck(run[0]), word[0])
 
 
 def _struck(run: str) -> str:
     if run.isdigit():
-        return "0"
+        return run if len(run) < 4 else "0" * len(run)
     return run if run.casefold() in SPOKEN else "x" * len(run)
 
 
