@@ -42,6 +42,10 @@ def export(
             "--range", help="Foreign images: LOWER,UPPER, physical values of the darkest and brightest pixel."
         ),
     ] = None,
+    stored: Annotated[
+        str | None,
+        typer.Option(help="Foreign images: LOWER,UPPER, the pixel values for which --range stands, as 0,4095."),
+    ] = None,
     unit: Annotated[
         str | None, typer.Option(help="Foreign images: HU, or the unit of the values; by default DICOM's, else a.u.")
     ] = None,
@@ -55,9 +59,13 @@ def export(
     from medattngan.external.open import open_slices
     from medattngan.stages.export.export import export as run_export
 
-    source = open_slices(samples).physical(
-        value_range=parse.pair(value_range, "--range"), unit=unit, modality=modality, plane=plane, spacing_mm=spacing
-    )
+    opened = open_slices(samples)
+    for note in opened.notes:
+        typer.echo(f"note: {note}", err=True)
+    source = opened.physical(
+        value_range=parse.pair(value_range, "--range"), stored=parse.pair(stored, "--stored"), unit=unit,
+        modality=modality, plane=plane, spacing_mm=spacing,
+    )  # fmt: skip
     report = run_export(
         source, out, limit=limit, sop=sop, multiframe=multiframe, overlay=overlay, stamp=stamp, like=like,
         transfer_syntax=transfer_syntax, uid_root=uid_root, window=parse.pair(window, "--window"),

@@ -9,7 +9,7 @@ import typer
 
 from medattngan.cli import parse
 from medattngan.cli.say import say
-from medattngan.cli.types import DataOption, OutOption, SamplesArgument, SettingsOption
+from medattngan.cli.types import DataOption, GreyRangeOption, OutOption, SamplesArgument, SettingsOption
 from medattngan.core.files import read_json
 
 
@@ -33,6 +33,7 @@ def evaluate(
     limit: Annotated[
         int | None, typer.Option(help="Use at most this many real and this many synthetic slices.")
     ] = None,
+    value_range: GreyRangeOption = None,
 ) -> None:
     """Score synthetic slices against real patients."""
     from medattngan.data.store import SliceStore
@@ -47,7 +48,10 @@ def evaluate(
         weights=weights,
         seed=seed,
         limit=limit,
+        value_range=parse.pair(value_range, "--range"),
     )
+    for sentence in dict.fromkeys(said for entry in scores.values() for said in entry.get("warnings", [])):
+        typer.echo(f"note: {sentence}", err=True)
     for name, entry in scores.items():
         say(_score_line(name, entry))
         if found := entry.get("worst_stratum"):
@@ -79,6 +83,7 @@ def audit(
     ] = 400,
     limit: Annotated[int, typer.Option(help="Use at most this many slices of each held-out split.")] = 4000,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
+    value_range: GreyRangeOption = None,
 ) -> None:
     """Look for copies of training patients among synthetic slices."""
     from medattngan.stages.audit.audit import audit as run_audit
@@ -86,8 +91,10 @@ def audit(
 
     report = run_audit(
         samples, data, out, run=run, encoder=encoder, split=calibrate, false_positives=false_positives,
-        planted=planted, limit=limit, seed=seed,
+        planted=planted, limit=limit, seed=seed, value_range=parse.pair(value_range, "--range"),
     )  # fmt: skip
+    for note in report["notes"]:
+        typer.echo(f"note: {note}", err=True)
     for sentence in summary(report):
         say(sentence)
     typer.echo(out)

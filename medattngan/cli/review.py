@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
+from medattngan.cli import parse
 from medattngan.cli.say import say
-from medattngan.cli.types import OutOption, SamplesArgument
+from medattngan.cli.types import GreyRangeOption, OutOption, SamplesArgument
 from medattngan.core.files import UserError
 
 StudyArgument = Annotated[Path, typer.Argument(help="A study, as made by review create.")]
@@ -29,6 +30,7 @@ def create(
     seed: Annotated[
         int | None, typer.Option(help="Random seed of the choice and order of cases; secret by default.")
     ] = None,
+    value_range: GreyRangeOption = None,
     url: Annotated[str, typer.Option(help="Address at which readers will reach the server.")] = "http://127.0.0.1:8765",
 ) -> None:
     """Choose and blind the cases, and print one personal link per reader, shown only once."""
@@ -36,7 +38,7 @@ def create(
 
     tokens = create_study(
         samples, data, out, count=count, split=split, protocol=protocol, references=references, readers=readers,
-        seed=seed,
+        seed=seed, value_range=parse.pair(value_range, "--range"),
     )  # fmt: skip
     for reader, token in enumerate(tokens, start=1):
         typer.echo(f"reader-{reader}  {_link(url, token)}")
@@ -84,6 +86,7 @@ def status(study: StudyArgument) -> None:
 def link(
     study: StudyArgument,
     reader: Annotated[int, typer.Option(help="The reader's number.")],
+    value_range: GreyRangeOption = None,
     url: Annotated[str, typer.Option(help="Address at which readers will reach the server.")] = "http://127.0.0.1:8765",
 ) -> None:
     """Replace a reader's lost link; the old link stops working, the answers are kept."""

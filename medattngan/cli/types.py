@@ -26,6 +26,10 @@ ValuesOption = Annotated[
 SamplesArgument = Annotated[
     Path, typer.Argument(help="A samples folder, a folder of images, or a .npy of (count, H, W).")
 ]
+GreyRangeOption = Annotated[
+    str | None,
+    typer.Option("--range", help="Foreign images: LOWER,UPPER, the values of black and of white pixels, as 0,4095."),
+]
 PlaneOption = Annotated[
     str, typer.Option(parser=one_of(CUTS), metavar="|".join(CUTS), help="Plane in which volumes are cut.")
 ]

@@ -1,4 +1,4 @@
-"""DICOM files that are given to be judged: which files of a folder they are, and their frames in physical units."""
+"""DICOM files that are given to be judged: their frames in physical units."""
 
 from __future__ import annotations
 
@@ -11,25 +11,12 @@ from pydicom.dataset import Dataset
 
 from medattngan.core.files import UserError
 from medattngan.core.types import Physical
-from medattngan.scans.formats.dicom import is_dicom, read_dataset
+from medattngan.scans.formats.dicom import read_dataset
 from medattngan.scans.formats.dicom_groups import functional
 from medattngan.scans.formats.dicom_pixels import physical_frame
 from medattngan.scans.formats.dicom_rescale import rescale
 from medattngan.scans.modality import modality
 from medattngan.scans.series import READ_ERRORS, REASONS, SetAside
-
-_HEAD_BYTES = 132
-
-
-def dicom_files(folder: Path) -> list[Path]:
-    """The DICOM files under `folder`, told by their content, in the order of their names."""
-    found = []
-    for file in sorted(file for file in folder.rglob("*") if file.is_file()):
-        with file.open("rb") as handle:
-            head = handle.read(_HEAD_BYTES)
-        if file.name != "DICOMDIR" and is_dicom(file, head):
-            found.append(file)
-    return found
 
 
 def read_frames(files: Sequence[Path], folder: Path) -> tuple[Physical, dict[str, Any]]:

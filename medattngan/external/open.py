@@ -22,9 +22,9 @@ from medattngan.core.types import Images
 from medattngan.data.images import resize
 from medattngan.data.intensity import IntensityMap, codes_to_unit
 from medattngan.data.samples import Samples, require_verdict_heeded
-from medattngan.external.physical import encode_pixels, natural_range, require_plane, require_spacing
-from medattngan.external.pictures import read_array, read_folder
-from medattngan.external.unit import to_unit
+from medattngan.external.physical import Scale, encode_pixels, natural_range, require_plane, require_spacing
+from medattngan.external.pictures import read_array, read_pictures
+from medattngan.external.unit import black_and_white, to_unit
 
 Kind = Literal["samples", "dicom", "pictures", "array"]
 
@@ -81,26 +81,37 @@ class External:
     def __len__(self) -> int:
         return len(self.pixels)
 
-    def unit(self, intensity: IntensityMap) -> Synthetic:
+    def unit(self, intensity: IntensityMap, value_range: tuple[float, float] | None = None) -> Synthetic:
         """All slices as the network sees them.
 
         Args:
             intensity: where physical units lie in [-1, 1]. Only DICOM says what its pixels are in; all else is placed
-                by its type (see `to_unit`).
+                by its type (see `black_and_white`).
+            value_range: the values of black and white pixels, of pictures and arrays whose type leaves that in doubt.
 
         Raises:
-            UserError: they are not square, or their values cannot be placed.
+            UserError: they are not square, or their values cannot be placed; or a range is given for what has one.
         """
+        if value_range is not None and self.kind in ("dicom", "samples"):
+            raise UserError(f"{self.path} says itself what its values mean; leave out --range.")
         height, width = self.pixels.shape[1:]
         if height != width:
             raise UserError(f"the slices of {self.path} are {height} x {width}; crop or pad them to squares.")
         notes = list(self.notes)
-        if self.kind == "dicom":
+        if self.samples is not None:
+            values = codes_to_unit(self.samples.codes)
+        elif self.kind == "dicom":
             values = codes_to_unit(intensity.encode(self.pixels))
             ends = f"{intensity.lower:.6g} and {intensity.upper:.6g} {intensity.unit}"
             notes.append(f"DICOM samples were placed between {ends}")
         else:
-            values = to_unit(self.pixels, self.path)
+            black, white = black_and_white(self.pixels, self.path, value_range)
+            values = to_unit(self.pixels, black, white)
+            if value_range is not None:
+                notes.append(f"values of {black:g} were taken as black and of {white:g} as white")
+                pixels: npt.NDArray[Any] = self.pixels
+                outside = int(np.count_nonzero((pixels < black) | (pixels > white)))
+                notes += [f"{outside} pixels beyond them were clipped"] if outside else []
         labels = [label for label in self.labels if label is not None]
         all_or_none = labels if len(labels) == len(values) else None
         return Synthetic(torch.from_numpy(values).unsqueeze(1), all_or_none, notes)
@@ -109,6 +120,7 @@ class External:
         self,
         *,
         value_range: tuple[float, float] | None = None,
+        stored: tuple[float, float] | None = None,
         unit: str | None = None,
         modality: str | None = None,
         plane: str = "acquired",
@@ -117,9 +129,11 @@ class External:
         """The slices with a map to physical values. A samples folder has all this, and is given as it is.
 
         Args:
-            value_range: physical (lower, upper). Of unsigned pixels: what the darkest and brightest *possible* pixel
-                mean, by default the pixel value itself. Signed and floating-point pixels, and those of DICOM, are
-                physical values already: the range they lie in, which floating point needs.
+            value_range: physical (lower, upper). Of unsigned pixels: what the values `stored` mean; without it, every
+                value means itself. Signed and floating-point pixels, and those of DICOM, are physical already:
+                the range they lie in, which floating point needs.
+            stored: the pixel values for which `value_range` stands; by default, of unsigned pixels, the ends of their
+                type, where the slices fill it. With it, signed and floating-point pixels are stored values, too.
             unit: `HU`, or whatever the values are in; by default what DICOM says, else `a.u.`.
             modality: DICOM's Modality (0008,0060): CT, MR, CR, DX …; by default what DICOM says, else OT.
             plane: axial, coronal, sagittal or acquired.
@@ -131,18 +145,28 @@ class External:
         """
         require_plane(plane)
         require_spacing(spacing_mm)
+        scale = Scale(value_range, stored, unit or self.known.get("unit", "a.u."))
         if self.samples is not None:
+            given = (value_range, unit, modality) != (None, None, None) or plane != "acquired"
+            if given or not math.isnan(spacing_mm):
+                raise UserError(
+                    f"{self.path} is a samples folder and says itself what its values mean; leave out --range, --unit, "
+                    "--modality, --plane and --spacing."
+                )
             return self.samples
+        if self.kind == "dicom" and stored is not None:
+            raise UserError(f"{self.path} holds DICOM, which says what its stored values mean; leave out --stored.")
         if self.kind == "dicom" and not self.known.get("synthetic"):
             raise UserError(
                 f"{self.path} holds DICOM without Synthetic Data (0008,001C) YES, and scans of patients must not be "
                 "exported as synthetic; set it in the files of your generator, or give its slices as pictures or .npy."
             )
-        if self.kind == "dicom" and value_range is None:
-            value_range = natural_range(self.pixels)
-        codes, scale = encode_pixels(self.pixels, value_range, unit or self.known.get("unit", "a.u."), self.path)
+        if self.kind == "dicom":  # in physical units, whatever small part of a range they lie in
+            value_range = value_range or natural_range(self.pixels)
+            scale = Scale(value_range, value_range, scale.unit)
+        codes, placed = encode_pixels(self.pixels, scale, self.path)
         intensity = {
-            **scale.to_dict(), "modality": modality or self.known.get("modality", "OT"), "plane": plane,
+            **placed.to_dict(), "modality": modality or self.known.get("modality", "OT"), "plane": plane,
             "spacing_mm": self.known.get("spacing_mm") if math.isnan(spacing_mm) else spacing_mm,
         }  # fmt: skip
         seeds = pd.array(list(range(len(codes))), "Int64")
@@ -167,17 +191,23 @@ def open_slices(path: Path) -> External:
         return External(path, "samples", samples.codes, labels, [], samples, {})
     if path.is_dir():
         # Imported here, as pydicom takes half a second, and arrays do not need it.
-        from medattngan.external.dicom import dicom_files, read_frames
+        from medattngan.external.listing import left_out, listing
 
-        if files := dicom_files(path):
-            pixels, known = read_frames(files, path)
-            return External(path, "dicom", pixels, [None] * len(pixels), [], None, known)
-        folder = read_folder(path)
-        notes = [f"{folder.coloured} samples in colour were taken as their luminance"] if folder.coloured else []
+        found = listing(path)
+        if found.dicom:
+            from medattngan.external.dicom import read_frames
+
+            pixels, known = read_frames(found.dicom, path)
+            notes = left_out([*found.pictures, *found.others], path, "DICOM")
+            return External(path, "dicom", pixels, [None] * len(pixels), notes, None, known)
+        if not found.pictures:
+            raise UserError(f"{path} holds no image and no DICOM; for NIfTI, run: medattngan ingest {path}")
+        folder = read_pictures(found.pictures, path)
+        notes = [*folder.notes, *left_out(found.others, path, "pictures")]
         return External(path, "pictures", folder.pixels, folder.labels, notes, None, {})
-    if path.suffix == ".npy" and path.is_file():
+    if path.suffix in (".npy", ".npz") and path.is_file():
         array = read_array(path)
         return External(path, "array", array, [None] * len(array), [], None, {})
-    missing = "is neither a folder nor a .npy file" if path.exists() else "does not exist"
+    missing = "is neither a folder nor a .npy or .npz file" if path.exists() else "does not exist"
     cure = "give a samples folder, a folder of pictures or of DICOM, or a .npy of (count, H, W)"
     raise UserError(f"{path} {missing}; {cure}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,12 @@ import numpy.typing as npt
 from medattngan.core.files import UserError
 from medattngan.core.types import Codes
 from medattngan.data.intensity import CODE_MAX, IntensityMap
+from medattngan.external.spread import all_ones, fills
+from medattngan.external.unit import Ends, require_range
 from medattngan.scans.geometry.planes import CUTS
+
+ROUNDING = 1e-3
+"""Of a range: what rounding may leave outside; it is clipped."""
 
 
 def require_plane(plane: str) -> None:
@@ -39,38 +45,86 @@ def natural_range(values: npt.NDArray[np.generic]) -> tuple[float, float]:
     return (low, low + CODE_MAX) if whole or low == high else (low, high)
 
 
-def encode_pixels(
-    pixels: npt.NDArray[np.generic], value_range: tuple[float, float] | None, unit: str, source: Path
-) -> tuple[Codes, IntensityMap]:
+@dataclass(frozen=True)
+class Scale:
+    """What pixel values mean, as far as the user says.
+
+    Args:
+        value_range: physical (lower, upper): of `stored`, or the range that values lie in which are physical already.
+        stored: the pixel values that mean lower and upper; of unsigned pixels the whole range of their type, unless
+            it is left in doubt whether that is meant.
+        unit: of the physical values.
+    """
+
+    value_range: Ends | None
+    stored: Ends | None
+    unit: str
+
+    def __post_init__(self) -> None:
+        for ends, option in ((self.value_range, "--range"), (self.stored, "--stored")):
+            if ends is not None:
+                require_range(ends, option)
+        if self.stored is not None and self.value_range is None:
+            raise UserError("--stored says for which pixel values --range stands; give --range LOWER,UPPER with it.")
+
+
+def encode_pixels(pixels: npt.NDArray[np.generic], scale: Scale, source: Path) -> tuple[Codes, IntensityMap]:
     """Pixels (count, H, W) → codes and their map; integers of up to 16 bits come through exactly.
 
-    >>> codes, intensity = encode_pixels(np.uint8([[[0, 255]]]), None, "a.u.", Path("x"))
+    >>> codes, intensity = encode_pixels(np.uint8([[[0, 255]]]), Scale(None, None, "a.u."), Path("x"))
     >>> codes.tolist(), intensity.lower, intensity.upper
     ([[[0, 65535]]], 0.0, 255.0)
+    >>> _, intensity = encode_pixels(np.uint16([[[0, 4095]]]), Scale((-1024, 3071), (0, 4095), "HU"), Path("x"))
+    >>> intensity.lower, intensity.upper
+    (-1024.0, 64511.0)
 
     Raises:
-        UserError: the dtype needs a range and has none, or values lie outside it.
+        UserError: the type needs a range and has none, the range is in doubt, or values lie outside it.
     """
     kind: np.dtype[Any] = pixels.dtype
-    if value_range is not None and not (math.isfinite(sum(value_range)) and value_range[0] < value_range[1]):
-        raise UserError(f"--range {value_range[0]},{value_range[1]} is not a range; give LOWER,UPPER, lower first.")
     if kind in (np.dtype(np.uint8), np.dtype(np.uint16)):
-        top = int(np.iinfo(kind).max)
-        lower, upper = value_range or (0.0, float(top))
-        return pixels.astype(np.uint16) * np.uint16(CODE_MAX // top), IntensityMap(lower, upper, unit)
-    if kind == np.dtype(np.int16) and value_range is None:
+        return _unsigned(pixels, scale, source)
+    if kind == np.dtype(np.int16) and scale.value_range is None:
         shifted = (pixels.astype(np.int32) + 32768).astype(np.uint16)
-        return shifted, IntensityMap(-32768.0, 32767.0, unit)
-    if kind.kind not in "if":
+        return shifted, IntensityMap(-32768.0, 32767.0, scale.unit)
+    if kind.kind not in "iuf":
         raise UserError(f"{source} holds {kind} pixels; save them as 8- or 16-bit integers or as floating point.")
-    if value_range is None:
+    if scale.value_range is None:
         raise UserError(f"{source} holds {kind} pixels; say what range they lie in with --range LOWER,UPPER.")
+    lower, upper = scale.value_range
     values = pixels.astype(np.float64)
-    outside = int(np.count_nonzero(~((values >= value_range[0]) & (values <= value_range[1]))))
+    first, last = scale.stored or scale.value_range
+    slack = ROUNDING * (last - first)
+    outside = int(np.count_nonzero(~((values >= first - slack) & (values <= last + slack))))
     if outside:
+        option = "--range" if scale.stored is None else "--stored"
         raise UserError(
-            f"{outside} pixels of {source} lie outside --range {value_range[0]},{value_range[1]} or are "
-            "not numbers; widen the range or clip them first."
+            f"{outside} pixels of {source} lie outside {option} {first:g},{last:g} or are not numbers; widen the range "
+            "or clip them first."
         )
-    intensity = IntensityMap(value_range[0], value_range[1], unit)
-    return intensity.encode(values), intensity
+    if scale.stored is None and not fills(values, lower, upper):
+        least, greatest = float(values.min()), float(values.max())
+        raise UserError(
+            f"the values of {source}, from {least:.6g} to {greatest:.6g}, lie in a small part of --range "
+            f"{lower:g},{upper:g}; if they are physical values, add --stored={lower:g},{upper:g}; else say for which "
+            "values the range stands, as with --stored 0,1."
+        )
+    intensity = IntensityMap(lower, upper, scale.unit)
+    return intensity.encode(lower + (values - first) * ((upper - lower) / (last - first))), intensity
+
+
+def _unsigned(pixels: npt.NDArray[np.generic], scale: Scale, source: Path) -> tuple[Codes, IntensityMap]:
+    """Each pixel value gets a code of its own, whatever it means."""
+    kind: np.dtype[Any] = pixels.dtype
+    top = int(np.iinfo(kind).max)
+    codes = pixels.astype(np.uint16) * np.uint16(CODE_MAX // top)
+    lower, upper = scale.value_range or (0.0, float(top))
+    first, last = scale.stored or (0.0, float(top))
+    if scale.value_range is not None and scale.stored is None and not fills(pixels, 0, top):
+        least, greatest, held = int(pixels.min()), int(pixels.max()), all_ones(pixels)
+        raise UserError(
+            f"--range {lower:g},{upper:g} would stand for the pixel values 0 and {top}, but those of {source} lie from "
+            f"{least} to {greatest}; add --stored 0,{held} if it stands for these, or --stored 0,{top} if it does not."
+        )
+    step = (upper - lower) / (last - first)
+    return codes, IntensityMap(lower - first * step, lower + (top - first) * step, scale.unit)

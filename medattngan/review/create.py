@@ -30,6 +30,7 @@ def create_study(
     references: int = 0,
     readers: int = 1,
     seed: int | None = None,
+    value_range: tuple[float, float] | None = None,
 ) -> list[str]:
     """Write the study folder `out` with `count` synthetic and `count` real slices; return the readers' link tokens.
 
@@ -44,6 +45,7 @@ def create_study(
         readers: each gets a link and an order of their own.
         seed: of choice and orders. None draws a secret one. Who knows the seed, the samples and the store can find out
             the truth.
+        value_range: the values of black and white pixels of `samples`, where their type leaves that in doubt.
 
     Raises:
         UserError: an option or folder is not usable, or there are not enough slices.
@@ -54,7 +56,9 @@ def create_study(
     protocol = protocol if isinstance(protocol, Protocol) else Protocol.load(protocol) if protocol else Protocol()
     seed = secrets.randbits(62) if seed is None else seed
     store = store if isinstance(store, SliceStore) else SliceStore.open(store)
-    slices = gather(Path(samples), store, count=count, split=split, references=references, seed=seed)
+    slices = gather(
+        Path(samples), store, count=count, split=split, references=references, seed=seed, value_range=value_range
+    )
     rng = np.random.default_rng([seed, 2])
     shuffled = rng.permutation(2 * count)
     orders = [rng.permutation(2 * count).tolist() for _ in range(readers)]

@@ -42,14 +42,25 @@ class Slices:
     provenance: dict[str, Any]
 
 
-def gather(source: Path, store: SliceStore, *, count: int, split: str, references: int, seed: int) -> Slices:
+def gather(
+    source: Path,
+    store: SliceStore,
+    *,
+    count: int,
+    split: str,
+    references: int,
+    seed: int,
+    value_range: tuple[float, float] | None = None,
+) -> Slices:
     """Choose `count` slices of each kind, and `references` of the split train.
+
+    `value_range` is that of `External.unit`.
 
     Raises:
         UserError: there are not enough, or real and synthetic ones cannot be made alike.
     """
     rng = np.random.default_rng([seed, 0])
-    codes, table, intensity, origin = _synthetic(source, store)
+    codes, table, intensity, origin = _synthetic(source, store, value_range)
     size = codes.shape[-1]
     _check_alike(source, intensity, size, store)
     drawn = choose_synthetic(table, count, rng)
@@ -72,14 +83,16 @@ def gather(source: Path, store: SliceStore, *, count: int, split: str, reference
     return Slices(placed[: 2 * count], placed[2 * count :], _truth(drawn, table, real, part), facts, record)
 
 
-def _synthetic(source: Path, store: SliceStore) -> tuple[Codes, pd.DataFrame, dict[str, Any], dict[str, Any]]:
+def _synthetic(
+    source: Path, store: SliceStore, value_range: tuple[float, float] | None = None
+) -> tuple[Codes, pd.DataFrame, dict[str, Any], dict[str, Any]]:
     """Codes, table, intensity map and origin of the synthetic side; slices from elsewhere are given the store's map."""
     found = open_slices(source)
-    if (samples := found.samples) is not None:
+    if (samples := found.samples) is not None and value_range is None:
         names = ("run", "preset", "weights_digest", "store_digest", "seed", "truncation", "versions")
         origin = {name: samples.provenance[name] for name in names if name in samples.provenance}
         return samples.codes, samples.table, samples.intensity, origin
-    unit = found.unit(store.map)
+    unit = found.unit(store.map, value_range)
     codes = unit_to_codes(unit.images[:, 0].numpy())
     return codes, pd.DataFrame(index=range(len(codes))), store.intensity, {"foreign": True, "notes": unit.notes}
 

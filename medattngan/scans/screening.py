@@ -85,7 +85,7 @@ def upright(item: Item, series: Series) -> Physical:
     """The scan's own slices as they are looked at, (slice, row, column): a view of the item's pixels, not a copy."""
     image = item["image"]
     stored: Physical = image.as_tensor()[0].numpy()
-    if series.layout == "volume":
+    if series.layout == "volume" and image.meta.get("oriented", True):
         affine = image.affine.numpy()
         plane = native_plane(affine, image.meta["slice_axis"]) or "axial"
         turns: Any = nib.orientations  # untyped

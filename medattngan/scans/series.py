@@ -25,13 +25,16 @@ REASONS: dict[str, str] = {
     "bad-value": "a rescale, spacing or shape that is no number, or a slope of 0: any other would be made up",
     "no-decoder": "pixels in a compressed syntax that is not read, as video; see docs/reference/ingest.md",
     "no-pixels": "a DICOM object without an image: a report, plan, structure set, waveform, directory",
-    "derived-object": "a DICOM segmentation, dose grid or parametric map: not an image of a patient",
+    "derived-object": "a segmentation, dose grid, or statistical or parametric map: not an image of a patient",
     "label-mask": "a mask of labels or of two levels: not an image of a patient",
     "screen-capture": "a screen capture, dose page or key image, or a page without a place among slices that have one",
     "composite": "a projection, rendering or composite of many slices: Image Type says MIP, VRT, COMPOSED or the like",
     "localizer": "a scout: Image Type says LOCALIZER or SCOUT",
     "colour": "a colour image whose channels differ",
     "not-2d-or-3d": "an array that is neither 2-D nor 3-D",
+    "complex": "complex numbers, which are not yet an image; save their magnitude",
+    "transparent": "a picture that is partly transparent: what is to be seen there is unknown",
+    "unlike-pages": "a file whose pages differ in size or depth, and so are no stack",
     "later-volume": "a volume after the first of a 4-D file",
     "mosaic": "slices tiled into one picture, without what says how many there are and where they lie",
     "impossible-geometry": "its header puts it where no patient is, or gives its voxels a size that none have",
@@ -87,6 +90,8 @@ Loaded: TypeAlias = tuple[Physical, dict[str, Any]]
 affine: (4, 4) from voxel indices to RAS+ mm; of `pages`, or where no place is known, of the size of pixels alone, and
     where not even that is known, of how high they are for their width: diag(2, 1, 1, 1) makes tall pixels square.
 slice_axis: which axis counts slices; the last where it is left out, as it must be for `frames` and `pages`.
+oriented: False for a `volume` whose axes have no known direction in the patient, given as (row, column, slice); its
+    affine is of the size of voxels alone.
 spacing_known: False where nobody knows the size of a pixel, but its aspect at most; True where it is left out.
 full_range: (lower, upper), the ends of the numbers' format; else those of the numbers.
 voi: list of (lower, upper), windows for viewing, the first that shows anything counts.

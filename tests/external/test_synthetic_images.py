@@ -56,10 +56,10 @@ def test_a_picture_reads_to_the_same_values_in_any_format(tmp_path: Path, kind: 
 
 
 def test_pictures_come_in_the_order_of_their_names(tmp_path: Path) -> None:
-    for level in (2, 0, 1):
-        Image.fromarray(np.full((4, 4), level, np.uint8)).save(tmp_path / f"{level}.png")
+    for number in (12, 2, 100, 1, 11, 3):
+        Image.fromarray(np.full((4, 4), number, np.uint8)).save(tmp_path / f"img{number}.png")
     values = (read_images(tmp_path)[0][:, 0, 0, 0] + 1) * 127.5
-    torch.testing.assert_close(values, torch.tensor([0.0, 1.0, 2.0]))
+    torch.testing.assert_close(values, torch.tensor([1.0, 2.0, 3.0, 11.0, 12.0, 100.0]))
 
 
 def test_colours_become_luminance_and_it_is_said(tmp_path: Path) -> None:
@@ -90,7 +90,10 @@ def test_our_samples_folder_reads_as_the_network_saw_it(tmp_path: Path) -> None:
         (np.zeros((2, 4, 4), np.int16), "save floats"),
         (np.full((2, 4, 4), 255.0), r"scale them to \[-1, 1\]"),
         (np.full((2, 4, 4), np.nan), "broken images"),
-        (np.zeros((4, 4)), r"\(count, H, W\)"),
+        (np.zeros(4), r"\(count, H, W\)"),
+        (np.zeros((2, 3, 4, 4)), r"\(count, H, W\)"),
+        (np.zeros((2, 4, 4), np.complex64), "no grey levels"),
+        (np.array([["a"]]), "no grey levels"),
         (np.zeros((0, 4, 4)), "something in it"),
         (np.zeros((2, 4, 5)), "squares"),
         (np.array([{"a": 1}], dtype=object), "numpy.save"),

@@ -8,7 +8,8 @@ from __future__ import annotations
 import gzip
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ import nibabel as nib
 import numpy as np
 
 from medattngan.core.types import Physical
-from medattngan.scans.geometry.affine import is_sound
+from medattngan.scans.formats.gaps import filled
+from medattngan.scans.formats.nifti_place import Place, place, slice_axis
+from medattngan.scans.formats.picture_grey import to_grey
 from medattngan.scans.series import READ_ERRORS, Loaded, Piece, SetAside
 
 COMPANIONS = {".img": ".hdr", ".rec": ".par", ".brik": ".head"}
@@ -24,6 +27,24 @@ COMPANIONS = {".img": ".hdr", ".rec": ".par", ".brik": ".head"}
 
 BY_NAME = {".hdr", ".par", ".head", ".mnc"}
 """Formats that nibabel opens by name, since a name is how it finds the other file."""
+
+LABEL_INTENTS = (1002, 1003)
+STATISTICS = range(2, 25)
+VECTORS = range(1004, 1011)
+NO_IMAGES = {
+    **dict.fromkeys(LABEL_INTENTS, "label-mask"),
+    **dict.fromkeys((*STATISTICS, *VECTORS), "derived-object"),
+    **dict.fromkeys((2003, 2004), "colour"),
+}
+"""Intent codes (nifti1.h) of what is no image of a patient: labels, statistics, matrices and vectors, colours."""
+
+VOLUME_ERRORS = (
+    *READ_ERRORS,
+    nib.spatialimages.HeaderDataError,
+    nib.filebasedimages.ImageFileError,
+    nib.wrapstruct.WrapStructError,
+)
+"""What `open_volume`, and whoever looks into what it returns, raises on a damaged file."""
 
 MASK_LEVELS = 256
 MASK_FLATNESS = 0.7
@@ -74,81 +95,99 @@ def _head(path: Path) -> bytes:
         return file.read(1024)
 
 
-def open_volume(path: Path) -> Any:
-    """The nibabel image of `path`, whatever the file is called."""
+@contextmanager
+def open_volume(path: Path) -> Iterator[Any]:
+    """The nibabel image of `path`, whatever the file is called; its voxels can be read as long as the block lasts."""
     head = _head(path)
     classes: dict[str, Any] = {"nifti1": nib.Nifti1Image, "nifti2": nib.Nifti2Image, "mgh": nib.MGHImage}
     cls = classes.get(_kind(head))
     if cls is None:
-        return nib.load(path)
-    # nibabel reads the voxels later and from this handle, which closes with the image.
-    opened = gzip.open(path) if head[:2] == b"\x1f\x8b" else path.open("rb")  # noqa: SIM115
-    return cls.from_file_map({"image": nib.FileHolder(fileobj=opened)})
+        yield nib.load(path)
+        return
+    with gzip.open(path) if head[:2] == b"\x1f\x8b" else path.open("rb") as file:
+        yield cls.from_file_map({"image": nib.FileHolder(fileobj=file)})
 
 
 def describe(path: Path, relative: str) -> list[Piece]:
     """The volume in a file, from its header; nothing for the pixels beside one.
 
     Raises:
-        SetAside: it is not a volume of numbers.
+        SetAside: it is not a volume of numbers that are an image of a patient.
     """
     try:
         if _suffix(path) in COMPANIONS and not _kind(_head(path)):
             return []
-        image = open_volume(path)
-        shape = tuple(image.shape)
-        kind = np.dtype(image.get_data_dtype())
-        label = "get_intent" in dir(image.header) and image.header.get_intent()[0] == "label"
-    except (*READ_ERRORS, nib.spatialimages.HeaderDataError, nib.filebasedimages.ImageFileError):
+        with open_volume(path) as image:
+            shape = tuple(image.shape)
+            kind = np.dtype(image.get_data_dtype())
+            intent = int(image.header["intent_code"]) if isinstance(image.header, nib.Nifti1Header) else 0
+    except VOLUME_ERRORS:
         raise SetAside("unreadable") from None
     while len(shape) > 2 and shape[-1] == 1:
         shape = shape[:-1]
-    if len(shape) not in (2, 3, 4) or min(shape) < 1:
+    if len(shape) not in (2, 3, 4) or min(shape) < 1 or _spatial(shape).count(1) > 1:
         raise SetAside("not-2d-or-3d")
-    if kind.kind not in "iufb":
-        raise SetAside("colour" if kind.names else "not-2d-or-3d")
-    if label:
-        raise SetAside("label-mask")
+    if kind.kind == "c":
+        raise SetAside("complex")
+    if kind.kind not in "iufb" and kind.names is None:
+        raise SetAside("not-2d-or-3d")
+    if intent in NO_IMAGES:
+        raise SetAside(NO_IMAGES[intent])
     volumes = shape[3] if len(shape) == 4 else 1
     return [Piece(path, relative, 0, "", relative, "", (0, relative), volumes=volumes)]
 
 
+def _spatial(shape: Sequence[int]) -> tuple[int, int, int]:
+    """The first three axes; a picture is a volume of one slice."""
+    i, j, k = (*shape, 1, 1)[:3]
+    return i, j, k
+
+
 def load(pieces: Sequence[Piece]) -> Loaded:
-    """The volume of the only piece, the first of a 4-D file: (i, j, k). Voxels that are no numbers become the least.
+    """The volume of the only piece, the first of a 4-D file: (i, j, k).
+
+    Where the header gives no orientation it is turned to (row, column, slice) as it is stored, row by row. Voxels that
+    are no numbers, as what lies outside a mask often is, become the least; infinite ones the least or the greatest.
 
     Raises:
-        SetAside: it is damaged, holds no number, is a mask, or its header places it nowhere.
+        SetAside: it is damaged, holds no number, is in colour or a mask, or its header places it nowhere.
     """
     try:
-        opened = open_volume(pieces[0].path)
-    except (*READ_ERRORS, nib.spatialimages.HeaderDataError, nib.filebasedimages.ImageFileError):
+        with open_volume(pieces[0].path) as opened:
+            shape = _spatial(opened.shape)
+            found = place(opened, shape)
+            index = (slice(None),) * min(3, len(opened.shape)) + (0,) * (len(opened.shape) - 3)
+            volume = _numbers(opened.dataobj[index]).reshape(shape)
+            axis = slice_axis(opened, shape, found.affine)
+    except VOLUME_ERRORS:
         raise SetAside("unreadable") from None
-    if not is_sound(opened.affine):
-        raise SetAside("impossible-geometry")
-    try:
-        index = (slice(None),) * min(3, len(opened.shape)) + (0,) * (len(opened.shape) - 3)
-        volume = np.asarray(opened.dataobj[index], dtype=np.float32)
-    except READ_ERRORS:
-        raise SetAside("unreadable") from None
-    volume = volume.reshape((*volume.shape, 1, 1)[:3])
-    finite = np.isfinite(volume)
-    if not finite.any():
-        raise SetAside("unreadable")
-    if not finite.all():
-        volume = np.where(finite, volume, volume[finite].min())
+    volume = filled(volume)
     if is_label_mask(volume):
         raise SetAside("label-mask")
-    return volume, {"affine": opened.affine, "slice_axis": slice_axis(opened)}
+    if found.oriented:
+        return volume, {"affine": found.affine, "slice_axis": axis}
+    return _as_stored(volume, axis, found)
 
 
-def slice_axis(image: Any) -> int:
-    """The axis that the scanner stepped along: as the header says, else that of the thickest voxel, else the last."""
-    if isinstance(image.header, nib.Nifti1Header):
-        header: Any = image.header
-        if header.get_dim_info()[2] is not None:
-            return int(header.get_dim_info()[2])
-    sizes = np.linalg.norm(image.affine[:3, :3], axis=0)
-    return int(np.argmax(sizes)) if sizes.max() > 1.01 * np.median(sizes) else 2
+def _numbers(stored: Any) -> Physical:
+    """float32; of red, green and blue (NIfTI's DT_RGB24) the grey that they are, if they are.
+
+    Raises:
+        SetAside: it is in colour.
+    """
+    stored = np.asarray(stored)
+    if stored.dtype.names is None:
+        return np.asarray(stored, np.float32)
+    channels = np.stack([stored[name] for name in stored.dtype.names], axis=-1)
+    return to_grey(channels.reshape(1, -1, 1, channels.shape[-1]))[0, :, 0].reshape(stored.shape).astype(np.float32)
+
+
+def _as_stored(volume: Physical, axis: int, found: Place) -> Loaded:
+    """The first index runs along a row of a file, so it is the column of the picture."""
+    columns, rows = (one for one in range(3) if one != axis)
+    sides = found.affine.diagonal()
+    affine = np.diag([sides[rows], sides[columns], sides[axis], 1.0])
+    return volume.transpose(rows, columns, axis), {"affine": affine, "oriented": False, "spacing_known": found.sized}
 
 
 def is_label_mask(volume: Physical) -> bool:

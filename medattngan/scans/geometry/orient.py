@@ -29,8 +29,8 @@ def face(item: Item, series: Series, plane: str) -> Item:
     """Turn the volume so that its slices are of `plane` and stand upright (see `slicing`).
 
     `acquired` keeps the scan's own slices: DICOM frames as stored, with the name of a plane only where they already
-    stand as its slices do; a volume is turned to the plane nearest to its own. Frames whose place is unknown stay
-    as they are, whatever the plane. Sheared axes are set right first (see `without_shear`).
+    stand as its slices do; a volume is turned to the plane nearest to its own. Frames whose place and volumes whose
+    orientation is unknown stay as they are, whatever the plane. Sheared axes are set right first (`without_shear`).
 
     Raises:
         SetAside: the slices are of another plane and too few, or too unevenly spaced, to be cut across.
@@ -40,7 +40,8 @@ def face(item: Item, series: Series, plane: str) -> Item:
     kept = image.meta.get("kept", own_pieces)
     item |= {"set_aside": image.meta.get("set_aside", []), "sources": kept}
     along = [mm for mm in (series.pieces[i].along_mm for i in kept) if mm is not None]
-    if series.layout == "pages" or (series.layout == "frames" and not along):
+    unplaced = not along if series.layout == "frames" else not image.meta.get("oriented", True)
+    if series.layout == "pages" or unplaced:
         return item | {"plane": "acquired", "positions_mm": [math.nan] * image.shape[-1]}
     affine = image.affine.numpy()
     native = native_plane(affine, image.meta["slice_axis"])

@@ -64,6 +64,7 @@ def audit(
     planted: int = 400,
     limit: int = LIMIT,
     seed: int = 0,
+    value_range: tuple[float, float] | None = None,
 ) -> dict[str, Any]:
     """Look for copies of training patients among `samples`, and write the folder `out`.
 
@@ -80,6 +81,7 @@ def audit(
         planted: copies of each kind for the positive control.
         limit: take at most so many slices of each held-out split, at random.
         seed: of every draw, 0 or more.
+        value_range: the values of black and white pixels, where their type leaves that in doubt.
 
     Returns:
         What audit.json holds.
@@ -100,7 +102,7 @@ def audit(
     if run is not None:
         require_trained_on(run, store)
     require_enough(min(limit, len(store.split(split))), false_positives)
-    found = open_slices(samples).unit(store.map)
+    found = open_slices(samples).unit(store.map, value_range)
     with atomic_folder(out) as folder:
         loaded = _encoder(encoder, store, folder, seed)
         bank = read_bank(store, loaded.network)

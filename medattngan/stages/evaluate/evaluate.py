@@ -71,6 +71,7 @@ def evaluate(
     weights: str | Path | None = None,
     seed: int = 0,
     limit: int | None = None,
+    value_range: tuple[float, float] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Score `samples` against the real slices of `split` and write the folder `out`.
 
@@ -85,6 +86,7 @@ def evaluate(
         weights: the weights file, where the extractor needs one.
         seed: of every draw, 0 or more.
         limit: compare at most so many slices a side.
+        value_range: the values of black and white pixels, where their type leaves that in doubt.
 
     Returns:
         What scores.json holds.
@@ -98,7 +100,7 @@ def evaluate(
     if seed < 0:
         raise UserError(f"--seed {seed} is negative; give 0 or more.")
     network = load_extractor(extractor, None if weights is None else Path(weights))
-    found = open_slices(samples).unit(store.map)
+    found = open_slices(samples).unit(store.map, value_range)
     warnings = [*found.notes, *_warnings(samples, found.images, store)]
     n_fake = len(found) if limit is None else min(limit, len(found))
     rng = np.random.default_rng([seed, 0])
