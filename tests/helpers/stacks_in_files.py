@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from helpers.scan_files import texture, write_dicom
+from medattngan.scans.captures import without_pages
 from medattngan.scans.find import examine, stacks, walk
 from medattngan.scans.formats.dicom_pixels import load
 from medattngan.scans.series import Series
@@ -51,7 +52,7 @@ def write_stacks(
 def found(folder: Path) -> list[Series]:
     """The series that are made of a folder."""
     with quiet():
-        return stacks([examine(item) for item in walk([folder])], None, False)
+        return stacks(without_pages([examine(item) for item in walk([folder])]), None, False)
 
 
 def named(series: Series) -> list[tuple[int, int]]:

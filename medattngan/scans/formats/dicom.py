@@ -14,7 +14,7 @@ from pydicom.tag import BaseTag, Tag
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from medattngan.scans.formats.declared import count_frames
-from medattngan.scans.formats.dicom_captures import CAPTURE_TAGS, IN_SLICES, is_secondary_capture, what_else
+from medattngan.scans.formats.dicom_captures import CAPTURE_TAGS, is_page, what_else
 from medattngan.scans.formats.dicom_codecs import has_decoder
 from medattngan.scans.formats.dicom_elements import mend
 from medattngan.scans.formats.dicom_groups import functional
@@ -45,7 +45,8 @@ HEADER_TAGS = [
 ]  # fmt: skip
 """What `describe` needs of a header beside the traits; reading the rest would take several times as long."""
 
-READ_TAGS = [*map(tag_of, HEADER_TAGS), *TRAIT_TAGS]
+MENDED = [*map(tag_of, HEADER_TAGS)]
+READ_TAGS = [*MENDED, *TRAIT_TAGS]
 
 GROUP_OF_PIXELS = 0x0028
 """Of the Image Pixel Module and what goes with it."""
@@ -80,10 +81,10 @@ def read_dataset(path: Path, tags: Sequence[str | BaseTag] | None = None) -> Dat
     """
     if tags is None:
         dataset = pydicom.dcmread(path, force=True)
-        mend(dataset, GROUP_OF_PIXELS)
+        mend(dataset, [tag for tag in dataset.keys() if tag >> 16 == GROUP_OF_PIXELS])  # noqa: SIM118
     else:
         dataset = pydicom.dcmread(path, force=True, stop_before_pixels=True, specific_tags=[Tag(tag) for tag in tags])
-        mend(dataset)
+        mend(dataset, MENDED)
     if "TransferSyntaxUID" not in dataset.file_meta:
         implicit, little = dataset.original_encoding
         explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
@@ -118,6 +119,8 @@ def _check_is_image(dataset: Dataset) -> None:
         raise SetAside("derived-object")
     if not (dataset.get("Rows") and dataset.get("Columns")):
         raise SetAside("no-pixels")
+    if int(dataset.get("NumberOfFrames") or 1) < 1:
+        raise SetAside("bad-value")
     if 1 in (dataset.get("BitsAllocated"), dataset.get("BitsStored")):
         raise SetAside("label-mask")
     if not has_decoder(dataset.file_meta.TransferSyntaxUID):
@@ -161,7 +164,7 @@ def _piece(dataset: Dataset, path: Path, relative: str, frame: int, frames: int)
         thickness_mm=float(thickness) if thickness else None,
         burned_in=_text(dataset, "BurnedInAnnotation").upper() == "YES",
         recognizable=_text(dataset, "RecognizableVisualFeatures").upper() == "YES",
-        page=placed is None and (is_secondary_capture(dataset) or dataset.get("Modality") in IN_SLICES),
+        page=is_page(dataset, placed is not None),
         of_head=not HEAD.isdisjoint(re.split("[^A-Z]+", _text(dataset, "BodyPartExamined").upper())),
     )
 

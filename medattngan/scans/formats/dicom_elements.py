@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -41,41 +41,51 @@ _BLANK = " \0\t\r\n"
 _CONVERSION_ERRORS = (*READ_ERRORS, ArithmeticError)
 
 
-def mend(dataset: Dataset, group: int | None = None) -> None:
-    """Put the elements of numbers in order, in place: each is then absent, empty, or made of finite numbers.
+def mend(dataset: Dataset, tags: Iterable[BaseTag]) -> None:
+    """Put elements of numbers in order, in place: each is then absent, empty, or made of finite numbers.
 
     Args:
-        group: the only group of tags to look at; all where it is left out.
+        tags: of the elements to look at, where they are there and are of numbers.
 
     Raises:
         SetAside: one of NEEDED is there and is no number.
     """
-    for tag in list(dataset.keys()):
-        if (group is None or tag.group == group) and _kind(int(tag)) is not None:
-            element(dataset, tag)
+    for tag in tags:
+        kind = _kind(int(tag))
+        if kind is not None and dataset.get_item(tag) is not None:
+            _mended(dataset, tag, kind)
     colours = dataset.get("PhotometricInterpretation")
     if isinstance(colours, str) and colours != colours.strip(_BLANK).upper():
         dataset.PhotometricInterpretation = colours.strip(_BLANK).upper()
 
 
-def element(dataset: Dataset, name: str | BaseTag) -> Any:
-    """The value of an element, by its keyword or tag; None where there is none. Numbers are mended in place.
+def element(dataset: Dataset, name: str) -> Any:
+    """The value of an element, by its keyword; None where there is none. Numbers are mended in place.
 
     Raises:
         SetAside: it is one of NEEDED, and is there, and is no number.
     """
-    tag = Tag(tag_for_keyword(name) or 0) if isinstance(name, str) else name
+    tag = Tag(tag_for_keyword(name) or 0)
     if tag not in dataset:
         return None
+    kind = _kind(int(tag))
+    return _value(dataset, tag) if kind is None else _mended(dataset, tag, kind)
+
+
+def _value(dataset: Dataset, tag: BaseTag) -> Any:
+    """As pydicom reads it; where it cannot, the bytes, or `?` for those of a binary number."""
     try:
-        value = dataset[tag].value
+        return dataset[tag].value
     except _CONVERSION_ERRORS:
         raw = dataset.get_item(tag)
-        value = raw.value if isinstance(raw, RawDataElement) and raw.VR not in BINARY_NUMBERS else b"?"
-    kind = _kind(int(tag))
-    if kind is None or _is_sound(value, kind[1]):
-        return value
+        return raw.value if isinstance(raw, RawDataElement) and raw.VR not in BINARY_NUMBERS else b"?"
+
+
+def _mended(dataset: Dataset, tag: BaseTag, kind: tuple[str, int]) -> Any:
+    value = _value(dataset, tag)
     keyword, count = kind
+    if _is_sound(value, count):
+        return value
     numbers = plain_numbers(value, count)
     if numbers and count == 1 and keyword not in _LISTS:
         numbers = numbers[:1] if keyword not in NEEDED or len(set(numbers)) == 1 else None

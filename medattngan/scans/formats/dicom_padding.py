@@ -64,11 +64,11 @@ def padding(
     for low, high in _ranges(dataset, stored):
         held = container if _beyond_bits(dataset, low, high, stored.dtype) else stored
         one = np.isnan(stored) if np.isnan(low) else (held >= low) & (held <= high)
-        others = stored[~one]
+        if not one.any():
+            continue
         below_air = scale.unit == HOUNSFIELD and scale.apply(np.array([low, high])).max() < AIR_HU
-        if one.any() and others.size and others.min() < low <= high < others.max() and not below_air:
-            one = _of_corners(one)
-        mask |= one
+        amid = not below_air and bool((stored[~one] < low).any() and (stored[~one] > high).any())
+        mask |= _of_corners(one) if amid else one
     return mask
 
 

@@ -136,7 +136,7 @@ def physical_frame(dataset: Dataset, frame: int) -> tuple[Physical, tuple[float,
         turned = sum(_ends(dataset, scale)) if inverted else None
     except READ_ERRORS:
         raise SetAside("unreadable") from None
-    if values.ndim != 2 or not np.isfinite(values[~padded]).all():
+    if values.ndim != 2 or not (np.isfinite(values) | padded).all():
         raise SetAside("not-2d-or-3d" if values.ndim != 2 else "unreadable")
     if turned is not None:
         values = np.float32(turned) - values

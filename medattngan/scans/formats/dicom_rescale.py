@@ -14,7 +14,7 @@ import numpy.typing as npt
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
-from medattngan.scans.formats.dicom_elements import element
+from medattngan.scans.formats.dicom_elements import element, texts
 from medattngan.scans.formats.dicom_groups import items
 from medattngan.scans.series import SetAside
 
@@ -59,7 +59,7 @@ def rescale(dataset: Dataset, frame: int) -> Rescale:
     places = [*items(dataset, frame, "PixelValueTransformationSequence"), dataset]
     tables = dataset.get("ModalityLUTSequence")
     if tables:
-        unit = _unit(dataset, str(tables[0].get("ModalityLUTType") or "US"), True)
+        unit = _unit(dataset, _said(tables[0], "ModalityLUTType") or {"US"}, True)
         return Rescale(unit, table=_table(dataset))
     for item in places:
         slope, intercept = element(item, "RescaleSlope"), element(item, "RescaleIntercept")
@@ -67,15 +67,17 @@ def rescale(dataset: Dataset, frame: int) -> Rescale:
             break
     if slope == 0:
         raise SetAside("bad-value")
-    unit = _unit(dataset, str(item.get("RescaleType") or ""), slope is not None or intercept is not None)
+    unit = _unit(dataset, _said(item, "RescaleType"), slope is not None or intercept is not None)
     return Rescale(unit, 1.0 if slope is None else float(slope), 0.0 if intercept is None else float(intercept))
 
 
-def _unit(dataset: Dataset, kind: str, rescaled: bool) -> str:
-    said = kind.strip(" \0").upper()
-    of_ct = str(dataset.get("Modality") or "").strip(" \0").upper() == "CT" and rescaled
-    several_energies = str(dataset.get("MultienergyCTAcquisition") or "").strip(" \0").upper() == "YES"
-    return HOUNSFIELD if said == "HU" or (not said and of_ct and not several_energies) else ARBITRARY
+def _unit(dataset: Dataset, kind: set[str], rescaled: bool) -> str:
+    of_ct = rescaled and {"CT"} == _said(dataset, "Modality") and {"YES"} != _said(dataset, "MultienergyCTAcquisition")
+    return HOUNSFIELD if kind == {"HU"} or (not kind and of_ct) else ARBITRARY
+
+
+def _said(dataset: Dataset, keyword: str) -> set[str]:
+    return {text.upper() for text in texts(dataset, keyword)}
 
 
 def _table(dataset: Dataset) -> Table:

@@ -45,6 +45,8 @@ def reasons(folder: Path, with_slices: bool, **page: Any) -> list[str | None]:
         {"Modality": "MR", "ImageType": ["DERIVED", "SECONDARY"]},
         {"Modality": "PT", "ConversionType": "WSD"},
         {"Modality": "OT", "ImageType": ["DERIVED", "SECONDARY", "SCREEN SAVE"]},
+        {"Modality": "OT", "ImageType": ["DERIVED", "SECONDARY", "CSA REPORT"]},
+        {"Modality": "US", "ImageType": ["DERIVED", "SECONDARY", "GSPS_SCREENSHOT"]},
         {"Modality": "CT", "ImageType": ["DERIVED", "SECONDARY", "OTHER", "DOSE_INFO"]},
         {
             "Modality": "US",
@@ -93,7 +95,7 @@ def test_a_captured_film_of_another_study_is_read(tmp_path: Path) -> None:
     assert reasons(tmp_path, True, Modality="OT", StudyInstanceUID="1.2.99") == [None]
 
 
-@pytest.mark.parametrize("kind", ["MIP", "MinIP", "VRT", "COMPOSED", "PROJECTION IMAGE"])
+@pytest.mark.parametrize("kind", ["MIP", "MinIP", "THICK_MIP", "VRT", "COMPOSED", "PROJECTION IMAGE", "REPROJECTION"])
 def test_many_slices_in_one_are_no_slice_though_they_have_a_place(tmp_path: Path, kind: str) -> None:
     write_dicom(tmp_path / "a", pixels(), ImageType=["DERIVED", "SECONDARY", kind.upper()])
     assert [file.reason for file in found_in(tmp_path)] == ["composite"]
@@ -105,7 +107,9 @@ def test_the_technique_of_an_enhanced_image_tells_a_rendering(tmp_path: Path) ->
     assert [file.reason for file in found_in(tmp_path)] == ["composite", None]
 
 
-@pytest.mark.parametrize("kind", ["AXIAL", "MPR", "REFORMATTED", "ADC", "WHOLE BODY"])
+@pytest.mark.parametrize(
+    "kind", ["AXIAL", "MPR", "REFORMATTED", "ADC", "WHOLE BODY", "SCREENING", "LOW DOSE", "CURVED"]
+)
 def test_a_reformatted_slice_with_a_place_is_a_slice(tmp_path: Path, kind: str) -> None:
     write_dicom(tmp_path / "a", pixels(), ImageType=["DERIVED", "SECONDARY", kind])
     assert [file.reason for file in found_in(tmp_path)] == [None]

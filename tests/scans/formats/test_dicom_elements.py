@@ -86,6 +86,7 @@ def test_a_value_that_is_not_needed_or_plainly_meant_costs_nothing(
         ("PixelSpacing", b"a\\b"),
         ("PixelSpacing", b"0.5 cm\\0.5 cm"),
         ("Rows", b"sixteen"),
+        ("NumberOfFrames", b"-1"),
     ],
 )
 def test_a_value_that_is_needed_and_no_number_sets_the_file_aside_and_says_so(
