@@ -101,6 +101,7 @@ class External:
         if self.samples is not None:
             values = codes_to_unit(self.samples.codes)
         elif self.kind == "dicom":
+            self._require_unit(intensity)
             values = codes_to_unit(intensity.encode(self.pixels))
             ends = f"{intensity.lower:.6g} and {intensity.upper:.6g} {intensity.unit}"
             notes.append(f"DICOM samples were placed between {ends}")
@@ -115,6 +116,14 @@ class External:
         labels = [label for label in self.labels if label is not None]
         all_or_none = labels if len(labels) == len(values) else None
         return Synthetic(torch.from_numpy(values).unsqueeze(1), all_or_none, notes)
+
+    def _require_unit(self, intensity: IntensityMap) -> None:
+        found = self.known.get("unit", "in several units")
+        if found != intensity.unit:
+            raise UserError(
+                f"the values of {self.path} are {found} but those of the store are {intensity.unit}; say what they are "
+                "with Rescale Type (0028,1054), or give the slices as pictures or .npy."
+            )
 
     def physical(
         self,
