@@ -145,6 +145,13 @@ def test_pixel_values_without_their_meaning_are_refused(tmp_path: Path) -> None:
         open_slices(path).physical(value_range=(0, 1), stored=(1, 0))
 
 
+def test_pixels_without_a_sign_are_no_hounsfield_units(tmp_path: Path) -> None:
+    path = given(tmp_path, (FRACTIONS * 4095).astype(np.uint16))
+    with pytest.raises(UserError, match="air is in HU; say with --range"):
+        open_slices(path).physical(unit="HU")
+    open_slices(path).physical(unit="HU", value_range=(0, 4095), stored=(0, 4095))
+
+
 def test_a_folder_that_says_what_its_values_mean_is_not_told_otherwise(tmp_path: Path) -> None:
     open_slices(given(tmp_path, (FRACTIONS * 65535).astype(np.uint16))).physical().save(tmp_path / "samples")
     export(tmp_path / "samples", tmp_path / "dicom")
