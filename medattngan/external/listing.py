@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from medattngan.core.files import UserError
 from medattngan.core.plots import is_signed
+from medattngan.scans.find import walk
 from medattngan.scans.formats.dicom import is_dicom
 from medattngan.scans.formats.picture import is_picture
 
@@ -37,13 +39,23 @@ def natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
 
 
 def listing(folder: Path) -> Listing:
-    """Every file under `folder` but hidden ones, and those in hidden folders."""
+    """Every file under `folder`, through links too, but hidden ones and those in hidden folders.
+
+    Raises:
+        UserError: a file or folder cannot be read.
+    """
     found = Listing([], [], [])
-    files = [(path.relative_to(folder), path) for path in folder.rglob("*") if path.is_file()]
-    shown = [(below.as_posix(), path) for below, path in files if not any(part.startswith(".") for part in below.parts)]
+    files = [(below.partition("/")[2], path) for path, below in walk([folder])]
+    shown = [(below, path) for below, path in files if not any(part.startswith(".") for part in below.split("/"))]
     for _, path in sorted(shown, key=lambda one: natural(one[0])):
-        with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
+        if not path.exists():  # a link that leads nowhere
+            found.others.append(path)
+            continue
+        try:
+            with path.open("rb") as file:
+                head = file.read(_HEAD_BYTES)
+        except OSError as error:
+            raise UserError(f"{path} cannot be read ({error.strerror}); mend that or take it out.") from None
         if path.name != "DICOMDIR" and is_dicom(path, head):
             found.dicom.append(path)
         elif not is_signed(head) and (is_picture(path, head) or path.suffix.lower() in SUFFIXES):
@@ -53,17 +65,17 @@ def listing(folder: Path) -> Listing:
     return found
 
 
-def left_out(others: Sequence[Path], folder: Path, wanted: str) -> list[str]:
+def left_out(others: Sequence[Path], folder: Path, wanted: str, one: str) -> list[str]:
     """A sentence about files of other kinds than what is read, where there are any.
 
-    >>> left_out([Path("a.png"), Path("b.png"), Path("README")], Path("given"), "DICOM")
-    ['3 files of given were left out, since they are no DICOM: 2 .png, 1 without suffix']
+    >>> left_out([Path("a.png"), Path("b.png"), Path("README")], Path("given"), "pictures", "picture")
+    ['3 files of given were left out, since they are no pictures: 2 .png, 1 without suffix']
     """
     if not others:
         return []
     plural = "s of" if len(others) > 1 else " of"
     were = "were left out, since they are" if len(others) > 1 else "was left out, since it is"
-    return [f"{len(others)} file{plural} {folder} {were} no {wanted}: {kinds(others)}"]
+    return [f"{len(others)} file{plural} {folder} {were} no {wanted if len(others) > 1 else one}: {kinds(others)}"]
 
 
 def kinds(files: Sequence[Path]) -> str:

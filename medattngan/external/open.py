@@ -101,6 +101,7 @@ class External:
         if self.samples is not None:
             values = codes_to_unit(self.samples.codes)
         elif self.kind == "dicom":
+            self._require_unit(intensity)
             values = codes_to_unit(intensity.encode(self.pixels))
             ends = f"{intensity.lower:.6g} and {intensity.upper:.6g} {intensity.unit}"
             notes.append(f"DICOM samples were placed between {ends}")
@@ -115,6 +116,14 @@ class External:
         labels = [label for label in self.labels if label is not None]
         all_or_none = labels if len(labels) == len(values) else None
         return Synthetic(torch.from_numpy(values).unsqueeze(1), all_or_none, notes)
+
+    def _require_unit(self, intensity: IntensityMap) -> None:
+        found = self.known.get("unit", "in several units")
+        if found != intensity.unit:
+            raise UserError(
+                f"the values of {self.path} are {found} but those of the store are {intensity.unit}; say what they are "
+                "with Rescale Type (0028,1054), or give the slices as pictures or .npy."
+            )
 
     def physical(
         self,
@@ -198,12 +207,12 @@ def open_slices(path: Path) -> External:
             from medattngan.external.dicom import read_frames
 
             pixels, known = read_frames(found.dicom, path)
-            notes = left_out([*found.pictures, *found.others], path, "DICOM")
+            notes = left_out([*found.pictures, *found.others], path, "DICOM", "DICOM")
             return External(path, "dicom", pixels, [None] * len(pixels), notes, None, known)
         if not found.pictures:
             raise UserError(f"{path} holds no image and no DICOM; for NIfTI, run: medattngan ingest {path}")
         folder = read_pictures(found.pictures, path)
-        notes = [*folder.notes, *left_out(found.others, path, "pictures")]
+        notes = [*folder.notes, *left_out(found.others, path, "pictures", "picture")]
         return External(path, "pictures", folder.pixels, folder.labels, notes, None, {})
     if path.suffix in (".npy", ".npz") and path.is_file():
         array = read_array(path)

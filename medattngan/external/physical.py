@@ -97,7 +97,7 @@ def encode_pixels(pixels: npt.NDArray[np.generic], scale: Scale, source: Path) -
     slack = ROUNDING * (last - first)
     outside = int(np.count_nonzero(~((values >= first - slack) & (values <= last + slack))))
     if outside:
-        option = "--range" if scale.stored is None else "--stored"
+        option = "--range" if scale.stored in (None, scale.value_range) else "--stored"
         raise UserError(
             f"{outside} pixels of {source} lie outside {option} {first:g},{last:g} or are not numbers; widen the range "
             "or clip them first."
@@ -120,6 +120,11 @@ def _unsigned(pixels: npt.NDArray[np.generic], scale: Scale, source: Path) -> tu
     codes = pixels.astype(np.uint16) * np.uint16(CODE_MAX // top)
     lower, upper = scale.value_range or (0.0, float(top))
     first, last = scale.stored or (0.0, float(top))
+    if scale.value_range is None and scale.unit == "HU":
+        raise UserError(
+            f"{source} holds {kind} pixels, none of which can be below 0, as air is in HU; say with --range "
+            "LOWER,UPPER and --stored LOWER,UPPER which HU the pixel values are."
+        )
     if scale.value_range is not None and scale.stored is None and not fills(pixels, 0, top):
         least, greatest, held = int(pixels.min()), int(pixels.max()), all_ones(pixels)
         raise UserError(

@@ -83,7 +83,8 @@ def read_pictures(files: Sequence[Path], folder: Path) -> Stack:
                 f"{file} is {picture.shape} {picture.dtype} but {files[0].name} is {pixels[0].shape} "
                 f"{pixels[0].dtype}; bring them to one size and depth."
             )
-    labels = [None if file.parent == folder else file.parent.name for file in files]
+    top = folder.resolve()
+    labels = [None if file.parent == top else file.parent.name for file in files]
     coloured = sum(coloured for _, coloured in read)
     notes = [f"{coloured} samples in colour were taken as their luminance"] if coloured else []
     if len({file.suffix.lower() for file in files}) > 1:

@@ -194,3 +194,10 @@ def test_a_modality_that_is_none_is_not_passed_on(tmp_path: Path) -> None:
         dataset.Modality = "MUELLER ANNA"
         dataset.save_as(file)
     assert open_slices(folder).physical().intensity["modality"] == "OT"
+
+
+def test_dicom_in_another_unit_than_the_store_is_not_placed(tmp_path: Path) -> None:
+    folder = dicom(tmp_path)
+    open_slices(folder).unit(IntensityMap(0.0, 65535.0, "a.u."))
+    with pytest.raises(UserError, match=r"are a\.u\. but those of the store are HU; say .* Rescale Type"):
+        open_slices(folder).unit(IntensityMap(-1024.0, 3071.0, "HU"))

@@ -70,6 +70,21 @@ def test_what_is_no_picture_is_left_out_and_counted(tmp_path: Path) -> None:
     assert found.unit(IntensityMap(0, 1, "a.u.")).notes == [said]
 
 
+def test_links_are_followed_and_those_that_lead_nowhere_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("in", "elsewhere"):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(GREY).save(tmp_path / folder / "a.png")
+    (tmp_path / "in" / "linked").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (tmp_path / "in" / "loop").symlink_to(tmp_path / "in", target_is_directory=True)
+    (tmp_path / "in" / "gone.png").symlink_to(tmp_path / "absent")
+    monkeypatch.chdir(tmp_path)
+    found = open_slices(Path("in"))
+    assert found.labels == [None, "linked"]
+    assert found.notes == ["1 file of in was left out, since it is no picture: 1 .png"]
+
+
 def test_pictures_beside_dicom_are_left_out_and_counted(tmp_path: Path) -> None:
     for number in (10, 9):
         pixels = np.full((8, 8), number, np.uint16)

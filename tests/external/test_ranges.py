@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pydicom
 import pytest
 import tifffile
 from PIL import Image
+from typer.testing import CliRunner
 
+from medattngan.cli.app import app
 from medattngan.core.files import UserError
 from medattngan.data.intensity import IntensityMap
 from medattngan.external.open import open_slices
@@ -142,6 +145,13 @@ def test_pixel_values_without_their_meaning_are_refused(tmp_path: Path) -> None:
         open_slices(path).physical(value_range=(0, 1), stored=(1, 0))
 
 
+def test_pixels_without_a_sign_are_no_hounsfield_units(tmp_path: Path) -> None:
+    path = given(tmp_path, (FRACTIONS * 4095).astype(np.uint16))
+    with pytest.raises(UserError, match="air is in HU; say with --range"):
+        open_slices(path).physical(unit="HU")
+    open_slices(path).physical(unit="HU", value_range=(0, 4095), stored=(0, 4095))
+
+
 def test_a_folder_that_says_what_its_values_mean_is_not_told_otherwise(tmp_path: Path) -> None:
     open_slices(given(tmp_path, (FRACTIONS * 65535).astype(np.uint16))).physical().save(tmp_path / "samples")
     export(tmp_path / "samples", tmp_path / "dicom")
@@ -193,3 +203,22 @@ def test_an_archive_of_one_array_is_read_and_of_several_is_asked_about(tmp_path:
     (tmp_path / "bad.npz").write_bytes(b"PK\x03\x04 no archive")
     with pytest.raises(UserError, match="readable"):
         open_slices(tmp_path / "bad.npz")
+
+
+def test_export_says_what_it_leaves_out_and_takes_a_stored_range(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    Image.fromarray(np.rint(FRACTIONS[0] * 4095).astype(np.uint16)).save(folder / "a.png")
+    (folder / "a.txt").write_text("x")
+    command = ["export", str(folder), "--out", str(tmp_path / "out"), "--unit", "HU", "--range=-1024,3071"]
+    refused = CliRunner().invoke(app, command)
+    assert isinstance(refused.exception, UserError)
+    assert "--stored 0,4095" in str(refused.exception)
+    ran = CliRunner().invoke(app, [*command, "--stored", "0,4095"])
+    assert ran.exit_code == 0
+    assert "1 file of" in ran.stderr
+    assert "left out" in ran.stderr
+    (file,) = (tmp_path / "out").rglob("*.dcm")
+    dataset = pydicom.dcmread(file)
+    values = dataset.pixel_array * float(dataset.RescaleSlope) + float(dataset.RescaleIntercept)
+    np.testing.assert_allclose(values, np.rint(FRACTIONS[0] * 4095) - 1024, atol=1e-3)

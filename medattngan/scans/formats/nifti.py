@@ -119,7 +119,7 @@ def describe(path: Path, relative: str) -> list[Piece]:
         if _suffix(path) in COMPANIONS and not _kind(_head(path)):
             return []
         with open_volume(path) as image:
-            shape = tuple(image.shape)
+            shape, _ = _first_volume(image)
             kind = np.dtype(image.get_data_dtype())
             check_volume(path, image, shape)
             intent = int(image.header["intent_code"]) if isinstance(image.header, nib.Nifti1Header) else 0
@@ -139,6 +139,14 @@ def describe(path: Path, relative: str) -> list[Piece]:
     return [Piece(path, relative, 0, "", relative, "", (0, relative), volumes=volumes)]
 
 
+def _first_volume(image: Any) -> tuple[tuple[int, ...], tuple[Any, ...]]:
+    """The shape with the axes of space first, and the index of the first volume. MINC keeps time before space."""
+    shape = tuple(image.shape)
+    if isinstance(image, nib.Minc1Image) and len(shape) == 4:
+        return (*shape[1:], shape[0]), (0, slice(None), slice(None), slice(None))
+    return shape, (slice(None),) * min(3, len(shape)) + (0,) * (len(shape) - 3)
+
+
 def _spatial(shape: Sequence[int]) -> tuple[int, int, int]:
     """The first three axes; a picture is a volume of one slice."""
     i, j, k = (*shape, 1, 1)[:3]
@@ -156,9 +164,9 @@ def load(pieces: Sequence[Piece]) -> Loaded:
     """
     try:
         with open_volume(pieces[0].path) as opened:
-            shape = _spatial(opened.shape)
+            full, index = _first_volume(opened)
+            shape = _spatial(full)
             found = place(opened, shape)
-            index = (slice(None),) * min(3, len(opened.shape)) + (0,) * (len(opened.shape) - 3)
             volume = _numbers(opened.dataobj[index]).reshape(shape)
             axis = slice_axis(opened, shape, found.affine)
     except VOLUME_ERRORS:

@@ -73,7 +73,7 @@ def _read_picture(path: Path) -> Pages:
                 picture.seek(frame)
                 frames.append(np.asarray(picture.convert("RGBA")))
         # Only now: a PNG is decoded to find its tags, which may stand behind its pixels.
-        orientation = int(picture.getexif().get(ORIENTATION, 1))
+        orientation = _known(picture.getexif().get(ORIENTATION))
         aspect = _aspect(_density(picture))
     return _upright(np.stack(frames), orientation, aspect)
 
@@ -148,6 +148,11 @@ def _aspect(density: Sequence[Any] | None) -> float:
     return 1.0 if odd else aspect
 
 
+def _known(orientation: Any) -> int:
+    """One of the eight; a tag that says anything else says nothing."""
+    return next((number for number in range(1, 9) if orientation == number), 1)
+
+
 def _upright(pages: npt.NDArray[Any], orientation: int, aspect: float) -> Pages:
     """Pages as they are meant to be seen: 2 to 4 turn and mirror them, 5 to 8 exchange rows and columns as well."""
     if orientation in (5, 6, 7, 8):
@@ -175,7 +180,7 @@ def _read_tiff(path: Path) -> Pages:
             array = first.asarray()
         if space == tifffile.PHOTOMETRIC.PALETTE:
             array, axes = _coloured_by(np.asarray(page.colormap), array), axes + "S"
-        orientation = int(page.tags.valueof(ORIENTATION, 1))
+        orientation = _known(page.tags.valueof(ORIENTATION))
         density = [_ratio(page.tags.valueof(tag)) for tag in ("XResolution", "YResolution")]
     if axes.startswith("S"):
         array, axes = np.moveaxis(array, 0, -1), axes[1:] + "S"
@@ -214,7 +219,7 @@ def _by_pillow(path: Path, page: int, header: Any) -> npt.NDArray[Any]:
         raise ValueError("a decoder would lose depth")
     if pixels.dtype.kind in "iu" and header.dtype.kind in "iu":
         pixels = pixels.astype(header.dtype)
-    return _as_in_file(pixels, int(header.tags.valueof(ORIENTATION, 1)))
+    return _as_in_file(pixels, _known(header.tags.valueof(ORIENTATION)))
 
 
 def _as_in_file(pixels: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:

@@ -235,3 +235,14 @@ def test_a_truncated_volume_is_turned_down(tmp_path: Path, length: int) -> None:
         with cut.open("rb") as file:
             recognised = is_volume(cut, file.read(4096))
         assert not recognised or reason(cut) == "unreadable"
+
+
+def test_time_stands_before_space_in_minc(tmp_path: Path) -> None:
+    written = Path(nib.__file__).parent / "tests" / "data" / "minc1_4d.mnc"
+    path = tmp_path / "a.mnc"
+    path.write_bytes(written.read_bytes())
+    (piece,) = describe(path, path.name)
+    volume, meta = load([piece])
+    assert piece.volumes == 2
+    assert meta["slice_axis"] == 0
+    np.testing.assert_array_equal(volume, np.asarray(nib.load(path).dataobj)[0].astype(np.float32))
