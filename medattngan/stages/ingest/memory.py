@@ -5,14 +5,26 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 LINUX = sys.platform == "linux"
 PAGE = 4096
+STALE_S = 0.05
+"""What a process had so short a while ago, it has."""
+
 if sys.platform != "win32":
     import resource
 
     PAGE = resource.getpagesize()
+
+
+class _Had:
+    """When this process last looked what it had, and what that was: resident bytes, and bytes of data."""
+
+    at = -math.inf
+    pages = (0, 0)
+    allowed = math.inf
 
 
 def allow(more: float) -> float:
@@ -23,13 +35,18 @@ def allow(more: float) -> float:
     """
     if sys.platform == "win32":
         return math.inf
-    resident, data = _pages("self") if LINUX else (_peak(), 0)
-    if LINUX:
+    now = time.monotonic()
+    stale = now - _Had.at > STALE_S
+    if stale:
+        _Had.at, _Had.pages = now, _pages("self") if LINUX else (_peak(), 0)
+    resident, data = _Had.pages
+    if LINUX and (stale or more != _Had.allowed):
         _, most = resource.getrlimit(resource.RLIMIT_DATA)
         wanted = resource.RLIM_INFINITY if math.isinf(more) else data + int(more)
         if most != resource.RLIM_INFINITY:
             wanted = most if wanted == resource.RLIM_INFINITY else min(wanted, most)
         resource.setrlimit(resource.RLIMIT_DATA, (wanted, most))
+        _Had.allowed = more
     return resident + more
 
 

@@ -1,13 +1,14 @@
 """Processes that read scans, watched from without: one that dies, hangs or grows costs the file it was at.
 
 A reader in C may crash, spin or allocate without end, and no `except` in its own process helps. So even one worker
-is a process of its own. It says what it is at (`worker.At`), and answers each item; it is ended when it is silent for
+is a process of its own. It says what it is at (`slate.py`); it is ended when it is silent for
 too long or holds too much, and a new one goes on with the rest.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import multiprocessing
 import signal
 import sys
@@ -24,7 +25,8 @@ from medattngan.core.files import UserError
 from medattngan.scans.bounds import Bounds
 from medattngan.stages.ingest import memory
 from medattngan.stages.ingest.jobs import Lost
-from medattngan.stages.ingest.worker import At, Task, serve
+from medattngan.stages.ingest.slate import At, Slate
+from medattngan.stages.ingest.worker import Task, serve
 
 LOOK_S = 0.1 if memory.LINUX else 1.0
 """Between two looks at a worker."""
@@ -48,39 +50,42 @@ Mend = Callable[[Any, Lost], Any]
 
 @dataclass
 class Worker:
-    """A process, our end of its pipe, what it was given, and what it said last."""
+    """A process, our end of its pipe, its slate, and what it was given."""
 
     process: BaseProcess
     pipe: Connection
-    given: deque[tuple[int, Any]] = field(default_factory=deque)
-    at: At | None = None
+    slate: Slate
+    given: dict[int, Any] = field(default_factory=dict)
+    beat: int = 0
     clock: float = 0.0
     looked: float = 0.0
     ended: str | None = None
     """The reason why we ended it."""
+    blamed: At | None = None
 
     def give(self, items: Sequence[tuple[int, Any]]) -> None:
         """Hand over items; the worker is idle."""
-        self.given.extend(items)
-        self.at, self.clock, self.looked = None, 0.0, time.monotonic()
+        self.given = dict(items)
+        self.clock, self.looked = 0.0, time.monotonic()
         with contextlib.suppress(BrokenPipeError):  # it died at leisure, which is noticed where its pipe is read
             self.pipe.send(list(items))
 
     def look(self) -> None:
         """End it if it took too long, or holds too much."""
         now = time.monotonic()
-        if self.at is None or self.ended or now - self.looked < LOOK_S:
+        if self.ended or now - self.looked < LOOK_S:
             return
-        self.clock += min(now - self.looked, TICK_S)
-        self.looked = now
-        if self.clock > self.at.seconds:
-            self.end("too-slow")
-        elif memory.resident(self.process.pid or 0) > self.at.memory:
-            self.end("too-large")
+        at = self.slate.read()
+        self.clock = self.clock + min(now - self.looked, TICK_S) if at.beat == self.beat else 0.0
+        self.beat, self.looked = at.beat, now
+        if self.clock > at.seconds:
+            self.end("too-slow", at)
+        elif self.clock and memory.resident(self.process.pid or 0) > at.memory:
+            self.end("too-large", at)
 
-    def end(self, reason: str | None = None) -> None:
-        """End it at once."""
-        self.ended = reason
+    def end(self, reason: str | None = None, at: At | None = None) -> None:
+        """End it at once, for what it was at."""
+        self.ended, self.blamed = reason, at
         self.process.kill()
 
 
@@ -141,28 +146,25 @@ class _Crew:
                 return worker
         context: Any = multiprocessing.get_context(METHOD)  # typed without its processes
         ours, theirs = context.Pipe()
+        slate = Slate(context)
         not_ours = [ours, *(worker.pipe for worker in self.workers)] if METHOD == "fork" else []
-        process = context.Process(target=serve, args=(theirs, not_ours, self.task, self.bounds), daemon=True)
+        process = context.Process(target=serve, args=(theirs, slate, not_ours, self.task, self.bounds), daemon=True)
+        gc.freeze()  # what is collected is written to, and memory that is written to is no longer shared
         process.start()
+        gc.unfreeze()
         theirs.close()
-        self.workers.append(Worker(process, ours))
+        self.workers.append(Worker(process, ours, slate))
         return self.workers[-1]
 
     def _hear(self, worker: Worker) -> Iterator[tuple[int, Any]]:
         """All that a worker has said since, and its death."""
         try:
             while worker.given and worker.pipe.poll():
-                said = worker.pipe.recv()
-                worker.clock, worker.looked = 0.0, time.monotonic()
-                if isinstance(said, At):
-                    worker.at = said
-                    continue
-                worker.at = None
-                number, result, error = said
-                if error is not None:
-                    raise error
-                worker.given.popleft()
-                yield number, result
+                for number, result, error in worker.pipe.recv():
+                    if error is not None:
+                        raise error
+                    del worker.given[number]
+                    yield number, result
         except (EOFError, ConnectionResetError):
             self._bury(worker)
 
@@ -171,18 +173,19 @@ class _Crew:
         worker.process.join()
         worker.pipe.close()
         self.workers.remove(worker)
-        number, item = worker.given.popleft()
-        self.queue.extendleft(reversed(worker.given))
-        at = worker.at or At(-1, None, 0.0, 0.0)
-        place = (number, at.series, at.file)
+        at = worker.blamed or worker.slate.read()
+        item = worker.given.pop(at.item, None)
+        self.queue.extendleft(reversed(worker.given.items()))
+        place = (at.item, at.series, at.file)
         self.deaths[place] += 1
-        if worker.ended is None and self.deaths[place] < DEATHS:
-            self.alone.append((number, item))
-            return
-        if at.series < 0:
+        certain = worker.ended is not None or self.deaths[place] >= DEATHS
+        if certain and (item is None or at.series < 0):
             cure = "run the same command again with fewer --workers; finished work is kept"
             raise UserError(f"A worker process died, most likely because memory ran out; {cure}.")
-        self.queue.append((number, self.mend(item, _lost(at, worker))))
+        if item is not None and certain:
+            self.queue.append((at.item, self.mend(item, _lost(at, worker))))
+        elif item is not None:
+            self.alone.append((at.item, item))
 
 
 def _lost(at: At, worker: Worker) -> Lost:

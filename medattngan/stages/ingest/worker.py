@@ -10,6 +10,7 @@ import os
 import pickle
 import signal
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ from medattngan.scans.bounds import Bounds
 from medattngan.scans.find import Found, examine
 from medattngan.stages.ingest import memory
 from medattngan.stages.ingest.jobs import Job, Lost
+from medattngan.stages.ingest.slate import NONE, Slate
 
 CHATTY = ("pydicom", "nibabel.global", "tifffile", "PIL", "monai")
 
@@ -51,16 +53,6 @@ def _hush() -> None:
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-
-
-@dataclass(frozen=True)
-class At:
-    """What a worker is at from now on, and what that may cost: seconds, and bytes of memory in all."""
-
-    series: int
-    file: Path | None
-    seconds: float
-    memory: float
 
 
 @dataclass(frozen=True)
@@ -89,12 +81,18 @@ def run_job(job: Job, at: Callable[[int], None]) -> int:
     return len(job.series)
 
 
+SEND_S = 0.2
+"""Results are kept for so long, to be sent with others. Those of a worker that dies before are made again."""
+
+Done = tuple[int, Any, Exception | None]
+"""The number of an item, and its result or what was raised."""
+
 Task = Callable[[Any, Callable[[int], None]], Any]
 """An item, and what is told the series that is begun (-1: none is left), to the item's result."""
 
 
-def serve(pipe: Connection, not_ours: Sequence[Connection], task: Task, bounds: Bounds) -> None:
-    """Do batches of items as they come through `pipe`, until it closes. Each result goes back at once.
+def serve(pipe: Connection, slate: Slate, not_ours: Sequence[Connection], task: Task, bounds: Bounds) -> None:
+    """Do batches of items as they come through `pipe`, until it closes. Results go back several at once.
 
     Args:
         not_ours: ends of pipes that came with the fork; while one is open here, nobody sees it close.
@@ -104,8 +102,24 @@ def serve(pipe: Connection, not_ours: Sequence[Connection], task: Task, bounds: 
     _settle()
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
+            done: list[Done] = []
+            sent = time.monotonic()
             for number, item in pipe.recv():
-                _answer(pipe, number, item, task, bounds)
+                done.append(_do(slate, number, item, task, bounds))
+                if time.monotonic() - sent > SEND_S or done[-1][2] is not None:
+                    _send(pipe, done)
+                    sent = time.monotonic()
+            slate.write(NONE, NONE, math.inf, math.inf, None)
+            _send(pipe, done)
+
+
+def _send(pipe: Connection, done: list[Done]) -> None:
+    """Hand over results, and forget them."""
+    try:
+        pipe.send(done)
+    except (pickle.PicklingError, TypeError, AttributeError) as unsent:  # what a format handed over stays here
+        pipe.send([(number, None, RuntimeError(type(error or unsent).__name__)) for number, _, error in done])
+    done.clear()
 
 
 def _settle() -> None:
@@ -128,11 +142,11 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _answer(pipe: Connection, number: int, item: Any, task: Task, bounds: Bounds) -> None:
+def _do(slate: Slate, number: int, item: Any, task: Task, bounds: Bounds) -> Done:
     series = 0
 
     def tell(file: Path | None, seconds: float, more: float) -> None:
-        pipe.send(At(series, file, seconds, memory.allow(more)))
+        slate.write(number, series, seconds, memory.allow(more), file)
 
     def at(begun: int) -> None:
         nonlocal series
@@ -142,13 +156,9 @@ def _answer(pipe: Connection, number: int, item: Any, task: Task, bounds: Bounds
 
     limits.listen(bounds, tell)
     try:
-        result, error = task(item, at), None
+        return number, task(item, at), None
     except Exception as raised:  # our own mistake, or a full disk: the parent says so
-        result, error = None, raised
-    try:
-        pipe.send((number, result, error))
-    except (pickle.PicklingError, TypeError, AttributeError) as unsent:  # what a format handed over stays here
-        pipe.send((number, None, RuntimeError(type(error or unsent).__name__)))
+        return number, None, raised
 
 
 def arm(bounds: Bounds) -> None:
