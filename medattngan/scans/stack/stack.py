@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from medattngan.scans.series import Piece
 from medattngan.scans.stack.alike import alike
 from medattngan.scans.stack.apart import Frames, told_apart
+from medattngan.scans.stack.interleaved import disentangled
 from medattngan.scans.stack.places import places
 
 
@@ -25,12 +26,11 @@ def stacked(pieces: Sequence[Piece]) -> Iterator[tuple[str, list[Piece]]]:
 
 
 def _one_a_place(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
-    along = [piece.along_mm for piece in pieces if piece.along_mm is not None]
     pieces = sorted(pieces, key=lambda piece: piece.order)
-    if len(along) < len(pieces):
+    if len(pieces) == 1 or any(piece.along_mm is None for piece in pieces):
         yield pieces
         return
     along = [piece.along_mm or 0.0 for piece in pieces]
     pixel = min(min(piece.geometry.spacing) if piece.geometry else 0.0 for piece in pieces)
     for indices in told_apart(Frames(places(along, pixel), pieces)):
-        yield sorted((pieces[i] for i in indices), key=lambda piece: piece.along_mm or 0.0)
+        yield from disentangled(sorted((pieces[i] for i in indices), key=lambda piece: piece.along_mm or 0.0))

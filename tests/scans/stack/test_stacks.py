@@ -12,6 +12,7 @@ import pytest
 from helpers.stacks_in_files import STEP, found, named, write_stacks
 
 from medattngan.scans.stack.places import places
+from medattngan.stages.ingest.ingest import ingest
 
 STACKS, PLACES = 3, 9
 WHOLE = [[(stack, place) for place in range(PLACES)] for stack in range(STACKS)]
@@ -40,6 +41,13 @@ SAID: dict[str, Said] = {
     "flip": lambda t, k: {"FlipAngle": 5.0 + 5 * t},
     "kernel": lambda t, k: {"ConvolutionKernel": f"B{30 + t}f"},
     "several kernels": lambda t, k: {"ConvolutionKernel": ["Br", f"{30 + t}"]},
+    "phase of the heart": lambda t, k: {"NominalPercentageOfCardiacPhase": 35.0 + 10 * t},
+    "sequence": lambda t, k: {"SequenceName": f"ep_b1000#{t}"},
+    "options": lambda t, k: {"ScanOptions": ["", "FS", "MT"][t]},
+    "correction": lambda t, k: {"CorrectedImage": [["DECY"], ["DECY", "ATTN"], ["ATTN"]][t]},
+    "thickness": lambda t, k: {"SliceThickness": 1.0 + t},
+    "description": lambda t, k: {"SeriesDescription": f"phase {t}"},
+    "series number": lambda t, k: {"SeriesNumber": t},
     "component": lambda t, k: {"ComplexImageComponent": ["MAGNITUDE", "PHASE", "REAL"][t]},
     "image type": lambda t, k: {"ImageType": ["ORIGINAL", "PRIMARY", "MPR"[t]]},
     "tube voltage": lambda t, k: {"KVP": 80.0 + 20 * t},
@@ -104,6 +112,19 @@ def test_stacks_need_not_cover_the_same_places(tmp_path: Path) -> None:
 
     write_stacks(tmp_path, STACKS, PLACES, said)
     assert sorted(map(named, found(tmp_path))) == WHOLE
+
+
+def test_a_scan_and_its_repetition_between_its_slices_are_two_stacks(tmp_path: Path) -> None:
+    def said(t: int, k: int) -> dict[str, Any]:
+        return {"AcquisitionNumber": t + 1, "ImagePositionPatient": [0.0, 0.0, STEP * k + 0.5 * t]}
+
+    write_stacks(tmp_path, STACKS, PLACES, said)
+    assert sorted(map(named, found(tmp_path))) == WHOLE
+
+
+def test_a_scan_that_took_every_other_slice_first_is_one_stack(tmp_path: Path) -> None:
+    write_stacks(tmp_path, 1, PLACES, lambda t, k: {"AcquisitionNumber": 1 + k % 2})
+    assert sorted(map(named, found(tmp_path))) == WHOLE[:1]
 
 
 def test_series_and_their_names_do_not_depend_on_the_names_of_files(tmp_path: Path) -> None:
@@ -172,6 +193,13 @@ def test_places_are_told_by_the_step(step: float, repeats: int) -> None:
     place = np.tile(np.arange(30), repeats)
     along = 117.005 + step * place + rng.uniform(-0.005, 0.005, len(place)) * step
     assert places(along.tolist(), max(step / 8, 0.009)).tolist() == place.tolist()
+
+
+def test_pictures_of_other_planes_are_cut_of_one_time_each(tmp_path: Path) -> None:
+    write_stacks(tmp_path / "scan", STACKS, PLACES, SAID["trigger"])
+    store = ingest([tmp_path / "scan"], tmp_path / "store", size=16, plane="coronal", progress=False)
+    tops = store.index.groupby("series")["upper"].first()
+    assert sorted(tops // 1000) == [1, 2, 3]
 
 
 def test_two_regions_far_apart_are_not_two_places() -> None:
