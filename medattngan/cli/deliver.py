@@ -54,14 +54,17 @@ def export(
     from medattngan.external.open import open_slices
     from medattngan.stages.export.export import export as run_export
 
-    source = open_slices(samples).physical(
+    found = open_slices(samples)
+    source = found.physical(
         value_range=parse.pair(value_range, "--range"), unit=unit, modality=modality, plane=plane, spacing_mm=spacing
     )
     report = run_export(
         source, out, limit=limit, sop=sop, multiframe=multiframe, overlay=overlay, stamp=stamp, like=like,
         transfer_syntax=transfer_syntax, uid_root=uid_root, window=parse.pair(window, "--window"),
-        include_flagged=include_flagged,
+        include_flagged=include_flagged, notes=found.notes,
     )  # fmt: skip
+    for note in report.notes:
+        typer.echo(note, err=True)
     if report.flagged_left_out:
         typer.echo(f"{report.flagged_left_out} slices that the audit flagged were left out", err=True)
     typer.echo(report.path)

@@ -22,7 +22,7 @@ from medattngan.core.types import Images
 from medattngan.data.images import resize
 from medattngan.data.intensity import IntensityMap, codes_to_unit
 from medattngan.data.samples import Samples, require_verdict_heeded
-from medattngan.external.physical import encode_pixels, natural_range, require_plane, require_spacing
+from medattngan.external.physical import encode_pixels, known_unit, natural_range, require_plane, require_spacing
 from medattngan.external.pictures import read_array, read_folder
 from medattngan.external.unit import to_unit
 
@@ -140,7 +140,8 @@ class External:
             )
         if self.kind == "dicom" and value_range is None:
             value_range = natural_range(self.pixels)
-        codes, scale = encode_pixels(self.pixels, value_range, unit or self.known.get("unit", "a.u."), self.path)
+        said = known_unit(unit or self.known.get("unit", "a.u."))
+        codes, scale = encode_pixels(self.pixels, value_range, said, self.path)
         intensity = {
             **scale.to_dict(), "modality": modality or self.known.get("modality", "OT"), "plane": plane,
             "spacing_mm": self.known.get("spacing_mm") if math.isnan(spacing_mm) else spacing_mm,
