@@ -44,18 +44,16 @@ def blocks(codes: Codes) -> Iterator[Codes]:
 
 
 class NpyWriter:
-    """Write a .npy of (count, H, W) uint16 block after block: the bytes that `numpy.save` of all would write.
-
-    Use it as a context; whoever leaves it early has written a damaged file.
-    """
+    """Write a .npy of (count, H, W) uint16 block after block, in a context: the bytes that `numpy.save` would write."""
 
     def __init__(self, path: Path, shape: tuple[int, int, int]) -> None:
-        self._file = path.open("wb")
+        self._file, self._missing = path.open("wb"), shape[0]
         header = {"descr": "<u2", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(self._file, header)
 
     def write(self, codes: Codes) -> None:
         """Append slices (n, H, W)."""
+        self._missing -= len(codes)
         self._file.write(np.ascontiguousarray(codes, dtype="<u2").data)
 
     def __enter__(self) -> NpyWriter:
@@ -65,3 +63,5 @@ class NpyWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
+        if error is None and self._missing:
+            raise ValueError(f"{self._missing} slices of those announced were not written")

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from medattngan.core.files import UserError, digest
 from medattngan.core.plugins import with_plugins
 from medattngan.core.types import Images
+from medattngan.data.slice_images import SliceImages
 from medattngan.extractors import efficientnet, inception, radiomics
 from medattngan.extractors.encoder import RECORD, load_encoder
 from medattngan.extractors.external import load_external
@@ -121,7 +122,7 @@ def _load_path(name: str) -> Extractor:
     return Extractor(*load_external(name))
 
 
-def extract(extractor: Extractor, images: Images, batch_size: int = BATCH) -> Tensor:
+def extract(extractor: Extractor, images: Images | SliceImages, batch_size: int = BATCH) -> Tensor:
     """Features of `images` (count, 1, H, W): (count, dim) float32 on the CPU, `batch_size` at a time.
 
     Raises:

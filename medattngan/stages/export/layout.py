@@ -60,7 +60,7 @@ def cut_of(stack: Series, shape: tuple[int, int], plane: str, unplaced: Sequence
     voxels, sides = (*shape, len(pieces)), np.linalg.norm(affine[:3, :3], axis=0).tolist()
     if plane not in PLANES:
         return Cut(frames[0].orientation, field_mm(shape, sides, size), thickness)
-    turned = nib.orientations.io_orientation(affine)[:, 0].tolist()
+    turned: list[float] = nib.orientations.io_orientation(affine)[:, 0].tolist()  # type: ignore[no-untyped-call]
     rows, columns = (turned.index(AXES[letter][0]) for letter in PLANES[plane][:2])
     cosines = [*_towards(affine, columns, PLANES[plane][1]), *_towards(affine, rows, PLANES[plane][0])]
     if native_plane(affine, 2) != plane:

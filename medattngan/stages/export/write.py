@@ -22,7 +22,7 @@ their largest size (VR IS in 64 KiB, VR LT in 10240 characters; DICOM PS3.5 6.2 
 
 def bytes_a_slice(codes: Codes) -> int:
     """About what a slice takes on disk: its pixels, the overlay, a header."""
-    pixels = codes.shape[1] * codes.shape[2]
+    pixels = int(codes.shape[1]) * int(codes.shape[2])
     return 2 * pixels + pixels // 8 + HEADER_BYTES
 
 
