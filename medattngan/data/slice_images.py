@@ -74,8 +74,6 @@ class SliceImages:
         """(count, 1, size, size), as a tensor has it."""
         return len(self), 1, self.size, self.size
 
-    ndim = 4
-
     def __getitem__(self, key: Any) -> Images:
         if isinstance(key, tuple):
             return self[key[0]][(slice(None), *key[1:])]

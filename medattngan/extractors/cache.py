@@ -17,8 +17,7 @@ import torch
 from torch import Tensor
 
 from medattngan.core.files import atomic_path
-from medattngan.core.types import Images
-from medattngan.data.slice_images import SliceImages
+from medattngan.core.types import ImageRows
 from medattngan.extractors.table import Extractor, extract
 
 _LOG = logging.getLogger(__name__)
@@ -37,7 +36,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "medattngan"
 
 
-def content_digest(images: Images | SliceImages) -> str:
+def content_digest(images: ImageRows) -> str:
     """SHA-256 of shape and values, as 64 hex digits."""
     sha = hashlib.sha256(repr(tuple(images.shape)).encode())
     for start in range(0, len(images), _AT_ONCE):
@@ -46,7 +45,7 @@ def content_digest(images: Images | SliceImages) -> str:
     return sha.hexdigest()
 
 
-def cached_features(extractor: Extractor, images: Images | SliceImages, content: str | None = None) -> Tensor:
+def cached_features(extractor: Extractor, images: ImageRows, content: str | None = None) -> Tensor:
     """`extract(extractor, images)`, from the cache if the same images met the same extractor before.
 
     Args:
