@@ -17,8 +17,8 @@ from medattngan.data.images import codes_to_images, load_images, resize
 from medattngan.data.store import SliceStore
 
 Rows: TypeAlias = npt.NDArray[np.intp]
-AT_ONCE = 256
-"""Slices in memory at a time, where order lets them be."""
+PIXELS_AT_ONCE = 1 << 20
+"""In memory at a time: 256 slices of 64 px, 4 of 512."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +75,11 @@ class SliceImages:
         return len(self), 1, self.size, self.size
 
     def __getitem__(self, key: Any) -> Images:
-        if isinstance(key, tuple):
-            return self[key[0]][(slice(None), *key[1:])]
         if isinstance(key, int | np.integer):
-            return self.read(self.rows[[key]])[0]
+            return self.read(self.rows[np.array([key])])[0]
+        if isinstance(key, tuple):
+            kept = () if isinstance(key[0], int | np.integer) else (slice(None),)
+            return self[key[0]][(*kept, *key[1:])]
         return self.read(self.rows[key.numpy() if isinstance(key, Tensor) else key])
 
     def take(self, rows: Sequence[int] | Tensor) -> SliceImages:
@@ -90,7 +91,8 @@ class SliceImages:
         read = self.read
         return replace(self, read=lambda rows: resize(read(rows), size).clamp(-1, 1), size=size)
 
-    def batches(self, count: int = AT_ONCE) -> Iterator[Images]:
-        """All of them in order, `count` at a time."""
+    def batches(self) -> Iterator[Images]:
+        """All of them in order, a few at a time."""
+        count = max(1, PIXELS_AT_ONCE // self.size**2)
         for start in range(0, len(self), count):
             yield self[start : start + count]

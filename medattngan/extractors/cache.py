@@ -22,7 +22,7 @@ from medattngan.extractors.table import Extractor, extract
 
 _LOG = logging.getLogger(__name__)
 _VERSION = 1  # raise it when an extractor's preprocessing changes
-_AT_ONCE = 256
+_AT_ONCE = 64
 
 
 def cache_folder() -> Path:

@@ -62,7 +62,7 @@ def brightness_thirds(images: Sides) -> Strata:
     """Thirds of the mean intensity, divided where the reference (n, 1, H, W) has equally many slices."""
     ends = np.quantile(_means(images.reference), [1 / 3, 2 / 3])
 
-    def names(side: Images) -> list[str]:
+    def names(side: Images | SliceImages) -> list[str]:
         return [THIRDS[int(third)] for third in np.searchsorted(ends, _means(side))]
 
     return Strata(names(images.reference), names(images.fake), names(images.other))

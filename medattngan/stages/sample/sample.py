@@ -27,8 +27,8 @@ from medattngan.models import build
 CHUNK = 16
 """Slices through the network at a time: always the same, so that no batch size can change a byte."""
 
-BLOCK = 16 * CHUNK
-"""Slices in memory at a time; whole chunks, so that every slice meets the same neighbours in any count."""
+BLOCK_PIXELS = 1 << 20
+"""In memory at a time, as whole chunks: every slice then meets the same neighbours in any count."""
 ROW_BYTES = 128
 """About what the table takes of a slice."""
 
@@ -94,7 +94,7 @@ def sample(
 ) -> Samples:
     """Write `count` synthetic slices to the folder `out` and return them, as a map of their file.
 
-    They are drawn and written a block at a time, so that memory holds no more than BLOCK of them.
+    They are drawn and written a block at a time, so that memory holds no more than a few of them.
 
     Without `label`, a conditional run draws labels as often as the training slices had them.
 
@@ -122,7 +122,7 @@ def sample(
     generator = load_generator(run, folder)
     conditions = of_run(run.store)
     chosen = choose(run, label, values or {}, count, seed)
-    made = _slices(generator, conditions, chosen, seed, count, truncation)
+    made = _slices(generator, conditions, chosen, seed, count, truncation, side)
     record = _record(run, folder, seed, count, truncation)
     write_samples(
         Path(out), made, (side, side), _table(conditions, chosen, seed, count, truncation), run.store["intensity"],
@@ -138,10 +138,12 @@ def _slices(
     seed: int,
     count: int,
     truncation: float,
+    side: int,
 ) -> Iterator[Codes]:
-    """The slices as codes (n, H, W), BLOCK at a time: what they are does not depend on where a block ends."""
-    for start in range(0, count, BLOCK):
-        n = min(BLOCK, count - start)
+    """The slices as codes (n, side, side), a block at a time: what they are does not depend on where one ends."""
+    block = CHUNK * max(1, BLOCK_PIXELS // (CHUNK * side**2))
+    for start in range(0, count, block):
+        n = min(block, count - start)
         z = latents(seed, start, n, int(generator.z_dim), truncation)  # type: ignore[arg-type]
         told = encoded(conditions, {name: column[start : start + n] for name, column in chosen.items()})
         yield unit_to_codes(generate(generator, z, told)[:, 0].numpy())
