@@ -89,8 +89,9 @@ def test_truncation_draws_latents_closer_to_the_mean() -> None:
     assert float(narrow.std()) == pytest.approx(float(wide.std()) / 2, rel=1e-3)
 
 
-def test_memory_does_not_grow_with_the_count(run: Run, tmp_path: Path) -> None:
-    sample(run, tmp_path / "warm", count=64)
+def test_memory_does_not_grow_with_the_count(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["medattngan.stages.sample.sample"], "BLOCK_PIXELS", 64 * 32**2)
+    sample(run, tmp_path / "warm", count=128)
     few, many = (peak_bytes(lambda n=n: sample(run, tmp_path / str(n), count=n)) for n in (64, 768))
     assert many - few < 8_000_000  # all of them would take 20 MB more
 
