@@ -13,7 +13,7 @@ SCRIPT = runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "measure_mem
 
 def test_the_peak_of_each_process_is_its_own() -> None:
     peak_of = SCRIPT["peak_of"]
-    large, _ = peak_of([sys.executable, "-S", "-c", "x = bytes(200 << 20)"])
+    large, _ = peak_of([sys.executable, "-S", "-c", "x = bytearray(b'x') * (200 << 20)"])
     small, _ = peak_of([sys.executable, "-S", "-c", "pass"])
     assert large > 200 > small + 100
 
