@@ -74,7 +74,7 @@ def score_parts(
                 scored.left_out.update((name, str(error)) for name in alike if name not in scored.entries)
     for scored, whom in zip(found, of_whom, strict=True):
         for entry in scored.entries.values():
-            entry["patients_real"] = len(set(whom))
+            entry["patients_real"] = len(set(whom[: entry["n_real"]]))
     return [Scored(_in_order(scored.entries), _in_order(scored.left_out)) for scored in found]
 
 
