@@ -55,7 +55,7 @@ def export(
     from medattngan.stages.export.export import export as run_export
 
     found = open_slices(samples)
-    given = {"--range": value_range, "--unit": unit, "--modality": modality}
+    given: dict[str, object] = {"--range": value_range, "--unit": unit, "--modality": modality}
     given |= {"--plane": None if plane == "acquired" else plane, "--spacing": None if math.isnan(spacing) else spacing}
     if found.samples is not None and (meant := [name for name, value in given.items() if value is not None]):
         raise UserError(f"{samples} is a samples folder, which says what its values mean; leave out {meant[0]}.")
