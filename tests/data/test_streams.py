@@ -14,6 +14,7 @@ from medattngan.data.blocks import NpyWriter, blocks, read_rows
 from medattngan.data.samples import Samples
 from medattngan.data.slice_images import SliceImages
 from medattngan.extractors.cache import content_digest
+from medattngan.stages.export.export import export
 from medattngan.stages.export.image import percentiles
 from medattngan.stages.export.origin import samples_digest
 
@@ -83,3 +84,11 @@ def test_percentiles_from_counts_are_those_of_numpy(quantiles: tuple[float, ...]
     for seed in range(5):
         codes = np.random.default_rng(seed).integers(0, 60000, (3, 7, 5 + seed), dtype=np.uint16)
         assert percentiles(codes, quantiles) == np.percentile(codes, quantiles).tolist()
+
+
+def test_an_export_holds_one_object_at_a_time(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("medattngan.stages.export.write.OBJECT_FRAMES", 128)
+    report = export(folder, tmp_path / "warm", multiframe=True, limit=128)
+    assert report.slices == 128
+    assert peak_bytes(lambda: export(folder, tmp_path / "all", multiframe=True)) < FEW
+    assert len(list((tmp_path / "all").rglob("*.dcm"))) == COUNT // 128
