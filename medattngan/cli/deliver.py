@@ -59,18 +59,22 @@ def export(
     from medattngan.external.open import open_slices
     from medattngan.stages.export.export import export as run_export
 
-    opened = open_slices(samples)
-    for note in opened.notes:
-        typer.echo(f"note: {note}", err=True)
-    source = opened.physical(
+    found = open_slices(samples)
+    given: dict[str, object] = {"--range": value_range, "--stored": stored, "--unit": unit, "--modality": modality}
+    given |= {"--plane": None if plane == "acquired" else plane, "--spacing": None if math.isnan(spacing) else spacing}
+    if found.samples is not None and (meant := [name for name, value in given.items() if value is not None]):
+        raise UserError(f"{samples} is a samples folder, which says what its values mean; leave out {meant[0]}.")
+    source = found.physical(
         value_range=parse.pair(value_range, "--range"), stored=parse.pair(stored, "--stored"), unit=unit,
         modality=modality, plane=plane, spacing_mm=spacing,
     )  # fmt: skip
     report = run_export(
         source, out, limit=limit, sop=sop, multiframe=multiframe, overlay=overlay, stamp=stamp, like=like,
         transfer_syntax=transfer_syntax, uid_root=uid_root, window=parse.pair(window, "--window"),
-        include_flagged=include_flagged,
+        include_flagged=include_flagged, notes=found.notes,
     )  # fmt: skip
+    for note in report.notes:
+        typer.echo(note, err=True)
     if report.flagged_left_out:
         say(f"{report.flagged_left_out} slices that the audit flagged were left out", err=True)
     typer.echo(report.path)

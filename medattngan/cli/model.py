@@ -56,7 +56,7 @@ def sample(
 
     run_sample(
         run, out, count=count, seed=seed, label=label, values=parse.condition_values(values or []),
-        truncation=truncation, checkpoint=checkpoint,
+        truncation=truncation, checkpoint=checkpoint, say=lambda said: typer.echo(said, err=True),
     )  # fmt: skip
     typer.echo(out)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -25,3 +26,15 @@ Codes: TypeAlias = npt.NDArray[np.uint16]
 
 Physical: TypeAlias = npt.NDArray[np.float32]
 """(..., H, W), pixels in the units of the scan: HU, or the scanner's own."""
+
+
+class ImageRows(Protocol):
+    """Images (count, 1, H, W) that are asked for a few at a time: a tensor, or what makes them then."""
+
+    @property
+    def shape(self) -> Sequence[int]:
+        """(count, 1, H, W)."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, key: Any) -> Images: ...

@@ -8,6 +8,7 @@ provenance.json    run, checkpoint, seed, versions
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,16 +19,17 @@ from pyarrow import ArrowException
 
 from medattngan.core.files import UserError, atomic_folder, read_json, write_json
 from medattngan.core.types import Codes, Images, Physical
+from medattngan.data.blocks import NpyWriter, blocks
 from medattngan.data.images import codes_to_images
 from medattngan.data.intensity import IntensityMap
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Synthetic slices in memory.
+    """Synthetic slices.
 
     Args:
-        codes: (count, H, W) uint16.
+        codes: (count, H, W) uint16, in memory; of a folder that was opened, a map of its file.
         table: one row a slice, with at least `seed` and `label`.
         intensity: `lower`, `upper`, `unit`, and where known `modality`, `plane`, `spacing_mm`.
         provenance: where they came from.
@@ -60,11 +62,8 @@ class Samples:
         Raises:
             UserError: `path` exists already.
         """
-        with atomic_folder(Path(path)) as folder:
-            np.save(folder / "pixels.npy", np.ascontiguousarray(self.codes, dtype="<u2"), allow_pickle=False)
-            self.table.to_parquet(folder / "samples.parquet", index=False)
-            write_json(folder / "intensity.json", self.intensity)
-            write_json(folder / "provenance.json", self.provenance)
+        height, width = self.codes.shape[1:]
+        write_samples(Path(path), blocks(self.codes), (height, width), self.table, self.intensity, self.provenance)
 
     @classmethod
     def open(cls, path: str | Path) -> Samples:
@@ -77,7 +76,7 @@ class Samples:
         if not (path / "pixels.npy").is_file() or not (path / "samples.parquet").is_file():
             raise UserError(f"{path} is not a samples folder; make one with: medattngan sample RUN --out {path}")
         try:
-            codes = np.load(path / "pixels.npy", allow_pickle=False)
+            codes = np.load(path / "pixels.npy", mmap_mode="r", allow_pickle=False)
             table = pd.read_parquet(path / "samples.parquet")
         except (OSError, ValueError, EOFError, ArrowException):
             cure = "copy it or sample it again"
@@ -85,6 +84,34 @@ class Samples:
         if codes.ndim != 3 or codes.dtype != np.uint16 or len(codes) != len(table):
             raise UserError(f"{path} is damaged: pixels.npy and samples.parquet do not agree; sample it again.")
         return cls(codes, table, read_json(path / "intensity.json"), read_json(path / "provenance.json"))
+
+
+def write_samples(
+    path: Path,
+    codes: Iterable[Codes],
+    shape: tuple[int, int],
+    table: pd.DataFrame,
+    intensity: dict[str, Any],
+    provenance: dict[str, Any],
+) -> None:
+    """Write a samples folder, whole or not at all, from slices that come in blocks (n, H, W).
+
+    Args:
+        path: the folder to make.
+        codes: as many slices as `table` has rows.
+        shape: (H, W).
+        table: see `Samples`, as are the others.
+
+    Raises:
+        UserError: `path` exists already.
+    """
+    with atomic_folder(path) as folder:
+        with NpyWriter(folder / "pixels.npy", (len(table), *shape)) as pixels:
+            for block in codes:
+                pixels.write(block)
+        table.to_parquet(folder / "samples.parquet", index=False)
+        write_json(folder / "intensity.json", intensity)
+        write_json(folder / "provenance.json", provenance)
 
 
 def require_verdict_heeded(source: Path) -> None:

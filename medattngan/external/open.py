@@ -19,10 +19,10 @@ import torch
 
 from medattngan.core.files import UserError
 from medattngan.core.types import Images
-from medattngan.data.images import resize
 from medattngan.data.intensity import IntensityMap, codes_to_unit
 from medattngan.data.samples import Samples, require_verdict_heeded
-from medattngan.external.physical import Scale, encode_pixels, natural_range, require_plane, require_spacing
+from medattngan.data.slice_images import SliceImages
+from medattngan.external.physical import Scale, encode_pixels, known_unit, natural_range, require_plane, require_spacing
 from medattngan.external.pictures import read_array, read_pictures
 from medattngan.external.unit import black_and_white, to_unit
 
@@ -34,12 +34,12 @@ class Synthetic:
     """Slices to be judged.
 
     Args:
-        images: (count, 1, H, W) float32 in [-1, 1].
+        images: (count, 1, H, W) float32 in [-1, 1]; those of a samples folder are made when they are asked for.
         labels: of each slice; None where not all have one.
         notes: in sentences, what had to be done to them.
     """
 
-    images: Images
+    images: Images | SliceImages
     labels: list[str] | None
     notes: list[str]
 
@@ -49,11 +49,11 @@ class Synthetic:
     def take(self, rows: Sequence[int]) -> Synthetic:
         """Some of the slices, in the order of `rows`."""
         labels = None if self.labels is None else [self.labels[row] for row in rows]
-        return Synthetic(self.images[list(rows)], labels, self.notes)
+        return Synthetic(SliceImages.of(self.images).take(rows), labels, self.notes)
 
     def resized(self, size: int) -> Synthetic:
         """The slices at `size` px; what rounding takes out of [-1, 1] is put back."""
-        return Synthetic(resize(self.images, size).clamp(-1, 1), self.labels, self.notes)
+        return Synthetic(SliceImages.of(self.images).resized(size), self.labels, self.notes)
 
 
 @dataclass(frozen=True)
@@ -98,9 +98,11 @@ class External:
         if height != width:
             raise UserError(f"the slices of {self.path} are {height} x {width}; crop or pad them to squares.")
         notes = list(self.notes)
+        labels = [label for label in self.labels if label is not None]
+        all_or_none = labels if len(labels) == len(self) else None
         if self.samples is not None:
-            values = codes_to_unit(self.samples.codes)
-        elif self.kind == "dicom":
+            return Synthetic(SliceImages.of_codes(self.samples.codes), all_or_none, notes)
+        if self.kind == "dicom":
             self._require_unit(intensity)
             values = codes_to_unit(intensity.encode(self.pixels))
             ends = f"{intensity.lower:.6g} and {intensity.upper:.6g} {intensity.unit}"
@@ -113,8 +115,6 @@ class External:
                 pixels: npt.NDArray[Any] = self.pixels
                 outside = int(np.count_nonzero((pixels < black) | (pixels > white)))
                 notes += [f"{outside} pixels beyond them were clipped"] if outside else []
-        labels = [label for label in self.labels if label is not None]
-        all_or_none = labels if len(labels) == len(values) else None
         return Synthetic(torch.from_numpy(values).unsqueeze(1), all_or_none, notes)
 
     def _require_unit(self, intensity: IntensityMap) -> None:
@@ -154,7 +154,7 @@ class External:
         """
         require_plane(plane)
         require_spacing(spacing_mm)
-        scale = Scale(value_range, stored, unit or self.known.get("unit", "a.u."))
+        scale = Scale(value_range, stored, known_unit(unit or self.known.get("unit", "a.u.")))
         if self.samples is not None:
             given = (value_range, unit, modality) != (None, None, None) or plane != "acquired"
             if given or not math.isnan(spacing_mm):

@@ -19,6 +19,8 @@ from medattngan.scans.geometry.planes import CUTS
 
 ROUNDING = 1e-3
 """Of a range: what rounding may leave outside; it is clipped."""
+UNIT_MAX = 16
+"""Characters of a unit."""
 
 
 def require_plane(plane: str) -> None:
@@ -31,6 +33,21 @@ def require_spacing(spacing_mm: float) -> None:
     """Raises: UserError: it is neither NaN, for unknown, nor a size."""
     if not math.isnan(spacing_mm) and not (math.isfinite(spacing_mm) and spacing_mm > 0):
         raise UserError(f"a pixel spacing of {spacing_mm} mm is not possible; give a size above 0.")
+
+
+def known_unit(unit: str) -> str:
+    """The unit of values as all else writes it: HU in whatever case it was given.
+
+    Raises:
+        UserError: it is longer than any unit, or holds what cannot be printed.
+
+    >>> known_unit("hu"), known_unit("a.u.")
+    ('HU', 'a.u.')
+    """
+    unit = unit.strip()
+    if not unit or len(unit) > UNIT_MAX or not unit.isprintable():
+        raise UserError(f"--unit {unit!r} is no unit; give HU, or a few letters such as a.u.")
+    return "HU" if unit.upper() == "HU" else unit
 
 
 def natural_range(values: npt.NDArray[np.generic]) -> tuple[float, float]:

@@ -17,11 +17,12 @@ import torch
 from torch import Tensor
 
 from medattngan.core.files import atomic_path
-from medattngan.core.types import Images
+from medattngan.core.types import ImageRows
 from medattngan.extractors.table import Extractor, extract
 
 _LOG = logging.getLogger(__name__)
 _VERSION = 1  # raise it when an extractor's preprocessing changes
+_AT_ONCE = 64
 
 
 def cache_folder() -> Path:
@@ -35,15 +36,16 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "medattngan"
 
 
-def content_digest(images: Images) -> str:
+def content_digest(images: ImageRows) -> str:
     """SHA-256 of shape and values, as 64 hex digits."""
-    array = np.ascontiguousarray(images.cpu().numpy(), dtype="<f4")
-    sha = hashlib.sha256(repr(array.shape).encode())
-    sha.update(array.reshape(-1).data)  # in place: a copy of the images takes as long as their digest
+    sha = hashlib.sha256(repr(tuple(images.shape)).encode())
+    for start in range(0, len(images), _AT_ONCE):
+        array = np.ascontiguousarray(images[start : start + _AT_ONCE].cpu().numpy(), dtype="<f4")
+        sha.update(array.reshape(-1).data)  # in place: a copy of the images takes as long as their digest
     return sha.hexdigest()
 
 
-def cached_features(extractor: Extractor, images: Images, content: str | None = None) -> Tensor:
+def cached_features(extractor: Extractor, images: ImageRows, content: str | None = None) -> Tensor:
     """`extract(extractor, images)`, from the cache if the same images met the same extractor before.
 
     Args:

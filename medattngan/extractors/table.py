@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from medattngan.core.files import UserError, digest
 from medattngan.core.plugins import with_plugins
-from medattngan.core.types import Images
+from medattngan.core.types import ImageRows, Images
 from medattngan.extractors import efficientnet, inception, radiomics
 from medattngan.extractors.encoder import RECORD, load_encoder
 from medattngan.extractors.external import load_external
@@ -121,13 +121,13 @@ def _load_path(name: str) -> Extractor:
     return Extractor(*load_external(name))
 
 
-def extract(extractor: Extractor, images: Images, batch_size: int = BATCH) -> Tensor:
+def extract(extractor: Extractor, images: ImageRows, batch_size: int = BATCH) -> Tensor:
     """Features of `images` (count, 1, H, W): (count, dim) float32 on the CPU, `batch_size` at a time.
 
     Raises:
         ValueError: the images are not (count, 1, H, W).
     """
-    if images.ndim != 4 or images.shape[1] != 1:
+    if len(images.shape) != 4 or images.shape[1] != 1:
         raise ValueError(f"images must be (count, 1, H, W); got {tuple(images.shape)}")
     out = torch.empty(len(images), extractor.dim)
     for start in range(0, len(images), batch_size):

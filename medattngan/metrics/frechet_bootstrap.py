@@ -18,7 +18,7 @@ import torch
 from scipy.linalg import blas, eigh, lapack
 from torch import Tensor
 
-from medattngan.metrics.frechet import Pair
+from medattngan.metrics.frechet import AT_ONCE, Pair, moments_of
 from medattngan.statistics.bootstrap import Plan
 
 LEADING = 256
@@ -35,12 +35,33 @@ def frechet_replicates(pair: Pair, plan: Plan) -> Tensor:
     is left out is the sum of many small terms: it moves every replicate by nearly the same, and only the spread of
     the replicates is used.
     """
-    real, fake = (side.double() - pair[0].double().mean(0) for side in pair)
-    if real.shape[1] > LEADING:
-        directions = _leading(torch.cat([real, fake - fake.mean(0), fake.mean(0, True)]))
-        real, fake = real @ directions, fake @ directions
+    real, fake = _seen_at_once(pair) if max(map(len, pair)) <= AT_ONCE else _seen_in_parts(pair)
     moments = zip(_moments(real.numpy(), plan.real.numpy()), _moments(fake.numpy(), plan.fake.numpy()), strict=True)
     return torch.tensor([_distance(mean - other, a, b) for (mean, a), (other, b) in moments], dtype=torch.float64)
+
+
+def _seen_at_once(pair: Pair) -> Pair:
+    """Both sides about the mean of the real one, in their LEADING directions."""
+    real, fake = (side.double() - pair[0].double().mean(0) for side in pair)
+    if real.shape[1] <= LEADING:
+        return real, fake
+    directions = _leading(torch.cat([real, fake - fake.mean(0), fake.mean(0, True)]))
+    return real @ directions, fake @ directions
+
+
+def _seen_in_parts(pair: Pair) -> Pair:
+    """`_seen_at_once` of sides that are too long to be float64 in all their dimensions."""
+    found = [moments_of(side) for side in pair]
+    middle = found[0].mean
+    if len(middle) <= LEADING:
+        directions = torch.eye(len(middle), dtype=torch.float64)
+    else:
+        gram = sum(one.covariance * (one.count - 1) for one in found) + torch.outer(*[found[1].mean - middle] * 2)
+        directions = torch.from_numpy(_largest(gram.numpy())[1])
+    real, fake = (
+        torch.cat([(some.double() - middle) @ directions for some in torch.split(side, AT_ONCE)]) for side in pair
+    )
+    return real, fake
 
 
 def _leading(rows: Tensor) -> Tensor:

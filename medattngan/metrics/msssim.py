@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from medattngan.core.files import UserError
 from medattngan.core.types import Images
+from medattngan.data.slice_images import SliceImages
 from medattngan.metrics.ssim import UNIT_RANGE, WINDOW_PX, compare_pairs, compare_windows
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
@@ -50,6 +51,6 @@ def ms_ssim(x: Images, y: Images, data_range: float = UNIT_RANGE) -> Tensor:
     return product
 
 
-def ms_ssim_pairs(real: Images, fake: Images) -> Tensor:
+def ms_ssim_pairs(real: Images | SliceImages, fake: Images | SliceImages) -> Tensor:
     """MS-SSIM of pairs among `fake` (M, 1, H, W): (M // 2,). `real` is not looked at."""
     return compare_pairs(fake, ms_ssim)

@@ -9,6 +9,9 @@ from torch import Tensor
 
 from medattngan.metrics.sets import Part, Sides
 
+MOST_PAIRED = 4096
+"""Slices a side of which all pairs are compared: five matrices of so many rows and columns take 0.7 GB."""
+
 
 @dataclass(frozen=True)
 class Products:
@@ -34,8 +37,13 @@ def products(real: Tensor, fake: Tensor) -> Products:
 
 
 def in_products(sides: Sides, parts: Sequence[Part]) -> Iterator[tuple[tuple[Products], tuple[Products]]]:
-    """`products` of each part: one matrix product of the whole serves all of them."""
-    reference, fake, other = (side.double() for side in (sides.reference, sides.fake, sides.other))
+    """`products` of each part: one matrix product of the whole serves all of them, where it is not too large."""
+    if len(sides.reference) > MOST_PAIRED:
+        for part in parts:
+            r, f, o = sides.reference[part.reference], sides.fake[part.fake], sides.other[part.other]
+            yield (products(r, f),), (products(r, o),)
+        return
+    reference, fake, other = (side[:].double() for side in (sides.reference, sides.fake, sides.other))
     real, of_fake, of_other = (side @ side.T for side in (reference, fake, other))
     with_fake, with_other = reference @ fake.T, reference @ other.T
     for part in parts:

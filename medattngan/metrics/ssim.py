@@ -23,6 +23,7 @@ from torch.nn import functional as F
 
 from medattngan.core.files import UserError
 from medattngan.core.types import Images
+from medattngan.data.slice_images import SliceImages
 from medattngan.metrics.sets import Part, Sides
 from medattngan.statistics.bootstrap import Plan
 
@@ -30,6 +31,9 @@ WINDOW_PX, SIGMA_PX = 11, 1.5
 UNIT_RANGE = 2.0
 """Images lie in [-1, 1]."""
 SHORTLIST, SHORTLIST_PX = 8, 16
+WHOLE = 2048
+"""Images that are kept, and compared all with all, at once."""
+_TILE = 1024
 _CHUNK = 64  # what lies between two steps still fits a processor's cache
 
 
@@ -64,6 +68,29 @@ class Windows:
     def take(self, rows: Tensor) -> Windows:
         """Some of the images."""
         return Windows(self.images[rows], self.mean[rows], self.variance[rows])
+
+
+@dataclass(frozen=True)
+class LazyWindows:
+    """`Windows` of images that are too many to be kept: they are seen again wherever they are compared."""
+
+    images: SliceImages
+
+    def take(self, rows: Tensor) -> Windows:
+        """Some of the images."""
+        return windows(self.images[rows])
+
+
+def seen(images: Images | SliceImages) -> Windows | LazyWindows:
+    """What SSIM reads of `images`: of up to WHOLE at once, which takes less time, else as it is needed.
+
+    Raises:
+        UserError: the images are smaller than the window of 11 px.
+    """
+    if len(images) <= WHOLE:
+        return windows(images[:])
+    windows(images[:1])
+    return LazyWindows(SliceImages.of(images))
 
 
 def windows(images: Images) -> Windows:
@@ -115,7 +142,7 @@ def likeness(sides: Sides, parts: Sequence[Part]) -> list[tuple[tuple[Nearest, T
     Raises:
         UserError: the images are smaller than the window of 11 px.
     """
-    reference, fake, other = (windows(side) for side in (sides.reference, sides.fake, sides.other))
+    reference, fake, other = (seen(side) for side in (sides.reference, sides.fake, sides.other))
     of_fake = _likeness(reference, fake, [(part.reference, part.fake) for part in parts])
     of_other = _likeness(reference, other, [(part.reference, part.other) for part in parts])
     return list(zip(of_fake, of_other, strict=True))
@@ -127,10 +154,11 @@ def nearest(real: Images, fake: Images) -> Nearest:
     return found
 
 
-def _likeness(real: Windows, fake: Windows, parts: Sequence[tuple[Tensor, Tensor]]) -> list[tuple[Nearest, Tensor]]:
+def _likeness(
+    real: Windows | LazyWindows, fake: Windows | LazyWindows, parts: Sequence[tuple[Tensor, Tensor]]
+) -> list[tuple[Nearest, Tensor]]:
     """`nearest` and `ssim_pairs` of parts, given as rows of both sides."""
-    correlation = _directions(fake.images) @ _directions(real.images).T
-    found = [correlation[f][:, r].topk(min(SHORTLIST, len(r))).indices for r, f in parts]
+    found = _shortlists(_directions(real.images), _directions(fake.images), parts)
     shortlists = [(f[:, None].expand_as(index), r[index]) for index, (r, f) in zip(found, parts, strict=True)]
     similarities = _compare_once(fake, real, shortlists)
     pairs = _compare_once(fake, fake, [(f[: len(f) // 2], f[len(f) // 2 : len(f) // 2 * 2]) for _, f in parts])
@@ -138,12 +166,25 @@ def _likeness(real: Windows, fake: Windows, parts: Sequence[tuple[Tensor, Tensor
     return list(zip(nearests, pairs, strict=True))
 
 
-def _compare_once(x: Windows, y: Windows, asked: Sequence[tuple[Tensor, Tensor]]) -> list[Tensor]:
+def _shortlists(real: Tensor, fake: Tensor, parts: Sequence[tuple[Tensor, Tensor]]) -> list[Tensor]:
+    """The most correlated rows of `real` for each of `fake`, within each part: (M, K) into the part's own rows."""
+    if max(len(real), len(fake)) <= WHOLE:
+        correlation = fake @ real.T
+        return [correlation[f][:, r].topk(min(SHORTLIST, len(r))).indices for r, f in parts]
+    return [
+        torch.cat([(fake[some] @ real[r].T).topk(min(SHORTLIST, len(r))).indices for some in torch.split(f, _TILE)])
+        for r, f in parts
+    ]
+
+
+def _compare_once(
+    x: Windows | LazyWindows, y: Windows | LazyWindows, asked: Sequence[tuple[Tensor, Tensor]]
+) -> list[Tensor]:
     """SSIM of rows of `x` with rows of `y`, in the shape they are asked in; the same two rows are compared once."""
     numbers = [rows * len(y.images) + columns for rows, columns in asked]
     all_pairs = torch.cat([number.flatten() for number in numbers])
     pairs, place = map(torch.from_numpy, np.unique(all_pairs.numpy(), return_inverse=True))
-    values = [x.images.new_empty(0)]
+    values = [torch.empty(0)]
     for some in torch.split(pairs, _CHUNK):
         luminance, structure = compare_seen(x.take(some // len(y.images)), y.take(some % len(y.images)))
         values.append((luminance * structure).mean((1, 2, 3)))
@@ -179,7 +220,7 @@ def ssim_nearest_real_replicates(found: Nearest, plan: Plan) -> Tensor:
     return torch.stack(out)
 
 
-def ssim_pairs(real: Images, fake: Images) -> Tensor:
+def ssim_pairs(real: Images | SliceImages, fake: Images | SliceImages) -> Tensor:
     """SSIM of pairs among `fake` (M, 1, H, W): (M // 2,). `real` is not looked at.
 
     Each image stands in one pair (the first half against the second), so the pairs are independent; give the
@@ -188,7 +229,7 @@ def ssim_pairs(real: Images, fake: Images) -> Tensor:
     return compare_pairs(fake, ssim)
 
 
-def compare_pairs(images: Images, compare: Callable[[Images, Images], Tensor]) -> Tensor:
+def compare_pairs(images: Images | SliceImages, compare: Callable[[Images, Images], Tensor]) -> Tensor:
     """`compare` of the first half of `images` (M, 1, H, W) with the second: (M // 2,).
 
     Raises:
@@ -196,8 +237,8 @@ def compare_pairs(images: Images, compare: Callable[[Images, Images], Tensor]) -
     """
     _require_a_pair(len(images))
     half = len(images) // 2
-    firsts, seconds = torch.split(images[:half], _CHUNK), torch.split(images[half : 2 * half], _CHUNK)
-    return torch.cat([compare(a, b) for a, b in zip(firsts, seconds, strict=True)])
+    chunks = [(start, min(start + _CHUNK, half)) for start in range(0, half, _CHUNK)]
+    return torch.cat([compare(images[start:end], images[half + start : half + end]) for start, end in chunks])
 
 
 def nearest_of(found: Nearest, pairs: Tensor) -> Nearest:
@@ -232,8 +273,10 @@ def _require_a_pair(images: int) -> None:
         raise UserError(f"a comparison of pairs needs at least 2 images; got {images}.")
 
 
-def _directions(images: Images) -> Tensor:
+def _directions(images: Images | SliceImages) -> Tensor:
     """(B, 256) of unit length, whose inner products are correlations; 0 for a flat image."""
+    if isinstance(images, SliceImages):
+        return torch.cat([_directions(batch) for batch in images.batches()])
     small = F.adaptive_avg_pool2d(images, SHORTLIST_PX).flatten(1)
     return F.normalize(small - small.mean(1, keepdim=True), dim=1)
 

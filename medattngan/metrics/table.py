@@ -24,8 +24,8 @@ from medattngan.metrics.prdc import (
     recall,
     recall_replicates,
 )
-from medattngan.metrics.products import in_products
-from medattngan.metrics.sets import Part, Shared, Sides, in_pairs
+from medattngan.metrics.products import MOST_PAIRED, in_products
+from medattngan.metrics.sets import Part, Shared, Sides, in_pairs, in_pairs_of_images
 from medattngan.metrics.ssim import (
     likeness,
     mean_of_pairs,
@@ -57,6 +57,7 @@ class Metric(Generic[Compared]):
         most: the largest value there can be.
         share: (sides, parts) → of each part what `compare` is given. For what the whole and its strata have in common
             and is costly; metrics that name the same function share what it returns, too.
+        most_slices: it compares all pairs, of no more than so many slices a side; None where it takes any number.
         heading: what the report calls it.
         meaning: what it says and which way is better, in a sentence or two for who never read its paper.
     """
@@ -69,6 +70,7 @@ class Metric(Generic[Compared]):
     least: float = float("-inf")
     most: float = float("inf")
     share: Callable[[Sides, Sequence[Part]], Shared] = in_pairs
+    most_slices: int | None = field(default=None, kw_only=True)
     heading: str = field(kw_only=True)
     meaning: str = field(kw_only=True)
 
@@ -109,6 +111,7 @@ METRICS: dict[str, Metric[Any]] = {
         discrepancy_replicates,
         "lower",
         share=in_products,
+        most_slices=MOST_PAIRED,
         heading="Kernel distance",
         meaning=("Like the Fréchet distance, but unbiased when slices are few. Lower is better; about 0 is optimal."),
     ),
@@ -119,6 +122,7 @@ METRICS: dict[str, Metric[Any]] = {
         discrepancy_replicates,
         "lower",
         share=in_products,
+        most_slices=MOST_PAIRED,
         heading="Kernel distance over subsets",
         meaning="The kernel distance as papers report it: the mean over random subsets.",
     ),
@@ -131,6 +135,7 @@ METRICS: dict[str, Metric[Any]] = {
         0.0,
         1.0,
         share=in_products,
+        most_slices=MOST_PAIRED,
         heading="Precision",
         meaning="Fidelity: the fraction of synthetic slices that lie among real ones.",
     ),
@@ -143,6 +148,7 @@ METRICS: dict[str, Metric[Any]] = {
         0.0,
         1.0,
         share=in_products,
+        most_slices=MOST_PAIRED,
         heading="Recall",
         meaning="Diversity: the fraction of real slices that lie among synthetic ones.",
     ),
@@ -154,6 +160,7 @@ METRICS: dict[str, Metric[Any]] = {
         "higher",
         0.0,
         share=in_products,
+        most_slices=MOST_PAIRED,
         heading="Density",
         meaning="How densely real slices surround the synthetic ones: like precision, but more robust to outliers.",
     ),
@@ -166,6 +173,7 @@ METRICS: dict[str, Metric[Any]] = {
         0.0,
         1.0,
         share=in_products,
+        most_slices=MOST_PAIRED,
         heading="Coverage",
         meaning="The fraction of real slices with a synthetic one nearby: like recall, but more robust to outliers.",
     ),
@@ -208,6 +216,7 @@ METRICS: dict[str, Metric[Any]] = {
         "floor",
         0.0,
         1.0,
+        share=in_pairs_of_images,
         heading="Intra-set MS-SSIM",
         meaning="The same at five scales, for slices of 176 pixels or more.",
     ),

@@ -108,6 +108,8 @@ def look_through(folder: Path) -> FolderContents:
     copies: list[str] = []
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         name = path.relative_to(folder).as_posix()
+        if name == "provenance.json":  # what `export` says of itself
+            continue
         one = read_instance(path, name)
         if one is None:
             others.append(name)

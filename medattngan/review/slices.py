@@ -12,15 +12,13 @@ import pandas as pd
 from medattngan.core.files import UserError
 from medattngan.core.provenance import provenance
 from medattngan.core.types import Codes
+from medattngan.data.alike import one_spacing
 from medattngan.data.images import load_images
 from medattngan.data.intensity import unit_to_codes
 from medattngan.data.store import SliceStore
 from medattngan.external.open import open_slices
 from medattngan.review.choose import choose_real, choose_synthetic
 from medattngan.review.grid import common_levels, grid_ends, place
-
-SPACING_TOLERANCE = 0.01
-"""Pixel sizes that differ by less than this share are one."""
 
 
 @dataclass(frozen=True)
@@ -125,10 +123,7 @@ def _codes(store: SliceStore, rows: list[int], size: int) -> list[Codes]:
 
 def _spacing(synthetic: float | None, real: pd.Series[float]) -> float | None:
     """The one pixel size of all cases, in mm; None where it is unknown or not one: a scale must not tell them apart."""
-    if synthetic is None or real.isna().any():
-        return None
-    differs = float((real - float(synthetic)).abs().max())
-    return float(synthetic) if differs <= SPACING_TOLERANCE * float(synthetic) else None
+    return None if one_spacing([synthetic, *real]) is None else synthetic
 
 
 def _truth(drawn: list[int], table: pd.DataFrame, real: list[int], part: SliceStore) -> pd.DataFrame:

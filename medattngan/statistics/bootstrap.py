@@ -31,7 +31,7 @@ class Plan:
 
     Args:
         real: (replicates, n_real) int64.
-        fake: (replicates, n_fake) int64.
+        fake: (replicates, n_fake) int32: there may be many samples.
     """
 
     real: Tensor
@@ -47,7 +47,10 @@ def plan_bootstrap(patients: Sequence[str], n_fake: int, *, seed: int, replicate
     """
     rng = np.random.default_rng([seed, 1])
     draws = draw_patients(rng, patients, replicates)
-    return Plan(torch.from_numpy(draws), torch.from_numpy(draw_cases(rng, n_fake, replicates)))
+    fake = np.empty((replicates, n_fake), np.int32)
+    for row in fake:  # the same draws as of all at once, which would take twice the memory
+        row[:] = draw_cases(rng, n_fake, 1)[0]
+    return Plan(torch.from_numpy(draws), torch.from_numpy(fake))
 
 
 def centred_interval(value: float, replicates: Tensor) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 
 from medattngan.scans.formats.dicom_elements import texts
 
-CAPTURE_TAGS = ["SOPClassUID", "ImageType", "Modality", "VolumeBasedCalculationTechnique"]
+CAPTURE_TAGS = ["SOPClassUID", "ImageType", "Modality", "VolumeBasedCalculationTechnique", "SyntheticData"]
 
 PAGES = re.compile(
     r"(?<![A-Z])(SCREEN[ _-]?(SAVE|SHOT|CAP|COPY|DUMP|GRAB)|DOSE[ _-]?(INFO|REPORT|RECORD|SUMMARY|PAGE)|SR[ _-]?CAPTURE"
@@ -59,5 +59,6 @@ def _is_in_slices(dataset: Dataset) -> bool:
 
 
 def _is_secondary_capture(dataset: Dataset) -> bool:
-    """Whether the SOP class is one of Secondary Capture (PS3.4 B.5)."""
-    return "".join(texts(dataset, "SOPClassUID")[:1]).startswith(SECONDARY_CAPTURES)
+    """Whether the SOP class is one of Secondary Capture (PS3.4 B.5), and no generator's way out."""
+    synthetic = "".join(texts(dataset, "SyntheticData")[:1]).upper() == "YES"  # C.12.1: what a generator drew
+    return not synthetic and "".join(texts(dataset, "SOPClassUID")[:1]).startswith(SECONDARY_CAPTURES)

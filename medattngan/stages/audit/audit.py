@@ -22,6 +22,7 @@ from medattngan.core.files import UserError, atomic_folder, digest, require_abse
 from medattngan.core.run import Run
 from medattngan.core.types import Images
 from medattngan.data.images import load_images
+from medattngan.data.slice_images import SliceImages
 from medattngan.data.store import SliceStore
 from medattngan.external.open import open_slices
 from medattngan.extractors.encoder import Encoder, EncoderNetwork, load_encoder
@@ -106,7 +107,7 @@ def audit(
     with atomic_folder(out) as folder:
         loaded = _encoder(encoder, store, folder, seed)
         bank = read_bank(store, loaded.network)
-        images = found.resized(bank.size).images
+        images = SliceImages.of(found.resized(bank.size).images)
         sides = _search_all(bank, store, images, loaded.network, options)
         limits = thresholds(
             sides["held_out"].pixel.relative, sides["held_out"].embedding.relative, options.false_positives
@@ -167,7 +168,7 @@ def _encoder(path: str | Path | None, store: SliceStore, folder: Path, seed: int
 
 
 def _search_all(
-    bank: Bank, store: SliceStore, images: Images, network: EncoderNetwork, options: AuditOptions
+    bank: Bank, store: SliceStore, images: SliceImages, network: EncoderNetwork, options: AuditOptions
 ) -> dict[str, Side]:
     """Every set of slices that the audit looks at, searched: held-out, the other held-out split, copies, samples."""
     sides = {"held_out": _real(bank, store, options.split, network, options)}
@@ -188,16 +189,16 @@ def _real(bank: Bank, store: SliceStore, split: str, network: EncoderNetwork, op
     part = store.split(split)
     chosen = np.random.default_rng([options.seed, 22]).permutation(len(part))[: options.limit]
     part = part.select(np.isin(np.arange(len(part)), chosen))
-    images = load_images(part, size=bank.size, dtype=torch.float16)
+    images = SliceImages.of_store(part, size=bank.size, dtype=torch.float16)
     return _side(bank, images, [str(name) for name in part.index["patient"]], network)
 
 
-def _side(bank: Bank, images: Images, patients: list[str], network: EncoderNetwork) -> Side:
+def _side(bank: Bank, images: Images | SliceImages, patients: list[str], network: EncoderNetwork) -> Side:
     pixel, embedding, embedded = search(bank, images, network)
     return Side(pixel, embedding, embedded, patients)
 
 
-def _closest(table: pd.DataFrame, images: Images, store: SliceStore, size: int) -> list[Pair]:
+def _closest(table: pd.DataFrame, images: SliceImages, store: SliceStore, size: int) -> list[Pair]:
     pairs = []
     for number in np.argsort(table["score"].to_numpy(), kind="stable")[:MOST_PAIRS].tolist():
         row = int(table["nearest_row"].iloc[number])
@@ -207,11 +208,19 @@ def _closest(table: pd.DataFrame, images: Images, store: SliceStore, size: int) 
     return pairs
 
 
-def _digests(samples: Path, store: SliceStore, encoder: Encoder, images: Images) -> dict[str, str]:
+def _digests(samples: Path, store: SliceStore, encoder: Encoder, images: SliceImages) -> dict[str, str]:
     """What was compared. `samples` is the digest of the file where there is one, else of the images as read."""
     file = samples / "pixels.npy" if is_samples_folder(samples) else samples
-    found = digest(file) if file.is_file() else hashlib.sha256(images.numpy().tobytes()).hexdigest()
+    found = digest(file) if file.is_file() else _digest(images)
     return {"store": store.digest, "samples": found, "encoder_weights": encoder.digest}
+
+
+def _digest(images: SliceImages) -> str:
+    """SHA-256 of their values."""
+    sha = hashlib.sha256()
+    for batch in images.batches():
+        sha.update(batch.numpy().tobytes())
+    return sha.hexdigest()
 
 
 def _record(report: dict[str, Any], path: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ slices of one patient would make every copy authentic).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,7 @@ MOST_CELLS = 10
 SLICES_A_CELL = 100
 """Held-out slices on average, so that most cells hold enough."""
 LLOYD_STEPS = 25
+_AT_ONCE = 2048  # samples that meet the held-out slices of a cell
 
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.intp]
@@ -62,10 +64,10 @@ def data_copying(held_out: Placed, samples: Placed) -> float | None:
 
 def data_copying_replicates(held_out: Placed, samples: Placed, plan: Plan) -> Floats | None:
     """C_T of every resampled pair of sets: (replicates,). `plan.real` resamples the held-out slices."""
-    return _weighted(held_out, samples, plan.real.double().numpy(), plan.fake.double().numpy())
+    return _weighted(held_out, samples, plan.real.double().numpy(), plan.fake.numpy())
 
 
-def _weighted(held_out: Placed, samples: Placed, times_held: Floats, times_samples: Floats) -> Floats | None:
+def _weighted(held_out: Placed, samples: Placed, times_held: Floats, times_samples: npt.NDArray[Any]) -> Floats | None:
     """C_T where slice i of a set stands `times[:, i]` times: (replicates,)."""
     total, weight = np.zeros(len(times_held)), np.zeros(len(times_held))
     for cell in np.unique(held_out.cell):
@@ -73,11 +75,13 @@ def _weighted(held_out: Placed, samples: Placed, times_held: Floats, times_sampl
         if min(a.sum(), b.sum()) < LEAST_IN_CELL:
             continue
         p, q = held_out.distance[a], samples.distance[b]
-        # 1 where the sample lies farther, one half where they tie.
-        farther = (q[:, None] > p).astype(np.float64) + 0.5 * (q[:, None] == p)
-        times_p, times_q = times_held[:, a], times_samples[:, b]
-        n, m = times_p.sum(1), times_q.sum(1)
-        u = ((times_q @ farther) * times_p).sum(1)
+        times_p, times_q = times_held[:, a], times_samples[:, b].astype(np.float64)
+        n, m, u = times_p.sum(1), times_q.sum(1), np.zeros(len(times_held))
+        for start in range(0, len(q), _AT_ONCE):
+            some = q[start : start + _AT_ONCE, None]
+            # 1 where the sample lies farther, one half where they tie.
+            farther = (some > p).astype(np.float64) + 0.5 * (some == p)
+            u += ((times_q[:, start : start + _AT_ONCE] @ farther) * times_p).sum(1)
         z = (u - m * n / 2) / np.sqrt(np.maximum(m * n * (m + n + 1) / 12, 1e-12))
         total += n * z
         weight += n

@@ -127,7 +127,7 @@ def _reproduced(
     hit = _nearest_patients(samples, limits)[samples.flag(limits)]
     blamed = _nearest_patients(held_out, limits)
     rng = np.random.default_rng([seed, 23])
-    drawn = [rng.integers(len(blamed), size=len(samples.pixel.row)) for _ in range(200)]
+    drawn = (rng.integers(len(blamed), size=len(samples.pixel.row)) for _ in range(200))
     floor = float(np.mean([len(np.unique(blamed[rows][left_out[rows]])) / patients for rows in drawn]))
     return {**_share(len(np.unique(hit)), patients), "floor": _rounded(floor)}
 

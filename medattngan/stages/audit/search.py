@@ -23,6 +23,7 @@ from torch import Tensor
 from medattngan.core.files import UserError
 from medattngan.core.types import Images
 from medattngan.data.images import load_images
+from medattngan.data.slice_images import SliceImages
 from medattngan.data.store import SliceStore
 from medattngan.extractors.encoder import EncoderNetwork
 from medattngan.stages.audit.align import MIRRORINGS, Shifts, normalise_locally, prepare, similarity, variants
@@ -36,7 +37,8 @@ BEST_SLICES = 20
 """Slices of the first stage that the second looks at, besides the best of each of the nearest patients."""
 BEST_EMBEDDED = 6
 """Slices nearest to the encoder that it looks at too."""
-_QUERIES, _BANK = 32, 8192
+_QUERIES, _EMBEDDED, _BANK = 32, 256, 8192
+"""Slices searched at once, slices read and embedded at once, and training slices that they meet at once."""
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.intp]
@@ -120,22 +122,29 @@ def make_bank(rows: Rows, patients: Rows, images: Images, network: EncoderNetwor
     return Bank(rows, patients, starts, images, normalised, _unit(inner.flatten(1)), embed(network, images))
 
 
-def search(bank: Bank, images: Images, network: EncoderNetwork) -> tuple[Near, Near, Tensor]:
+def search(bank: Bank, images: Images | SliceImages, network: EncoderNetwork) -> tuple[Near, Near, Tensor]:
     """The nearest training slices of `images` (N, 1, S, S) in [-1, 1].
 
     Returns:
         In pixels; in the encoder's space; where the images lie in that space, (N, E) of length 1.
     """
     shifts = Shifts.of(bank.size)
-    places = embed(network, images)
+    source = SliceImages.of(images)
+    places = torch.empty(len(source), bank.embedded.shape[1])
     pixels, embedded = [], []
-    for start in range(0, len(images), _QUERIES):
-        block = images[start : start + _QUERIES].float()
+    for start in range(0, len(source), _QUERIES):
+        if start % _EMBEDDED == 0:
+            some = source[start : start + _EMBEDDED]
+            places[start : start + len(some)] = embed(network, some)
+        block = some[start % _EMBEDDED : start % _EMBEDDED + _QUERIES].float()
         distances = 1 - (places[start : start + _QUERIES] @ bank.embedded.T).numpy()
         embedded.append(_nearest(bank, distances))
         likeness = _coarse_similarity(bank, block)
-        for one, coarse, far in zip(block, likeness, distances, strict=True):
-            pixels.append(_refine(bank, one[None], choose_candidates(bank, coarse, far), shifts))
+        refined = [
+            _refine(bank, one[None], choose_candidates(bank, coarse, far), shifts)
+            for one, coarse, far in zip(block, likeness, distances, strict=True)
+        ]
+        pixels.append(_join(refined))
     return _join(pixels), _join(embedded), places
 
 

@@ -19,8 +19,7 @@ import torch
 
 import medattngan
 from medattngan.core.files import UserError, atomic_folder, digest, read_json, require_absent, write_json
-from medattngan.core.types import Images
-from medattngan.data.images import load_images
+from medattngan.data.slice_images import SliceImages
 from medattngan.data.store import SliceStore
 from medattngan.external.open import Synthetic, open_slices
 from medattngan.extractors.cache import cached_features, content_digest
@@ -49,9 +48,9 @@ class RealSets:
         described: where the two come from, in words.
     """
 
-    reference: Images
+    reference: SliceImages
     rows: pd.DataFrame
-    other: Images
+    other: SliceImages
     other_rows: pd.DataFrame
     described: str
 
@@ -101,7 +100,7 @@ def evaluate(
         raise UserError(f"--seed {seed} is negative; give 0 or more.")
     network = load_extractor(extractor, None if weights is None else Path(weights))
     found = open_slices(samples).unit(store.map, value_range)
-    warnings = [*found.notes, *_warnings(samples, found.images, store)]
+    warnings = [*found.notes, *_warnings(samples, SliceImages.of(found.images), store)]
     n_fake = len(found) if limit is None else min(limit, len(found))
     rng = np.random.default_rng([seed, 0])
     real = choose_real(store, split, n_fake, rng)
@@ -147,7 +146,9 @@ def choose_real(store: SliceStore, split: str, n_fake: int, rng: np.random.Gener
     _require_enough(n, n_fake, reference, other, split)
     rows, other_rows = rng.permutation(len(reference))[:n], rng.permutation(len(other))[:n]
     tables = [with_third_of_volume(part.index) for part in (reference, other)]
-    images = (load_images(reference, rows.tolist()), load_images(other, other_rows.tolist()))
+    images = (
+        SliceImages.of_store(reference, rows.tolist()), SliceImages.of_store(other, other_rows.tolist()),
+    )  # fmt: skip
     return RealSets(images[0], tables[0].iloc[rows], images[1], tables[1].iloc[other_rows], described)
 
 
@@ -219,7 +220,7 @@ def with_third_of_volume(index: pd.DataFrame) -> pd.DataFrame:
     return index.assign(**{THIRD_OF_VOLUME: third})
 
 
-def _warnings(samples: Path, images: Images, store: SliceStore) -> list[str]:
+def _warnings(samples: Path, images: SliceImages, store: SliceStore) -> list[str]:
     """What makes the comparison less than fair, in sentences."""
     warnings = []
     if images.shape[-1] != store.size:

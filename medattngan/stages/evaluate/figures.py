@@ -12,13 +12,14 @@ from matplotlib.figure import Figure
 
 from medattngan.core.plots import save_picture
 from medattngan.core.types import Images
+from medattngan.data.slice_images import SliceImages
 
 SIDE = 6
 _WIDTH, _LETTER = 8.0, 0.09
 """Inches: of the figure of scores, and of a letter at matplotlib's 10 points."""
 
 
-def save_contact_sheet(path: Path, real: Images, fake: Images) -> None:
+def save_contact_sheet(path: Path, real: Images | SliceImages, fake: Images | SliceImages) -> None:
     """Write real slices on the left and synthetic ones on the right, up to 36 each, as PNG."""
     figure = Figure(figsize=(10, 5.4))
     for left, title, images in ((0.01, "real", real), (0.51, "synthetic", fake)):
@@ -50,7 +51,7 @@ def save_scores(path: Path, scores: Mapping[str, Mapping[str, Any]]) -> None:
     save_picture(path, figure)
 
 
-def tile(images: Images, side: int = SIDE) -> npt.NDArray[np.float32]:
+def tile(images: Images | SliceImages, side: int = SIDE) -> npt.NDArray[np.float32]:
     """The first side² images as one square picture, missing ones black: (side·H, side·W)."""
     height, width = images.shape[-2:]
     picture = np.full((side * side, height, width), -1.0, np.float32)

@@ -64,23 +64,30 @@ def score_parts(
         first = metrics[alike[0]]
         if first.on not in sides:
             continue
+        some = [part.first(first.most_slices) for part in parts]
+        drawn = [_first(plan, first.most_slices) for plan in plans]
         try:
-            for scored, plan, given in zip(found, plans, first.share(sides[first.on], parts), strict=True):
+            for scored, plan, given in zip(found, drawn, first.share(sides[first.on], some), strict=True):
                 _measure({name: metrics[name] for name in alike}, given, plan, scored)
         except UserError as error:
             for scored in found:
                 scored.left_out.update((name, str(error)) for name in alike if name not in scored.entries)
     for scored, whom in zip(found, of_whom, strict=True):
         for entry in scored.entries.values():
-            entry["patients_real"] = len(set(whom))
+            entry["patients_real"] = len(set(whom[: entry["n_real"]]))
     return [Scored(_in_order(scored.entries), _in_order(scored.left_out)) for scored in found]
+
+
+def _first(plan: Plan, count: int | None) -> Plan:
+    """The plan of no more than so many images a side."""
+    return Plan(plan.real[:, :count], plan.fake[:, :count])
 
 
 def _that_share(metrics: Mapping[str, Metric[Any]]) -> list[list[str]]:
     """The names of `metrics`, those together that share what their parts have in common."""
     groups: dict[Any, list[str]] = {}
     for name, metric in metrics.items():
-        groups.setdefault((metric.on, metric.share), []).append(name)
+        groups.setdefault((metric.on, metric.share, metric.most_slices), []).append(name)
     return list(groups.values())
 
 

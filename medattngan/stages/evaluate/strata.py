@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from medattngan.core.types import Images
+from medattngan.data.slice_images import SliceImages
 from medattngan.metrics.sets import Part, Sides
 from medattngan.stages.evaluate.score import Entry, Scored, score_parts, shortfall
 
@@ -25,6 +26,7 @@ LEAST_IN_STRATUM = 50
 """With fewer on a side, the differences between strata are noise."""
 VOTERS = 5
 _REPLICATES = 60  # strata are compared roughly, and there are many
+_ASKING = 2048  # slices that meet all voters at once
 THIRDS = ("low", "middle", "high")
 ByStratum: TypeAlias = dict[str, dict[str, dict[str, Entry]]]
 """Metric → division → stratum → entry."""
@@ -60,7 +62,7 @@ def brightness_thirds(images: Sides) -> Strata:
     """Thirds of the mean intensity, divided where the reference (n, 1, H, W) has equally many slices."""
     ends = np.quantile(_means(images.reference), [1 / 3, 2 / 3])
 
-    def names(side: Images) -> list[str]:
+    def names(side: Images | SliceImages) -> list[str]:
         return [THIRDS[int(third)] for third in np.searchsorted(ends, _means(side))]
 
     return Strata(names(images.reference), names(images.fake), names(images.other))
@@ -85,9 +87,9 @@ def by_vote(
     if fake is not None:
         return Strata(reference, fake, other)
     of_patient = np.unique(np.asarray(patients, dtype=str), return_inverse=True)[1]
-    same = torch.from_numpy(of_patient[:, None] == of_patient[None])
+    voters = features.other[:]
     return Strata(
-        reference, _vote(features.fake, features.other, other), _vote(features.other, features.other, other, same)
+        reference, _vote(features.fake[:], voters, other), _vote(voters, voters, other, torch.from_numpy(of_patient))
     )
 
 
@@ -148,17 +150,25 @@ def _too_few(rows: tuple[Sequence[int], ...], patients: int) -> str:
     )
 
 
-def _means(images: Images) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    return images.double().mean((1, 2, 3)).numpy()
+def _means(images: Images | SliceImages) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    batches = SliceImages.of(images).batches()
+    return np.concatenate([batch.double().mean((1, 2, 3)).numpy() for batch in batches])
 
 
-def _vote(asking: Tensor, voters: Tensor, names: Sequence[str], barred: Tensor | None = None) -> list[str]:
-    """The name that most of the VOTERS nearest voters bear; of equally many, the nearest one's."""
-    distance = torch.cdist(asking, voters)
-    if barred is not None:
-        distance = distance.masked_fill(barred, float("inf"))
-    nearest = distance.topk(min(VOTERS, len(voters)), largest=False).indices.tolist()
-    return [_most([names[voter] for voter in row]) for row in nearest]
+def _vote(asking: Tensor, voters: Tensor, names: Sequence[str], patients: Tensor | None = None) -> list[str]:
+    """The name that most of the VOTERS nearest voters bear; of equally many, the nearest one's.
+
+    Where `patients` of those asking are given, who are the voters themselves, nobody votes on a slice of their own.
+    """
+    found: list[str] = []
+    for start in range(0, len(asking), _ASKING):
+        distance = torch.cdist(asking[start : start + _ASKING], voters)
+        if patients is not None:
+            own = patients[start : start + _ASKING, None] == patients
+            distance = distance.masked_fill(own, float("inf"))
+        nearest = distance.topk(min(VOTERS, len(voters)), largest=False).indices.tolist()
+        found += [_most([names[voter] for voter in row]) for row in nearest]
+    return found
 
 
 def _most(names: Sequence[str]) -> str:

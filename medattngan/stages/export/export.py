@@ -1,32 +1,32 @@
 """Samples → a folder of DICOM series, one folder a series and one file a slice.
 
-The same samples and options give the same bytes: no clock and no random number takes part.
+The same samples and options give the same bytes: no clock and no random number takes part. Slices are read, made and
+written one after another, so that memory does not grow with their number.
+
+    series-NN-LABEL/   slice-00001.dcm …, or slices.dcm of frames
+    provenance.json    what was asked for, the series, what was left out; written last
 """
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pydicom import Dataset
 
-from medattngan.core.files import UserError, atomic_folder, require_absent
-from medattngan.core.types import Codes
+from medattngan.core.files import UserError, atomic_folder, require_absent, write_json
+from medattngan.core.room import require_room
 from medattngan.data.samples import Samples
 from medattngan.external.open import open_slices
-from medattngan.stages.export.image import Window, opening_windows
-from medattngan.stages.export.like import Like, plane_like, read_like, window_like
-from medattngan.stages.export.objects import require_sop
-from medattngan.stages.export.origin import UUID_ROOT, origin_of
-from medattngan.stages.export.plane import ORIENTATION, Plane
-from medattngan.stages.export.series import DicomSeries, build, build_multiframe
-from medattngan.stages.export.transfer import require_transfer_syntax, save
+from medattngan.stages.export.image import Window
+from medattngan.stages.export.options import Asked, require_options
+from medattngan.stages.export.origin import UUID_ROOT
+from medattngan.stages.export.plan import plan
+from medattngan.stages.export.record import record
+from medattngan.stages.export.write import bytes_a_slice, first_object, write_series
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,14 @@ class ExportReport:
         series: the series folders, in order.
         slices: how many slices were written.
         flagged_left_out: how many were left out because an audit had flagged them.
+        notes: in sentences, what else was left out and what was borrowed from `like`.
     """
 
     path: Path
     series: list[Path]
     slices: int
     flagged_left_out: int
+    notes: list[str]
 
 
 def export(
@@ -60,6 +62,7 @@ def export(
     transfer_syntax: str = "explicit",
     like: str | Path | None = None,
     include_flagged: str | None = None,
+    notes: Sequence[str] = (),
 ) -> ExportReport:
     """Write synthetic slices as DICOM, one series a label.
 
@@ -69,7 +72,7 @@ def export(
         out: the folder to make.
         limit: at most this many slices, from the first.
         sop: `sc` Secondary Capture, `ct` CT Image Storage (values in HU), `mr` MR Image Storage.
-        multiframe: one Multi-frame Grayscale Word Secondary Capture a series instead of one file a slice.
+        multiframe: Multi-frame Grayscale Word Secondary Capture in place of one file a slice.
         uid_root: `2.25`, or your organization's own root.
         window: (center, width) in physical units that viewers open with; by default that of `like`, else one
             that fits the values.
@@ -79,49 +82,35 @@ def export(
         like: a real DICOM series that lends its technical attributes, never its identity.
         include_flagged: the reason why slices that an audit flagged are exported all the same. It is written
             into each of them. Without a reason they are left out and counted.
+        notes: what was left out of `samples` before, in sentences, to be recorded.
 
     Raises:
-        UserError: there is no slice to export, `out` exists, or an option is not possible.
+        UserError: there is no slice to export, `out` exists, or an option is not possible. Nothing was written then.
     """
     out = Path(out)
     require_absent(out)
-    require_transfer_syntax(transfer_syntax)
+    asked = Asked(
+        sop, multiframe, uid_root, window, overlay, stamp, transfer_syntax, None if like is None else Path(like),
+        include_flagged,
+    )  # fmt: skip
+    require_options(asked, limit)
     if not isinstance(samples, Samples):
-        samples = open_slices(Path(samples)).physical()
+        found = open_slices(Path(samples))
+        samples, notes = found.physical(), [*notes, *found.notes]
     flagged = flagged_rows(samples.table)
     rows = choose_rows(flagged, limit, include_flagged)
-    reason = include_flagged or ""
-    series = plan_series(samples, sop, multiframe, window, None if like is None else read_like(like))
-    series = replace(series, uid_root=uid_root, overlay=overlay, stamped=stamp)
+    planned, borrowed = plan(samples, rows_by_label(samples.table, rows), flagged, asked)
+    first_object(planned[0], samples.codes)
+    require_room(out, len(rows) * bytes_a_slice(samples.codes), f"{len(rows)} slices", "give a --limit")
+    usable = len(flagged) if include_flagged is not None else int((~flagged).sum())
+    left_out = {"flagged": len(flagged) - usable, "beyond_limit": usable - len(rows)}
+    said = [*notes, *([f"--limit: {left_out['beyond_limit']} slices left out"] if left_out["beyond_limit"] else [])]
+    said += [] if borrowed is None else [f"--like: {borrowed.told()}"]
     with atomic_folder(out) as folder:
-        names = []
-        for number, (label, members) in enumerate(rows_by_label(samples.table, rows).items(), start=1):
-            one = replace(series, number=number, label=label)
-            names.append("-".join([f"series-{number:02d}", *_slug(label)]))
-            (folder / names[-1]).mkdir()
-            make = _multiframe if multiframe else _slices
-            for name, dataset in make(one, samples.codes, members, flagged, reason):
-                save(dataset, folder / names[-1] / name, transfer_syntax)
-    left_out = 0 if include_flagged is not None else int(flagged.sum())
-    return ExportReport(out, [out / name for name in names], len(rows), left_out)
-
-
-def _slices(
-    series: DicomSeries, codes: Codes, rows: list[int], flagged: npt.NDArray[np.bool_], reason: str
-) -> Iterator[tuple[str, Dataset]]:
-    """One object a slice, with the name of its file."""
-    for index, row in enumerate(rows):
-        comment = f"Flagged by the audit, exported because: {reason}" if flagged[row] else ""
-        yield f"slice-{row + 1:05d}.dcm", build(series, codes[row], row + 1, index, comment)
-
-
-def _multiframe(
-    series: DicomSeries, codes: Codes, rows: list[int], flagged: npt.NDArray[np.bool_], reason: str
-) -> Iterator[tuple[str, Dataset]]:
-    """One object of all slices, with the name of its file."""
-    frames = ", ".join(str(frame) for frame, row in enumerate(rows, start=1) if flagged[row])
-    comment = f"Flagged by the audit, exported because: {reason} Frames: {frames}." if frames else ""
-    yield "slices.dcm", build_multiframe(series, codes[rows], comment)
+        for one in planned:
+            write_series(one, samples.codes, folder / one.folder)
+        write_json(folder / "provenance.json", record(planned, asked, left_out, said))
+    return ExportReport(out, [out / one.folder for one in planned], len(rows), left_out["flagged"], said)
 
 
 def flagged_rows(table: pd.DataFrame) -> npt.NDArray[np.bool_]:
@@ -135,12 +124,8 @@ def choose_rows(flagged: npt.NDArray[np.bool_], limit: int | None, include_flagg
     """The rows to export, in order.
 
     Raises:
-        UserError: none is left, or an option is not possible.
+        UserError: none is left.
     """
-    if limit is not None and limit < 1:
-        raise UserError(f"--limit {limit} exports nothing; give 1 or more.")
-    if include_flagged is not None and not include_flagged.strip():
-        raise UserError("--include-flagged is empty; say in a few words why flagged slices are exported.")
     if len(flagged) == 0:
         raise UserError("the samples hold no slice; sample some first.")
     rows = [row for row in range(len(flagged)) if include_flagged is not None or not flagged[row]]
@@ -158,37 +143,3 @@ def rows_by_label(table: pd.DataFrame, rows: list[int]) -> dict[str, list[int]]:
     for row in rows:
         members.setdefault(str(labels.iloc[row]), []).append(row)
     return dict(sorted(members.items()))
-
-
-def plan_series(samples: Samples, sop: str, multiframe: bool, window: Window | None, like: Like | None) -> DicomSeries:
-    """What all series of these samples have in common.
-
-    Raises:
-        UserError: the samples lack what `sop` needs, or `like` does not fit them.
-    """
-    known = samples.intensity
-    modality, name = str(known.get("modality") or "OT"), str(known.get("plane") or "acquired")
-    spacing = known.get("spacing_mm")
-    scale = None if spacing is None or math.isnan(spacing) else (float(spacing), float(spacing))
-    plane = Plane(ORIENTATION.get(name), scale)
-    if like is not None:
-        plane = plane_like(plane, like, (samples.codes.shape[1], samples.codes.shape[2]))
-        window = window or window_like(like, samples.map)
-    require_sop(sop, modality=modality, unit=samples.map.unit, plane=plane, multiframe=multiframe)
-    return DicomSeries(
-        origin=origin_of(samples),
-        number=1,
-        label="",
-        intensity=samples.map,
-        windows=opening_windows(samples.codes, samples.map, window),
-        modality=modality if sop == "sc" else sop.upper(),
-        plane=plane,
-        plane_name=name,
-        sop=sop,
-    )
-
-
-def _slug(label: str) -> list[str]:
-    """A label as the tail of a folder's name, or nothing."""
-    slug = re.sub(r"[^A-Za-z0-9]+", "-", label).strip("-")[:40]
-    return [slug] if slug else []

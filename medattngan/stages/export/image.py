@@ -6,6 +6,7 @@ DICOM PS3.3: C.7.6.3 Image Pixel, C.11.1 Modality LUT, C.11.2 VOI LUT.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -14,11 +15,14 @@ from pydicom.valuerep import format_number_as_ds
 
 from medattngan.core.files import UserError
 from medattngan.core.types import Codes
+from medattngan.data.blocks import blocks
 from medattngan.data.intensity import CODE_MAX, WINDOWS, IntensityMap
 
 Window: TypeAlias = tuple[float, float]
 """(center, width) in physical units."""
 
+ENDS = (0.1, 99.9)
+"""Percentiles of the pixels that a window of arbitrary values spans."""
 NARROW = 32.0
 """Below this width it shows that the standard's LINEAR function loses one unit; LINEAR_EXACT loses none."""
 WIDE_HU = 2500.0
@@ -69,20 +73,42 @@ def opening_windows(codes: Codes, intensity: IntensityMap, window: Window | None
         UserError: the chosen window has no width.
     """
     if window is not None:
-        if not (math.isfinite(window[0]) and math.isfinite(window[1]) and window[1] > 0):
-            raise UserError(
-                f"--window {window[0]},{window[1]} is not a window; give CENTER,WIDTH with a width above 0."
-            )
+        require_window(window)
         return {"CHOSEN": (float(window[0]), float(window[1]))}
     width = intensity.upper - intensity.lower
     if intensity.unit == "HU" and width > WIDE_HU:
         return {name.upper(): WINDOWS[name] for name in ("soft-tissue", "lung", "bone")}
     if intensity.unit == "HU":
         return {"FULL RANGE": (intensity.lower + width / 2, width)}
-    low, high = (intensity.lower + intensity.step * float(q) for q in np.percentile(codes, (0.1, 99.9)))
+    low, high = (intensity.lower + intensity.step * q for q in percentiles(codes, ENDS))
     if high - low < intensity.step:
         low, high = intensity.lower, intensity.upper
     return {"VALUES": ((low + high) / 2, high - low)}
+
+
+def require_window(window: Window) -> None:
+    """Raises: UserError: it has no width, or is no two numbers."""
+    if not (math.isfinite(window[0]) and math.isfinite(window[1]) and window[1] > 0):
+        raise UserError(f"--window {window[0]},{window[1]} is not a window; give CENTER,WIDTH with a width above 0.")
+
+
+def percentiles(codes: Codes, wanted: Sequence[float]) -> list[float]:
+    """Percentiles of all pixels as `numpy.percentile` gives them, from how often each code occurs.
+
+    >>> percentiles(np.uint16([[[0, 1], [2, 10]]]), (50, 75))
+    [1.5, 4.0]
+    """
+    counts = np.zeros(CODE_MAX + 1, np.int64)
+    for block in blocks(codes):
+        counts += np.bincount(block.ravel(), minlength=CODE_MAX + 1)
+    ranks, found = counts.cumsum(), []
+    for percent in wanted:
+        place = percent / 100 * (int(ranks[-1]) - 1)
+        low = math.floor(place)
+        a, b = (int(np.searchsorted(ranks, rank, side="right")) for rank in (low, min(low + 1, int(ranks[-1]) - 1)))
+        share = place - low
+        found.append(float(a + (b - a) * share if share < 0.5 else b - (b - a) * (1 - share)))
+    return found
 
 
 def set_window(dataset: Dataset, windows: dict[str, Window]) -> None:

@@ -1,113 +1,64 @@
-"""What a real series may lend: orientation, pixel size, thickness, window and body part. Never who it is of.
+"""What a real series lends to the slices, and how they take it.
 
-Only numbers and terms of a closed list are taken, so that nothing written by hand can come along. Positions
-stay behind: to the micrometer, they are as telling as a name.
+Positions stay behind: to the micrometer, they are as telling as a name.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import numpy as np
-import pydicom
-from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 
 from medattngan.core.files import UserError
 from medattngan.data.intensity import IntensityMap
 from medattngan.stages.export.image import Window
-from medattngan.stages.export.plane import BODY_PARTS, ORIENTATION, Plane
+from medattngan.stages.export.plane import ORIENTATION, Plane
 
-TAGS = [
-    "Rows", "Columns", "PixelSpacing", "ImageOrientationPatient", "SliceThickness", "WindowCenter",
-    "WindowWidth", "BodyPartExamined",
-]  # fmt: skip
 SAME_WAY = 0.7
 """A real row or column this close, as a cosine, to ours points the same way."""
 
 
 @dataclass(frozen=True)
 class Like:
-    """The technical attributes of a real series, each None or empty where it does not say.
+    """The technical attributes of a real series as `ingest` would store it, each None or empty where it does not say.
 
     Args:
         orientation: direction cosines of a row and of a column.
-        field_mm: height and width of the picture.
+        spacing_mm: of a pixel of the slices, both ways.
         thickness_mm: of a slice.
         window: (center, width) that opens.
         body_part: one of BODY_PARTS.
+        passed_over: how many files lay beside the series that are no images of a patient.
     """
 
     orientation: tuple[float, ...] | None = None
-    field_mm: tuple[float, float] | None = None
+    spacing_mm: float | None = None
     thickness_mm: float | None = None
     window: Window | None = None
     body_part: str = ""
+    passed_over: int = 0
+
+    def told(self) -> str:
+        """What is lent and what is not, in one sentence."""
+        spacing, thickness = self.spacing_mm, self.thickness_mm
+        words = {
+            "pixel size": f"{spacing:.6g} mm" if spacing else "",
+            "slice thickness": f"{thickness:.6g} mm" if thickness else "",
+            "orientation": " ".join(f"{one:g}" for one in self.orientation or ()),
+            "window": f"{self.window[0]:g}, {self.window[1]:g}" if self.window else "",
+            "body part": self.body_part,
+        }
+        lent = "; ".join(f"{name} {value}" for name, value in words.items() if value) or "nothing"
+        missing = ", ".join(name for name, value in words.items() if not value)
+        beside = f"; passed over: {self.passed_over} files that are no images of a patient" if self.passed_over else ""
+        return f"borrowed: {lent}" + (f"; not to be had: {missing}" if missing else "") + beside
 
 
-def read_like(source: str | Path) -> Like:
-    """Read the technical attributes of the first DICOM image in `source`, a file or a folder of one series.
-
-    Raises:
-        UserError: there is no DICOM image.
-    """
-    source = Path(source)
-    files = [source] if source.is_file() else sorted(path for path in source.rglob("*") if path.is_file())
-    for path in files:
-        try:
-            dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(TAGS))
-        except (InvalidDicomError, OSError):
-            continue
-        if dataset.get("Rows") and dataset.get("Columns"):
-            return _technical(dataset)
-    raise UserError(f"--like {source} holds no DICOM image; give the folder of one series, or one of its files.")
-
-
-def _technical(dataset: Dataset) -> Like:
-    spacing = _numbers(dataset, "PixelSpacing", 2)
-    cosines = _numbers(dataset, "ImageOrientationPatient", 6)
-    thickness = _numbers(dataset, "SliceThickness", 1)
-    center, width = _numbers(dataset, "WindowCenter", 1), _numbers(dataset, "WindowWidth", 1)
-    body_part = str(dataset.get("BodyPartExamined") or "").strip().upper()
-    return Like(
-        orientation=_unit(cosines) if cosines else None,
-        field_mm=(spacing[0] * dataset.Rows, spacing[1] * dataset.Columns) if spacing and min(spacing) > 0 else None,
-        thickness_mm=thickness[0] if thickness and thickness[0] > 0 else None,
-        window=(center[0], width[0]) if center and width and width[0] > 0 else None,
-        body_part=body_part if body_part in BODY_PARTS else "",
-    )
-
-
-def _numbers(dataset: Dataset, keyword: str, count: int) -> list[float]:
-    """The first `count` values as finite numbers, or none of them."""
-    value = dataset.get(keyword)
-    if value is None or value == "":
-        return []
-    values = [float(v) for v in ([value] if isinstance(value, int | float | str) else value)][:count]
-    return values if len(values) == count and np.isfinite(values).all() else []
-
-
-def _unit(cosines: list[float]) -> tuple[float, ...] | None:
-    """Direction cosines to four digits, or None where they are not two perpendicular unit vectors."""
-    row, column = np.asarray(cosines[:3]), np.asarray(cosines[3:])
-    if abs(np.linalg.norm(np.cross(row, column)) - 1) > 0.01:
-        return None
-    column = column - row * np.dot(row, column)
-    return tuple(float(v) for v in np.round(np.concatenate([row, column]), 4) + 0.0)
-
-
-def plane_like(plane: Plane, like: Like, shape: tuple[int, int]) -> Plane:
+def plane_like(plane: Plane, like: Like) -> Plane:
     """`plane` with what `like` knows better.
 
     The orientation is taken where ours is unknown, or where rows and columns point nearly as ours do: a
-    series that lies the other way round must not mirror a slice. The pixel size keeps the field of view
-    of the series, whatever its matrix.
-
-    Args:
-        plane: what the slices know.
-        like: what the series lends.
-        shape: (H, W) of the slices.
+    series that lies the other way round must not mirror a slice.
 
     Raises:
         UserError: the series lies in another plane.
@@ -120,9 +71,7 @@ def plane_like(plane: Plane, like: Like, shape: tuple[int, int]) -> Plane:
         if abs(np.dot(*normals)) < SAME_WAY:
             named = next((name for name, cosines in ORIENTATION.items() if cosines == orientation), "of another plane")
             raise UserError(f"the slices are {named} but --like is of another plane; give a series of the same plane.")
-    spacing = plane.spacing_mm
-    if like.field_mm is not None:
-        spacing = (like.field_mm[0] / shape[0], like.field_mm[1] / shape[1])
+    spacing = plane.spacing_mm if like.spacing_mm is None else (like.spacing_mm, like.spacing_mm)
     return Plane(orientation, spacing, like.thickness_mm or plane.thickness_mm, like.body_part or plane.body_part)
 
 
@@ -132,6 +81,15 @@ def window_like(like: Like, intensity: IntensityMap) -> Window | None:
         return None
     center, width = like.window
     return like.window if center + width / 2 > intensity.lower and center - width / 2 < intensity.upper else None
+
+
+def as_taken(like: Like, plane: Plane, window: Window | None) -> Like:
+    """`like` without what slices of `plane`, opened with `window`, did not take."""
+    return replace(
+        like,
+        orientation=like.orientation if plane.orientation == like.orientation else None,
+        window=like.window if window == like.window else None,
+    )
 
 
 def _same_way(ours: tuple[float, ...], theirs: tuple[float, ...]) -> bool:

@@ -5,6 +5,8 @@ DICOM PS3.3 C.9.2 Overlay Plane. The letters are drawn here, so that no font of 
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
@@ -30,6 +32,7 @@ SHARE = 0.45
 """Letters grow with the picture until the word takes about this share of its width."""
 
 
+@cache
 def draw_word(rows: int, columns: int) -> npt.NDArray[np.bool_] | None:
     """SYNTHETIC as a mask with a margin of one stroke, or None where `rows` x `columns` cannot hold it.
 

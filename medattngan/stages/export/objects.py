@@ -34,11 +34,13 @@ def set_secondary_capture(dataset: Dataset) -> None:
 
 
 def set_multiframe(dataset: Dataset, frames: int) -> None:
-    """All slices of a series in one Secondary Capture, as pages."""
+    """Slices of a series in one Secondary Capture, as pages."""
     set_secondary_capture(dataset)
     dataset.SOPClassUID = MultiFrameGrayscaleWordSecondaryCaptureImageStorage
     dataset.PresentationLUTShape = "IDENTITY"
     dataset.NumberOfFrames = frames
+    if frames == 1:  # C.7.6.6: nothing is incremented
+        return
     dataset.FrameIncrementPointer = Tag("PageNumberVector")
     dataset.PageNumberVector = list(range(1, frames + 1))
 
@@ -76,12 +78,9 @@ def require_sop(sop: str, *, modality: str, unit: str, plane: Plane, multiframe:
     Raises:
         UserError: there is no such kind, or the slices lack what it needs.
     """
-    if sop not in SOPS:
-        raise UserError(f"there is no --sop {sop!r}; choose one of {', '.join(SOPS)}.")
+    require_combination(sop, multiframe)
     if sop == "sc":
         return
-    if multiframe:
-        raise UserError(f"--multiframe makes a Secondary Capture and cannot go with --sop {sop}; leave one out.")
     if modality not in ("OT", sop.upper()):
         raise UserError(f"the slices are {modality}, so --sop {sop} would be untrue; use --sop sc.")
     if sop == "ct" and unit != "HU":
@@ -90,3 +89,15 @@ def require_sop(sop: str, *, modality: str, unit: str, plane: Plane, multiframe:
         raise UserError(f"--sop {sop} needs an anatomical plane, which the slices do not tell; use --like SERIES.")
     if plane.spacing_mm is None:
         raise UserError(f"--sop {sop} needs the size of a pixel, which the slices do not tell; use --like SERIES.")
+
+
+def require_combination(sop: str, multiframe: bool) -> None:
+    """Refuse what no slices could become.
+
+    Raises:
+        UserError: there is no such kind, or it has no frames.
+    """
+    if sop not in SOPS:
+        raise UserError(f"there is no --sop {sop!r}; choose one of {', '.join(SOPS)}.")
+    if multiframe and sop != "sc":
+        raise UserError(f"--multiframe makes a Secondary Capture and cannot go with --sop {sop}; leave one out.")

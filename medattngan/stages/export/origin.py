@@ -23,12 +23,14 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 import medattngan
 from medattngan.core.files import UserError
+from medattngan.data.blocks import blocks
 from medattngan.data.samples import Samples
 
 SOFTWARE = "medattngan"
 UID_MAX = 64
 UUID_ROOT = "2.25"
-_ROOT = re.compile(r"[0-2](\.(0|[1-9]\d*))+")
+_ROOT = re.compile(r"([01]\.(0|[1-9]|[1-3][0-9])|2\.(0|[1-9][0-9]*))(\.(0|[1-9][0-9]*))*")
+"""PS3.5 9.1: numbers without leading zeros; under 0 and 1 the second is below 40 (ISO/IEC 8824)."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,8 @@ def origin_of(samples: Samples) -> Origin:
 def samples_digest(samples: Samples) -> str:
     """SHA-256 over pixels, intensity map and labels; a later verdict in the table does not change it."""
     sha = hashlib.sha256(json.dumps([samples.codes.shape, samples.intensity], sort_keys=True).encode())
-    sha.update(np.ascontiguousarray(samples.codes, dtype="<u2").tobytes())
+    for block in blocks(samples.codes):
+        sha.update(np.ascontiguousarray(block, dtype="<u2").data)
     if "label" in samples.table:
         sha.update(json.dumps(list(samples.table["label"].astype("string").fillna(""))).encode())
     return sha.hexdigest()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
 
 import numpy as np
 from pydicom import Dataset
 
 import medattngan
+from medattngan.core.files import UserError
 from medattngan.core.types import Codes
 from medattngan.data.intensity import IntensityMap
 from medattngan.stages.export.image import Window, set_pixels, set_rescale, set_window
@@ -15,6 +18,10 @@ from medattngan.stages.export.marks import add_overlay, stamp
 from medattngan.stages.export.objects import SOPS, set_multiframe
 from medattngan.stages.export.origin import UUID_ROOT, Origin, content_uid, make_uid, mark_synthetic
 from medattngan.stages.export.plane import Plane, set_plane, set_position
+from medattngan.stages.export.text import require_line
+
+DESCRIPTION_MAX = 64
+"""Bytes of a value of VR LO. The standard counts characters (PS3.5 table 6.2-1), but archives and validators bytes."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,9 @@ class DicomSeries:
         uid_root: root of all UIDs.
         overlay: whether SYNTHETIC lies over the picture.
         stamped: whether SYNTHETIC is burned into the pixels.
+        multiframe: whether its slices are frames of a few objects.
+        transfer_syntax: how pixels are written, a key of TRANSFER_SYNTAXES.
+        members: names which slices it has, and what is said of each.
     """
 
     origin: Origin
@@ -48,17 +58,26 @@ class DicomSeries:
     uid_root: str = UUID_ROOT
     overlay: bool = True
     stamped: bool = False
+    multiframe: bool = False
+    transfer_syntax: str = "explicit"
+    members: str = ""
 
-    @property
+    @cached_property
     def uid(self) -> str:
-        """Series Instance UID: from all that the series is."""
-        return make_uid(self.uid_root, "series", medattngan.__version__, *vars(self).values())
+        """Series Instance UID: from all that the series is, so that no two exports put unlike slices into one."""
+        return make_uid(self.uid_root, "series", medattngan.__version__, json.dumps(asdict(self), sort_keys=True))
 
     @property
     def description(self) -> str:
-        """Series Description, at most 64 characters (VR LO)."""
+        """Series Description; VR LO holds no backslash."""
         words = ["SYNTHETIC", self.modality, self.plane_name, self.label]
-        return " ".join(word for word in words if word and word != "acquired").replace("\\", "/")[:64]
+        return " ".join(word for word in words if word and word != "acquired").replace("\\", "/")
+
+    def require_description(self) -> None:
+        """Raises: UserError: the label does not fit into a header."""
+        require_line(self.label, "the label")
+        if (over := len(self.description.encode()) - DESCRIPTION_MAX) > 0:
+            raise UserError(f"the label {self.label!r} is too long for a series description; take away {over} bytes.")
 
 
 def build(series: DicomSeries, codes: Codes, number: int, index: int = 0, comment: str = "") -> Dataset:
@@ -82,9 +101,9 @@ def build(series: DicomSeries, codes: Codes, number: int, index: int = 0, commen
     return dataset
 
 
-def build_multiframe(series: DicomSeries, codes: Codes, comment: str = "") -> Dataset:
-    """The DICOM object of all slices (frames, H, W) of a series. It has no room for an overlay (A.8.4.4)."""
-    dataset = _begin(series, codes, 1, comment)
+def build_multiframe(series: DicomSeries, codes: Codes, number: int = 1, comment: str = "") -> Dataset:
+    """The DICOM object of slices (frames, H, W), instance `number` of a series. It has no overlay (A.8.4.4)."""
+    dataset = _begin(series, codes, number, comment)
     set_multiframe(dataset, len(codes))
     dataset.SOPInstanceUID = content_uid(series.uid_root, dataset)
     return dataset

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from medattngan.data.alike import one_spacing, one_word
 from medattngan.data.store import COLUMNS, StoreWriter
 from medattngan.scans.series import Series
 from medattngan.stages.ingest.jobs import Job
@@ -170,22 +171,20 @@ def _row(part: StoredSeries, i: int, split: str) -> dict[str, Any]:
 
 
 def _intensity(table: pd.DataFrame, size: int) -> dict[str, Any]:
-    """The map that a synthetic slice gets: of the commonest unit and scheme in training, the median ends."""
+    """The map that a synthetic slice gets: of the commonest unit and scheme in training, the median ends.
+
+    Modality, plane and pixel size are those of every such slice, or unknown: each is written into every export.
+    """
     train = table[table["split"] == "train"]
     (unit, scheme), _ = Counter(zip(train["unit"], train["scheme"], strict=True)).most_common(1)[0]
     train = train[(train["unit"] == unit) & (train["scheme"] == scheme)]
-    spacing = float(train["spacing_mm"].median())
     return {
         "scheme": scheme,
         "lower": float(train["lower"].median()),
         "upper": float(train["upper"].median()),
         "unit": unit,
-        "modality": _commonest(train["modality"]),
-        "plane": _commonest(train["plane"]),
-        "spacing_mm": None if math.isnan(spacing) else spacing,
+        "modality": one_word(train["modality"], "OT"),
+        "plane": one_word(train["plane"], "acquired"),
+        "spacing_mm": one_spacing(train["spacing_mm"]),
         "size": size,
     }
-
-
-def _commonest(values: pd.Series[str]) -> str:
-    return Counter(values).most_common(1)[0][0]

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from medattngan.core.plots import save_picture
 from medattngan.core.text import shown
+from medattngan.data.alike import spacing_in_words
 from medattngan.data.store import SPLITS, SliceStore
 
 COLUMNS, ROWS = 12, 8
@@ -42,8 +43,8 @@ def inspect(store: SliceStore, out: str | Path | None) -> str:
 
 def _headline(store: SliceStore) -> str:
     index, scale = store.index, store.intensity
-    spacing = index["spacing_mm"].median()
-    pixel = "" if pd.isna(spacing) else f", {spacing:.3g} mm a pixel"
+    spacing = spacing_in_words(index["spacing_mm"])
+    pixel = f", {spacing} a pixel" if spacing else ""
     patients, series = index["patient"].nunique(), index["series"].nunique()
     return (
         f"{store.path}: {len(store)} slices of {store.size} x {store.size} px{pixel}, "

@@ -8,6 +8,7 @@ from typing import Any
 
 from medattngan.core.files import read_json
 from medattngan.core.run import Run
+from medattngan.data.alike import spacing_in_words
 from medattngan.data.samples import Samples
 from medattngan.data.store import SPLITS, SliceStore
 
@@ -36,8 +37,8 @@ def _data(store: SliceStore) -> Rows:
     for name in SPLITS:
         part = store.index[store.index["split"] == name]
         rows.append((name, f"{len(part)} slices of {part['patient'].nunique()} patients"))
-    spacing = store.index["spacing_mm"].dropna()
-    rows.append(("pixels", f"{store.size} × {store.size}" + (f", {spacing.median():.2f} mm" if len(spacing) else "")))
+    spacing = spacing_in_words(store.index["spacing_mm"])
+    rows.append(("pixels", f"{store.size} × {store.size}" + (f", {spacing}" if spacing else "")))
     rows.append(("intensities", f"{store.map.lower:g} to {store.map.upper:g} {store.map.unit}"))
     labels = store.index["label"].dropna().value_counts().sort_index()
     if len(labels):

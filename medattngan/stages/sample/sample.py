@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,20 @@ from medattngan.conditions.condition import NOTHING, Column, Condition, Conditio
 from medattngan.conditions.table import draw, encoded, of_run
 from medattngan.core.files import UserError, digest, read_json, require_absent
 from medattngan.core.provenance import provenance
+from medattngan.core.room import require_room
 from medattngan.core.run import Run
+from medattngan.core.types import Codes
 from medattngan.data.intensity import unit_to_codes
-from medattngan.data.samples import Samples
+from medattngan.data.samples import Samples, write_samples
 from medattngan.models import build
 
 CHUNK = 16
 """Slices through the network at a time: always the same, so that no batch size can change a byte."""
+
+BLOCK_PIXELS = 1 << 20
+"""In memory at a time, as whole chunks: every slice then meets the same neighbours in any count."""
+ROW_BYTES = 128
+"""About what the table takes of a slice."""
 
 
 def latents(seed: int, start: int, count: int, z_dim: int, truncation: float = 1.0) -> Tensor:
@@ -83,17 +90,21 @@ def sample(
     values: Mapping[str, Any] | None = None,
     truncation: float = 1.0,
     checkpoint: str = "best",
+    say: Callable[[str], None] | None = None,
 ) -> Samples:
-    """Write `count` synthetic slices to the folder `out` and return them.
+    """Write `count` synthetic slices to the folder `out` and return them, as a map of their file.
+
+    They are drawn and written a block at a time, so that memory holds no more than a few of them.
 
     Without `label`, a conditional run draws labels as often as the training slices had them.
 
     Args:
         values: of the run's conditions, by name: one value for all slices, or one for each; text is read as on the
             command line. Those not given are drawn from the distribution of the training slices, each by itself.
+        say: is told what the slices will take on disk, where that is much.
 
     Raises:
-        UserError: the run, label, values, count or truncation is not usable, or `out` exists.
+        UserError: the run, label, values, count or truncation is not usable, `out` exists, or there is no room for it.
     """
     run = run if isinstance(run, Run) else Run.open(run)
     require_absent(Path(out))
@@ -103,14 +114,47 @@ def sample(
         raise UserError(f"--count is {count}; ask for at least one slice.")
     if not 0 < truncation <= 1:
         raise UserError(f"--truncation is {truncation}; it must lie above 0 and not above 1.")
+    side = run.config.data.size
+    said = require_room(Path(out), count * (2 * side**2 + ROW_BYTES), f"{count} slices", "ask for a smaller --count")
+    if said and say is not None:
+        say(said)
     folder = run.checkpoint(checkpoint)
     generator = load_generator(run, folder)
     conditions = of_run(run.store)
     chosen = choose(run, label, values or {}, count, seed)
-    z = latents(seed, 0, count, int(generator.z_dim), truncation)  # type: ignore[arg-type]
-    codes = unit_to_codes(generate(generator, z, encoded(conditions, chosen))[:, 0].numpy())
+    made = _slices(generator, conditions, chosen, seed, count, truncation, side)
+    record = _record(run, folder, seed, count, truncation)
+    write_samples(
+        Path(out), made, (side, side), _table(conditions, chosen, seed, count, truncation), run.store["intensity"],
+        record,
+    )  # fmt: skip
+    return Samples.open(out)
+
+
+def _slices(
+    generator: nn.Module,
+    conditions: Sequence[Condition],
+    chosen: Mapping[str, Column],
+    seed: int,
+    count: int,
+    truncation: float,
+    side: int,
+) -> Iterator[Codes]:
+    """The slices as codes (n, side, side), a block at a time: what they are does not depend on where one ends."""
+    block = CHUNK * max(1, BLOCK_PIXELS // (CHUNK * side**2))
+    for start in range(0, count, block):
+        n = min(block, count - start)
+        z = latents(seed, start, n, int(generator.z_dim), truncation)  # type: ignore[arg-type]
+        told = encoded(conditions, {name: column[start : start + n] for name, column in chosen.items()})
+        yield unit_to_codes(generate(generator, z, told)[:, 0].numpy())
+
+
+def _table(
+    conditions: Sequence[Condition], chosen: Mapping[str, Column], seed: int, count: int, truncation: float
+) -> pd.DataFrame:
+    """One row a slice."""
     columns = {one.name: one.column(chosen[one.name]) for one in conditions}
-    table = pd.DataFrame(
+    return pd.DataFrame(
         {
             "number": np.arange(count),
             "seed": np.full(count, seed),
@@ -119,8 +163,12 @@ def sample(
             **columns,
         }
     )
+
+
+def _record(run: Run, folder: Path, seed: int, count: int, truncation: float) -> dict[str, Any]:
+    """The samples' provenance.json."""
     weights = digest(folder / "ema.safetensors")
-    record = {
+    return {
         **provenance(seed),
         "synthetic": True,
         "run": hashlib.sha256(f"{run.store['digest']}{weights}".encode()).hexdigest()[:16],
@@ -131,9 +179,6 @@ def sample(
         "count": count,
         "truncation": truncation,
     }
-    samples = Samples(codes, table, run.store["intensity"], record)
-    samples.save(Path(out))
-    return samples
 
 
 def choose(run: Run, label: str | None, values: Mapping[str, Any], count: int, seed: int) -> dict[str, Column]:

@@ -7,6 +7,7 @@ from typing import Any
 from medattngan.conditions.table import measured, to_store
 from medattngan.core.config import Config
 from medattngan.core.files import UserError
+from medattngan.data.alike import one_spacing
 from medattngan.data.store import SliceStore
 
 
@@ -37,8 +38,8 @@ def describe(store: SliceStore, part: SliceStore, config: Config) -> dict[str, A
     """
     conditions = measured(part.index, config.data.conditional, config.data.conditions)
     intensity = dict(store.intensity)
-    if intensity.get("spacing_mm") is not None and store.size != config.data.size:
-        intensity["spacing_mm"] = float(intensity["spacing_mm"]) * store.size / config.data.size
+    spacing = one_spacing(part.index["spacing_mm"])
+    intensity["spacing_mm"] = None if spacing is None else spacing * store.size / config.data.size
     intensity["size"] = config.data.size
     return {
         "digest": store.digest,

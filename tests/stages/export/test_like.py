@@ -12,7 +12,8 @@ from pydicom.uid import CTImageStorage
 
 from medattngan.core.files import UserError
 from medattngan.stages.export.export import export
-from medattngan.stages.export.like import Like, plane_like, read_like
+from medattngan.stages.export.lend import read_like
+from medattngan.stages.export.like import Like, plane_like
 from medattngan.stages.export.plane import BODY_PARTS, ORIENTATION, PAIRED, Plane
 
 CANARY = "XQZCANARY"
@@ -73,10 +74,10 @@ def test_nothing_that_identifies_a_real_series_is_lent(body_part: str, tmp_path:
 def test_a_series_that_lies_the_other_way_round_does_not_mirror_the_slices() -> None:
     ours = Plane(ORIENTATION["axial"], (1.0, 1.0))
     prone = Like(orientation=(-1.0, 0.0, 0.0, 0.0, -1.0, 0.0))
-    assert plane_like(ours, prone, (4, 4)).orientation == ORIENTATION["axial"]
+    assert plane_like(ours, prone).orientation == ORIENTATION["axial"]
     with pytest.raises(UserError, match="another plane"):
-        plane_like(ours, Like(orientation=ORIENTATION["coronal"]), (4, 4))
-    assert plane_like(Plane(), prone, (4, 4)).orientation == prone.orientation
+        plane_like(ours, Like(orientation=ORIENTATION["coronal"]))
+    assert plane_like(Plane(), prone).orientation == prone.orientation
 
 
 def test_a_window_that_would_show_nothing_is_not_lent(tmp_path: Path) -> None:
@@ -87,8 +88,8 @@ def test_a_window_that_would_show_nothing_is_not_lent(tmp_path: Path) -> None:
 
 def test_damaged_technical_attributes_are_not_lent(tmp_path: Path) -> None:
     write_real(tmp_path / "real.dcm", PixelSpacing=[0, 1], ImageOrientationPatient=[1, 0, 0, 1, 0, 0])
-    like = read_like(tmp_path / "real.dcm")
-    assert (like.field_mm, like.orientation) == (None, None)
+    like = read_like(tmp_path / "real.dcm", "acquired", (40, 64))
+    assert (like.spacing_mm, like.orientation) == (None, None)
 
 
 @pytest.mark.slow

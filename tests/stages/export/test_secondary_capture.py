@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from monai.data import PydicomReader
 from pydicom.pixels import apply_modality_lut
 
-from medattngan.core.files import UserError
+from medattngan.core.files import UserError, read_json
 from medattngan.data.intensity import IntensityMap
 from medattngan.data.samples import Samples
 from medattngan.stages.export.export import export
@@ -176,12 +176,14 @@ def test_one_series_a_label_and_one_file_a_slice(tmp_path: Path) -> None:
     assert report.slices == 5
 
 
-def test_limit_keeps_the_first_slices_unchanged(tmp_path: Path) -> None:
-    whole = export(make_samples(CT, 4), tmp_path / "whole")
-    part = export(make_samples(CT, 4), tmp_path / "part", limit=2)
-    kept = sorted(file.relative_to(part.path) for file in part.path.rglob("*.dcm"))
-    assert len(kept) == part.slices == 2
-    assert all((whole.path / file).read_bytes() == (part.path / file).read_bytes() for file in kept)
+def test_limit_keeps_the_first_slices_and_says_how_many_it_leaves_out(tmp_path: Path) -> None:
+    whole = read_all(export(make_samples(CT, 4), tmp_path / "whole").path)
+    report = export(make_samples(CT, 4), tmp_path / "part", limit=2)
+    part = read_all(report.path)
+    assert report.notes == ["--limit: 2 slices left out"]
+    assert read_json(report.path / "provenance.json")["left_out"] == {"flagged": 0, "beyond_limit": 2}
+    assert [one.PixelData for one in part] == [one.PixelData for one in whole[:2]]
+    assert [one.InstanceNumber for one in part] == [1, 2]
 
 
 def test_flagged_slices_stay_behind_unless_a_reason_is_given_and_then_carry_it(tmp_path: Path) -> None:
@@ -189,6 +191,7 @@ def test_flagged_slices_stay_behind_unless_a_reason_is_given_and_then_carry_it(t
     samples.table["flagged"] = pd.array([False, True, None, True], "boolean")
     report = export(samples, tmp_path / "without")
     assert (report.slices, report.flagged_left_out) == (2, 2)
+    assert read_json(report.path / "provenance.json")["left_out"] == {"flagged": 2, "beyond_limit": 0}
     assert [int(dataset.InstanceNumber) for dataset in read_all(report.path)] == [1, 3]
     report = export(samples, tmp_path / "with", include_flagged="to show readers what we refuse")
     assert (report.slices, report.flagged_left_out) == (4, 0)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.memory import peak_bytes
 
 from medattngan.core.config import Config
 from medattngan.core.files import UserError
@@ -85,3 +87,28 @@ def test_what_cannot_be_sampled_is_refused_without_a_trace(
 def test_truncation_draws_latents_closer_to_the_mean() -> None:
     wide, narrow = latents(0, 0, 50, 64), latents(0, 0, 50, 64, truncation=0.5)
     assert float(narrow.std()) == pytest.approx(float(wide.std()) / 2, rel=1e-3)
+
+
+def test_memory_does_not_grow_with_the_count(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["medattngan.stages.sample.sample"], "BLOCK_PIXELS", 64 * 32**2)
+    sample(run, tmp_path / "warm", count=128)
+    few, many = (peak_bytes(lambda n=n: sample(run, tmp_path / str(n), count=n)) for n in (64, 768))
+    assert many - few < 8_000_000  # all of them would take 20 MB more
+
+
+def test_more_slices_than_the_disk_has_room_for_are_refused_before_one_is_drawn(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"2000000000000 slices take about 4\.35 PB and .* are free"):
+        sample(run, tmp_path / "samples", count=2 * 10**12)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_block_does_not_show_in_the_bytes(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = sample(run, tmp_path / "whole", count=45, seed=3)
+    said: list[str] = []
+    monkeypatch.setattr("medattngan.core.room.SAID_FROM", 1)
+    monkeypatch.setattr(sys.modules["medattngan.stages.sample.sample"], "BLOCK_PIXELS", 1)
+    parts = sample(run, tmp_path / "parts", count=45, seed=3, say=said.append)
+    assert np.array_equal(whole.codes, parts.codes)
+    assert said[0].startswith("45 slices take about 97.9 kB and ")
+    for file in ("pixels.npy", "samples.parquet", "provenance.json"):
+        assert (tmp_path / "whole" / file).read_bytes() == (tmp_path / "parts" / file).read_bytes()
