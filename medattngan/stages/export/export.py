@@ -85,7 +85,7 @@ def export(
         notes: what was left out of `samples` before, in sentences, to be recorded.
 
     Raises:
-        UserError: there is no slice to export, `out` exists, or an option is not possible. Nothing was written then.
+        UserError: there is no slice to export, `out` exists, or an option is not possible; nothing is written then.
     """
     out = Path(out)
     require_absent(out)
@@ -102,10 +102,9 @@ def export(
     planned, borrowed = plan(samples, rows_by_label(samples.table, rows), flagged, asked)
     first_object(planned[0], samples.codes)
     require_room(out, len(rows) * bytes_a_slice(samples.codes), f"{len(rows)} slices", "give a --limit")
-    usable = len(flagged) if include_flagged is not None else int((~flagged).sum())
-    left_out = {"flagged": len(flagged) - usable, "beyond_limit": usable - len(rows)}
-    said = [*notes, *([f"--limit: {left_out['beyond_limit']} slices left out"] if left_out["beyond_limit"] else [])]
-    said += [] if borrowed is None else [f"--like: {borrowed.told()}"]
+    left_out = count_left_out(flagged, len(rows), include_flagged)
+    beyond = [f"--limit: {left_out['beyond_limit']} slices left out"] if left_out["beyond_limit"] else []
+    said = [*notes, *beyond, *([] if borrowed is None else [f"--like: {borrowed.told()}"])]
     with atomic_folder(out) as folder:
         for one in planned:
             write_series(one, samples.codes, folder / one.folder)
@@ -132,6 +131,12 @@ def choose_rows(flagged: npt.NDArray[np.bool_], limit: int | None, include_flagg
     if not rows:
         raise UserError(f"the audit flagged all {len(flagged)} slices; sample others or use --include-flagged REASON.")
     return rows[:limit]
+
+
+def count_left_out(flagged: npt.NDArray[np.bool_], chosen: int, include_flagged: str | None) -> dict[str, int]:
+    """How many slices are not exported, because an audit flagged them or because they lie beyond the limit."""
+    usable = len(flagged) if include_flagged is not None else int((~flagged).sum())
+    return {"flagged": len(flagged) - usable, "beyond_limit": usable - chosen}
 
 
 def rows_by_label(table: pd.DataFrame, rows: list[int]) -> dict[str, list[int]]:
