@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,7 +38,7 @@ def evaluate(
     from medattngan.data.store import SliceStore
     from medattngan.stages.evaluate.evaluate import evaluate as run_evaluate
 
-    scores = run_evaluate(
+    run_evaluate(
         samples,
         SliceStore.open(data),
         out,
@@ -46,17 +47,21 @@ def evaluate(
         weights=weights,
         seed=seed,
         limit=limit,
+        say=_tell,
     )
-    for name, entry in scores.items():
-        typer.echo(_score_line(name, entry))
-        if found := entry.get("worst_stratum"):
-            typer.echo(_score_line(f"  worst: {found['by']} {found['stratum']}", found))
     for name, reason in read_json(out / "provenance.json")["left_out"].items():
         typer.echo(f"{name} not measured: {reason}", err=True)
     typer.echo(out)
 
 
-def _score_line(name: str, entry: dict[str, Any]) -> str:
+def _tell(scores: Mapping[str, Mapping[str, Any]]) -> None:
+    for name, entry in scores.items():
+        typer.echo(_score_line(name, entry))
+        if found := entry.get("worst_stratum"):
+            typer.echo(_score_line(f"  worst: {found['by']} {found['stratum']}", found))
+
+
+def _score_line(name: str, entry: Mapping[str, Any]) -> str:
     low, high = entry["ci95"]
     return f"{name:32} {entry['value']:>10.4g}   95 % {low:.4g} to {high:.4g}   real {entry['floor']:.4g}"
 

@@ -4,6 +4,7 @@ pixels.npy         (count, H, W) uint16 codes
 samples.parquet    one row a slice: seed, label, truncation; a later verdict may add columns
 intensity.json     the map to physical units, with modality, plane and spacing of the training store
 provenance.json    run, checkpoint, seed, versions
+seal.json          what every file was when it was written, and after an audit what it judged (see `core/seal.py`)
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import pandas as pd
 from pyarrow import ArrowException
 
 from medattngan.core.files import UserError, atomic_folder, read_json, write_json
+from medattngan.core.seal import check, seal
 from medattngan.core.types import Codes, Images, Physical
 from medattngan.data.images import codes_to_images
 from medattngan.data.intensity import IntensityMap
@@ -31,12 +33,14 @@ class Samples:
         table: one row a slice, with at least `seed` and `label`.
         intensity: `lower`, `upper`, `unit`, and where known `modality`, `plane`, `spacing_mm`.
         provenance: where they came from.
+        altered_since_audit: whether the verdict of an audit does not hold any more.
     """
 
     codes: Codes
     table: pd.DataFrame
     intensity: dict[str, Any]
     provenance: dict[str, Any]
+    altered_since_audit: bool = False
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -54,6 +58,18 @@ class Samples:
         """All slices as the network sees them: (count, 1, H, W) float32 tensor in [-1, 1]."""
         return codes_to_images(self.codes)
 
+    def require_verdict(self) -> None:
+        """Refuse slices that were audited, and are not what they were then.
+
+        Raises:
+            UserError: pixels or table were altered since.
+        """
+        if self.altered_since_audit:
+            raise UserError(
+                "the samples were altered since they were audited, and may hold copies of patients; run medattngan audit "
+                "on them again."
+            )
+
     def save(self, path: str | Path) -> None:
         """Write the folder, whole or not at all.
 
@@ -65,6 +81,7 @@ class Samples:
             self.table.to_parquet(folder / "samples.parquet", index=False)
             write_json(folder / "intensity.json", self.intensity)
             write_json(folder / "provenance.json", self.provenance)
+            seal(folder, "samples")
 
     @classmethod
     def open(cls, path: str | Path) -> Samples:
@@ -76,6 +93,7 @@ class Samples:
         path = Path(path)
         if not (path / "pixels.npy").is_file() or not (path / "samples.parquet").is_file():
             raise UserError(f"{path} is not a samples folder; make one with: medattngan sample RUN --out {path}")
+        sealed = check(path, "samples")
         try:
             codes = np.load(path / "pixels.npy", allow_pickle=False)
             table = pd.read_parquet(path / "samples.parquet")
@@ -84,7 +102,8 @@ class Samples:
             raise UserError(f"{path} is damaged: pixels.npy or samples.parquet is incomplete; {cure}.") from None
         if codes.ndim != 3 or codes.dtype != np.uint16 or len(codes) != len(table):
             raise UserError(f"{path} is damaged: pixels.npy and samples.parquet do not agree; sample it again.")
-        return cls(codes, table, read_json(path / "intensity.json"), read_json(path / "provenance.json"))
+        records = read_json(path / "intensity.json"), read_json(path / "provenance.json")
+        return cls(codes, table, *records, sealed.altered_since_audit)
 
 
 def require_verdict_heeded(source: Path) -> None:

@@ -22,6 +22,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from medattngan.core.files import UserError, digest, read_json
+from medattngan.core.seal import check
 from medattngan.core.types import Features, Images
 
 DIM = 192
@@ -112,6 +113,7 @@ def load_encoder(path: str | Path) -> Encoder:
     path = Path(path)
     if not (path / RECORD).is_file() or not (path / WEIGHTS).is_file():
         raise UserError(f"{path} is not an encoder; make one with: medattngan encoder STORE --out {path}")
+    check(path, "encoder")
     record = read_json(path / RECORD)
     found = digest(path / WEIGHTS)
     if found != record.get("weights_sha256"):

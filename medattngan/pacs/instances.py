@@ -23,6 +23,7 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.uid import UID, MediaStorageDirectoryStorage
 
 from medattngan.core.files import UserError
+from medattngan.core.seal import SEAL, check, thorough
 
 MARK = "SYNTHETIC"
 NAMED_AT_ONCE = 5
@@ -99,14 +100,19 @@ def look_through(folder: Path) -> FolderContents:
     """Read and check every file under `folder`.
 
     Raises:
-        UserError: there is no DICOM file, one is damaged, or two differ under one SOP Instance UID.
+        UserError: there is no DICOM file, one is damaged or not what `export` wrote, or two differ under one SOP
+            Instance UID.
     """
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder; make one with: medattngan export SAMPLES --out {folder}")
+    for sealed in (folder, folder.resolve().parent):
+        if (sealed / SEAL).is_file():
+            with thorough():
+                check(sealed, "dicom")
     by_uid: dict[str, Instance] = {}
     others: list[str] = []
     copies: list[str] = []
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SEAL):
         name = path.relative_to(folder).as_posix()
         one = read_instance(path, name)
         if one is None:

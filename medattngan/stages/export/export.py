@@ -17,6 +17,8 @@ import pandas as pd
 from pydicom import Dataset
 
 from medattngan.core.files import UserError, atomic_folder, require_absent
+from medattngan.core.locks import alone
+from medattngan.core.seal import seal, thorough
 from medattngan.core.types import Codes
 from medattngan.data.samples import Samples
 from medattngan.external.open import open_slices
@@ -46,6 +48,8 @@ class ExportReport:
     flagged_left_out: int
 
 
+@alone
+@thorough()
 def export(
     samples: str | Path | Samples,
     out: str | Path,
@@ -81,13 +85,15 @@ def export(
             into each of them. Without a reason they are left out and counted.
 
     Raises:
-        UserError: there is no slice to export, `out` exists, or an option is not possible.
+        UserError: there is no slice to export, the samples are not what they were when they were written or audited,
+            `out` exists, or an option is not possible.
     """
     out = Path(out)
     require_absent(out)
     require_transfer_syntax(transfer_syntax)
     if not isinstance(samples, Samples):
         samples = open_slices(Path(samples)).physical()
+    samples.require_verdict()
     flagged = flagged_rows(samples.table)
     rows = choose_rows(flagged, limit, include_flagged)
     reason = include_flagged or ""
@@ -102,6 +108,7 @@ def export(
             make = _multiframe if multiframe else _slices
             for name, dataset in make(one, samples.codes, members, flagged, reason):
                 save(dataset, folder / names[-1] / name, transfer_syntax)
+        seal(folder, "dicom")
     left_out = 0 if include_flagged is not None else int(flagged.sum())
     return ExportReport(out, [out / name for name in names], len(rows), left_out)
 
