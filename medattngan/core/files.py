@@ -42,16 +42,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_UNSAID = (
-    "requested and",
-    "encoder error",
-    "PytorchStreamWriter",
-    "I/O error",
-    "Error writing",
-    "unexpected pos",
-    "disk is full",
-)
-"""How NumPy, Pillow, PyTorch, safetensors, Arrow and SQLite say that they could not write, without the system's number."""
+_UNSAID = ("requested and", "encoder error", "PytorchStreamWriter", "unexpected pos", "I/O error", "disk is full")
+"""How NumPy, Pillow, PyTorch, safetensors and SQLite say that they could not write, without the system's number."""
 
 
 @contextmanager

@@ -66,8 +66,8 @@ class Samples:
         """
         if self.altered_since_audit:
             raise UserError(
-                "the samples were altered since they were audited, and may hold copies of patients; run medattngan audit "
-                "on them again."
+                "the samples were altered since they were audited, and may hold copies of patients; "
+                "run medattngan audit on them again."
             )
 
     def save(self, path: str | Path) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from medattngan.core.files import UserError, atomic_folder, digest, require_absent, write_json
 from medattngan.core.locks import alone
-from medattngan.core.seal import seal
+from medattngan.core.seal import seal as seal_folder
 from medattngan.data.intensity import WINDOWS
 from medattngan.data.store import SliceStore
 from medattngan.review.database import Database
@@ -77,7 +77,7 @@ def create_study(
         write_json(folder / "provenance.json", slices.provenance)
         tokens = Database.create(folder / "study.sqlite", orders)
         (folder / "study.sqlite").chmod(0o600)
-        seal(folder, "study", alive=ALIVE)
+        seal_folder(folder, "study", alive=ALIVE)
     return tokens
 
 

@@ -54,7 +54,8 @@ def collect(folders: Sequence[Path], store: SliceStore) -> Collected:
     """Sort `folders` and match them.
 
     Raises:
-        UserError: a folder is none of `KINDS` or is damaged, they do not belong together, or there is no run with samples.
+        UserError: a folder is none of `KINDS` or is damaged, they do not belong together, or there is no run with
+            samples.
     """
     sorted_out: dict[str, list[Path]] = {kind: [] for kind in KINDS}
     for folder in folders:

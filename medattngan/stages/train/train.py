@@ -43,8 +43,8 @@ def train(
     """Train `config` on the slices of `data` and leave everything in the run folder `out`.
 
     With `resume`, go on from the last checkpoint in `out`, whose own configuration must agree in all but
-    the budget and what belongs to the machine (`BETWEEN_RESUMPTIONS`); where there is no run yet, start one. With `begin`, start from the networks of that run
-    instead of random ones.
+    the budget and what belongs to the machine (`BETWEEN_RESUMPTIONS`); where there is no run yet, start one. With
+    `begin`, start from the networks of that run instead of random ones.
 
     Raises:
         UserError: configuration and store or `begin` do not fit, `out` exists (without `resume`), another process
