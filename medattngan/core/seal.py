@@ -147,8 +147,8 @@ def seal(folder: Path, kind: str, *, alive: Sequence[str] = ()) -> Seal:
     return made
 
 
-def check(folder: Path, kind: str) -> Seal:
-    """Find out whether `folder` is still what was sealed.
+def check(folder: Path, kind: str, *, additions: bool = False) -> Seal:
+    """Find out whether `folder` is still what was sealed, but for files that were added where there may be `additions`.
 
     Raises:
         UserError: naming the first file that is missing, new or another, and the cure.
@@ -156,7 +156,8 @@ def check(folder: Path, kind: str) -> Seal:
     started = time.time_ns()
     known = Seal.read(folder, kind)
     since = (folder / SEAL).stat().st_mtime_ns
-    present = set(_names(folder, known.alive)) | {name for name in known.files if (folder / name).is_file()}
+    alive = ("*",) if additions else known.alive
+    present = set(_names(folder, alive)) | {name for name in known.files if (folder / name).is_file()}
     for name in sorted(known.files.keys() - present - known.next.keys()):
         raise _damage(folder, kind, f"{name} is missing")
     for name in sorted(present - known.files.keys() - known.next.keys()):

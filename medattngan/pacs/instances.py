@@ -100,15 +100,10 @@ def look_through(folder: Path) -> FolderContents:
     """Read and check every file under `folder`.
 
     Raises:
-        UserError: there is no DICOM file, one is damaged or not what `export` wrote, or two differ under one SOP
-            Instance UID.
+        UserError: there is no DICOM file, one is damaged, or two differ under one SOP Instance UID.
     """
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder; make one with: medattngan export SAMPLES --out {folder}")
-    for sealed in (folder, folder.resolve().parent):
-        if (sealed / SEAL).is_file():
-            with thorough():
-                check(sealed, "dicom")
     by_uid: dict[str, Instance] = {}
     others: list[str] = []
     copies: list[str] = []
@@ -124,6 +119,18 @@ def look_through(folder: Path) -> FolderContents:
     if not by_uid:
         raise UserError(f"{folder} holds no DICOM file; make some with: medattngan export SAMPLES --out {folder}")
     return FolderContents(tuple(by_uid.values()), tuple(others), tuple(copies))
+
+
+def require_as_exported(folder: Path) -> None:
+    """Read every file that `export` wrote, and refuse one that is not what it was; files of others may lie beside.
+
+    Raises:
+        UserError: one was changed or is missing.
+    """
+    for sealed in (folder, folder.resolve().parent):
+        if (sealed / SEAL).is_file():
+            with thorough():
+                check(sealed, "dicom", additions=True)
 
 
 def read_instance(path: Path, name: str) -> Instance | None:

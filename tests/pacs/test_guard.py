@@ -16,6 +16,7 @@ from helpers.push_cases import NOBODY, make_dicom, no_wait, rows_of
 from medattngan.core.files import UserError
 from medattngan.pacs.instances import look_through, read_instance
 from medattngan.pacs.push import PushReport, push
+from medattngan.stages.reseal.reseal import reseal
 
 CANARY = "XQZCANARY"
 
@@ -70,7 +71,11 @@ def test_unmarked_files_go_out_for_a_reason_that_the_journal_keeps(folder: Path,
     edit(files(folder)[0], PatientName=f"{CANARY}^JOHN")
     with pytest.raises(UserError, match="--allow-unmarked is empty"):
         send(folder, pacs, allow_unmarked="  ")
-    report = send(folder, pacs, allow_unmarked="phantom scans for the reader study")
+    reason = "phantom scans for the reader study"
+    with pytest.raises(UserError, match=r"slice-00001\.dcm .* reseal"):
+        send(folder, pacs, allow_unmarked=reason)
+    assert reseal(folder, reason) == ["series-01/slice-00001.dcm"]
+    report = send(folder, pacs, allow_unmarked=reason)
     assert len(pacs.held) == 5
     rows = rows_of(report.journal)
     assert [row["detail"] for row in rows if row["state"] == "allow-unmarked"] == ["phantom scans for the reader study"]

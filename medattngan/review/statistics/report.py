@@ -82,13 +82,13 @@ def load_statistics(folder: Path) -> dict[str, Any]:
         UserError: it is no such folder, a file of it is missing, or another version of medattngan wrote it.
     """
     folder = Path(folder)
-    check(folder, "statistics")
     stats = read_json(folder / "stats.json")
     if not isinstance(stats, dict) or stats.get("format") != FORMAT:
         raise UserError(f"{folder / 'stats.json'} is not of format {FORMAT}; run medattngan review stats again.")
     for name in FILES:
         if not (folder / name).is_file():
             raise UserError(f"{folder / name} is missing; run medattngan review stats again.")
+    check(folder, "statistics")
     return stats
 
 
