@@ -113,11 +113,11 @@ def load_encoder(path: str | Path) -> Encoder:
     path = Path(path)
     if not (path / RECORD).is_file() or not (path / WEIGHTS).is_file():
         raise UserError(f"{path} is not an encoder; make one with: medattngan encoder STORE --out {path}")
-    check(path, "encoder")
     record = read_json(path / RECORD)
     found = digest(path / WEIGHTS)
     if found != record.get("weights_sha256"):
         raise UserError(f"{path / WEIGHTS} is not what {RECORD} describes; copy the folder or train it again.")
+    check(path, "encoder")
     with torch.random.fork_rng(devices=[]):  # weights are drawn before they are read
         network = EncoderNetwork(int(record["size_px"]))
     try:

@@ -84,6 +84,15 @@ def test_unmarked_files_go_out_for_a_reason_that_the_journal_keeps(folder: Path,
     assert CANARY not in report.journal.read_text()
 
 
+def test_a_bit_that_turned_over_in_the_pixels_keeps_all_from_being_sent(folder: Path, pacs: FakePacs) -> None:
+    content = bytearray(files(folder)[2].read_bytes())
+    content[-1] ^= 1
+    files(folder)[2].write_bytes(content)
+    with pytest.raises(UserError, match=r"slice-00003\.dcm is not what was written"):
+        send(folder, pacs)
+    assert len(pacs.posts) == 0
+
+
 @pytest.mark.parametrize("options", [{"sop": "mr"}, {"multiframe": True}, {"transfer_syntax": "jpegls"}], ids=str)
 def test_whatever_export_writes_says_that_it_is_synthetic(options: dict[str, object], tmp_path: Path) -> None:
     found = look_through(make_dicom(tmp_path / "dicom", count=2, **options))
