@@ -84,9 +84,10 @@ def _remove_parts(found: Iterable[Path]) -> None:
 
 def _take(path: Path, out: Path) -> int:
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor, held = os.open(path, os.O_RDWR | os.O_CREAT, 0o600), False
         try:
-            if not _lock(descriptor):
+            held = _lock(descriptor)
+            if not held:
                 raise UserError(
                     f"another process is writing to {out}; wait until it has finished, or give another --out."
                 )
@@ -94,6 +95,8 @@ def _take(path: Path, out: Path) -> int:
             if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
                 return descriptor
         except BaseException:
+            if held:
+                path.unlink(missing_ok=True)
             os.close(descriptor)
             raise
         os.close(descriptor)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from helpers.tiny import tiny_config
+from helpers.verbs import write_pictures
 from medattngan.data.store import SliceStore
 from medattngan.review.create import create_study
 from medattngan.stages.audit.audit import audit
@@ -27,6 +28,7 @@ KINDS = ("store", "run", "samples", "scores", "encoder", "audit", "dicom", "stud
 
 def make_folders(store: SliceStore, folder: Path) -> None:
     """Put a folder of each of KINDS, named for it, into `folder`, which holds the store already."""
+    write_pictures(folder / "pictures")
     config = tiny_config(**CONFIG)
     config.save(folder / "config.yaml")
     run = train(config, store, folder / "run", progress=False)
