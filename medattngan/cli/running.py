@@ -38,6 +38,8 @@ GOES_ON = {
     "demo": "remove its --out and run the same command again",
 }
 """What to do after an interruption, by verb; any other has written nothing."""
+ENDS_BY_ITSELF = ("serve",)
+"""The web server answers what is in progress, and then lets SIGTERM do what it does."""
 NOTHING_WRITTEN = "nothing was written; run the same command again"
 
 VerifyOption = Annotated[
@@ -56,6 +58,8 @@ def governed(verb: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(verb)
     def governed_verb(*args: Any, verify: bool = False, **kwargs: Any) -> None:
+        if verb.__name__ in ENDS_BY_ITSELF and signal.getsignal(signal.SIGTERM) == _first:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
         try:
             with thorough(verify or always):
                 verb(*args, **kwargs)

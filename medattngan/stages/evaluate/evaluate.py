@@ -121,18 +121,23 @@ def evaluate(
             provenance["samples_file"] = digest(samples / "pixels.npy")
         write_json(folder / "provenance.json", provenance | {"left_out": scored.left_out})
         write_json(folder / "scores.json", scores)
-        try:
-            save_contact_sheet(folder / "contact_sheet.png", real.reference, fake.images)
-            save_scores(folder / "scores.png", scores)
-            pictures = True
-        except OSError as error:
-            if error.errno not in NO_ROOM:
-                raise
-            pictures = False
+        pictures = _save_pictures(folder, real.reference, fake.images, scores)
         seal(folder, "scores")
     if not pictures:
         raise UserError(f"{out} holds every score, but there was no room for its pictures; free some space for those.")
     return scores
+
+
+def _save_pictures(folder: Path, real: Images, fake: Images, scores: dict[str, dict[str, Any]]) -> bool:
+    """Draw what a first look is for; False where the disk had no room for it."""
+    try:
+        save_contact_sheet(folder / "contact_sheet.png", real, fake)
+        save_scores(folder / "scores.png", scores)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        return False
+    return True
 
 
 def choose_real(store: SliceStore, split: str, n_fake: int, rng: np.random.Generator) -> RealSets:

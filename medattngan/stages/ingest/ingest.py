@@ -43,7 +43,7 @@ from medattngan.stages.ingest.jobs import Job, batches
 from medattngan.stages.ingest.provenance import provenance
 from medattngan.stages.ingest.pseudonyms import load_salt
 from medattngan.stages.ingest.request import FOLDERS, Places, Request
-from medattngan.stages.ingest.worker import quiet, run_job, start_worker
+from medattngan.stages.ingest.worker import quiet, run_job, start_own_worker, start_worker
 
 FILES_AT_ONCE = 64
 SMALL_BYTES = 64 << 20
@@ -127,7 +127,7 @@ def _pool(workers: int, cluster: str | None) -> Iterator[Executor | None]:
     if workers == 1:
         yield None
         return
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), start_worker)
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), start_own_worker)
     try:
         yield pool
     except BrokenProcessPool:

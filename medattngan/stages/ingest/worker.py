@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +41,12 @@ def start_worker() -> None:
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+
+
+def start_own_worker() -> None:
+    """Settle a process of this ingest's own pool. Ctrl+C reaches it too, and is left to whoever has the pool."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    start_worker()
 
 
 def run_job(job: Job) -> int:
