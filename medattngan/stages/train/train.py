@@ -25,8 +25,9 @@ from medattngan.stages.train.players import Players
 from medattngan.stages.train.select import describe, select_training
 from medattngan.stages.train.validate import Validation
 
-BETWEEN_RESUMPTIONS = ("kimg", "minutes", "accelerator", "compile", "channels_last", "checkpoint_minutes")
-BETWEEN_RESUMPTIONS += ("checkpoint_steps",)
+BETWEEN_RESUMPTIONS = (
+    "kimg", "minutes", "accelerator", "compile", "channels_last", "checkpoint_minutes", "checkpoint_steps",
+)  # fmt: skip
 """Keys of `train` that may differ when a run is resumed: the budget, and what belongs to the machine."""
 
 
