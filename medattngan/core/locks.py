@@ -51,7 +51,7 @@ def only_writer(out: Path) -> Iterator[None]:
     out = out.resolve()
     made = [parent for parent in (out.parent, *out.parent.parents) if not parent.exists()]
     out.parent.mkdir(parents=True, exist_ok=True)
-    path = out.with_name(f".{out.name}.lock")
+    path = lock_of(out)
     try:
         descriptor = _take(path, out)
         try:
@@ -61,6 +61,11 @@ def only_writer(out: Path) -> Iterator[None]:
             _release(path, descriptor)
     finally:
         _remove_empty(made)
+
+
+def lock_of(out: Path) -> Path:
+    """The hidden file on which the lock of `out` is held."""
+    return out.with_name(f".{out.name}.lock")
 
 
 def sweep(out: Path) -> None:
