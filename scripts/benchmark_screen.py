@@ -131,7 +131,7 @@ def shown(series: Series) -> tuple[Physical, IntensityMap] | None:
     kind = formats()[series.format]
     scale, *_ = kind.pipeline(series, options(None))
     try:
-        item = Compose([*load(series, kind), scale])({"image": [piece.path for piece in series.pieces]})
+        item = Compose([*load(series, kind, options(None)), scale])({"image": [piece.path for piece in series.pieces]})
     except RuntimeError:
         return None
     return upright(item, series), item["map"]

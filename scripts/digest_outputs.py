@@ -81,9 +81,9 @@ SECRET_KEYS = {"study.json": {"study", "truth_digest"}}
 VOLATILE_COLUMNS = {"seconds", "images_per_second", "nonce"}
 SKIPPED = (
     "pictures/*", "labels.csv", "card.yaml", "salt", "cache/*", "*/tensorboard/*", "*.sqlite", "*.sqlite-*",
-    "log/*.err", "log/review/create.out",
+    "log/*.err", "log/review/create.out", "*/seal.json",
 )  # fmt: skip
-"""Input, caches, event files with their clock, progress, and links that are secret."""
+"""Input, caches, event files with their clock, progress, links that are secret, and digests of such files."""
 
 # What to run
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from medattngan.cli import data, deliver, judge, model, review
-from medattngan.core.files import UserError
-from medattngan.core.terminal import hush_readers, prepare_streams, say, terminal
+from medattngan.cli.running import ending_well, governed
+from medattngan.core.terminal import hush_readers, prepare_streams
 from medattngan.core.version import __version__
 
 VERBS: tuple[Callable[..., None], ...] = (
     data.ingest,
     data.inspect,
+    data.reseal,
     model.train,
     model.sample,
     model.explain,
@@ -53,7 +53,7 @@ def build_app() -> typer.Typer:
     )
     built.callback()(root)
     for verb in VERBS:
-        built.command()(verb)
+        built.command()(governed(verb))
     group = typer.Typer(
         name="review",
         help="A blinded reader study: can people tell the synthetic slices from the real ones?",
@@ -61,7 +61,7 @@ def build_app() -> typer.Typer:
         rich_markup_mode=None,
     )
     for verb in REVIEW_VERBS:
-        group.command()(verb)
+        group.command()(governed(verb))
     built.add_typer(group)
     return built
 
@@ -84,20 +84,8 @@ app = build_app()
 
 
 def main() -> None:
-    """Run the command line; a UserError becomes one sentence and exit status 2."""
+    """Run the command line; what the user can mend becomes one sentence and an exit status (see `running`)."""
     prepare_streams()
     hush_readers()
-    try:
+    with ending_well():
         app()
-    except UserError as error:
-        say(terminal(), f"medattngan: {error}", style="red")
-        sys.exit(2)
-    except OSError as error:
-        if error.filename is None:
-            raise
-        reason = f"{error.filename}: {error.strerror}; check that it exists, has room, and may be written."
-        say(terminal(), f"medattngan: {reason}", style="red")
-        sys.exit(2)
-    except KeyboardInterrupt:
-        say(terminal(), "medattngan: interrupted", style="red")
-        sys.exit(130)

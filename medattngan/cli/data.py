@@ -74,3 +74,15 @@ def inspect(
     sheet = out or store.with_name(f"{store.name}-contact-sheet.png")
     say(run_inspect(SliceStore.open(store), sheet))
     typer.echo(sheet)
+
+
+def reseal(
+    folder: Annotated[Path, typer.Argument(help="A store, a run, samples or DICOM that was changed on purpose.")],
+    reason: Annotated[str, typer.Option(help="Why it was changed; written into the folder.")],
+) -> None:
+    """Take a folder that was changed on purpose for whole again, and record what changed and why."""
+    from medattngan.stages.reseal.reseal import reseal as run_reseal
+
+    for name in run_reseal(folder, reason):
+        typer.echo(f"changed: {name}", err=True)
+    typer.echo(folder)

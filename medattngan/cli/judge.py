@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -39,7 +40,7 @@ def evaluate(
     from medattngan.data.store import SliceStore
     from medattngan.stages.evaluate.evaluate import evaluate as run_evaluate
 
-    scores = run_evaluate(
+    run_evaluate(
         samples,
         SliceStore.open(data),
         out,
@@ -49,19 +50,23 @@ def evaluate(
         seed=seed,
         limit=limit,
         value_range=parse.pair(value_range, "--range"),
+        say=_tell,
     )
-    for sentence in dict.fromkeys(said for entry in scores.values() for said in entry.get("warnings", [])):
-        typer.echo(f"note: {sentence}", err=True)
-    for name, entry in scores.items():
-        say(_score_line(name, entry))
-        if found := entry.get("worst_stratum"):
-            say(_score_line(f"  worst: {found['by']} {found['stratum']}", found))
     for name, reason in read_json(out / "provenance.json")["left_out"].items():
         say(f"{name} not measured: {reason}", err=True)
     typer.echo(out)
 
 
-def _score_line(name: str, entry: dict[str, Any]) -> str:
+def _tell(scores: Mapping[str, Mapping[str, Any]]) -> None:
+    for sentence in dict.fromkeys(told for entry in scores.values() for told in entry.get("warnings", [])):
+        say(f"note: {sentence}", err=True)
+    for name, entry in scores.items():
+        say(_score_line(name, entry))
+        if found := entry.get("worst_stratum"):
+            say(_score_line(f"  worst: {found['by']} {found['stratum']}", found))
+
+
+def _score_line(name: str, entry: Mapping[str, Any]) -> str:
     low, high = entry["ci95"]
     return f"{name:32} {entry['value']:>10.4g}   95 % {low:.4g} to {high:.4g}   real {entry['floor']:.4g}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -24,16 +25,48 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` when the block ends without an error.
 
     The file reaches the disk before the rename, so that a crash leaves the old file or the new one.
+
+    Raises:
+        OSError: it cannot be written. Its `filename` is `path`, also where the library that wrote named none.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        yield temporary
-        with temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
-        temporary.replace(path)
+        with naming(path, temporary):
+            yield temporary
+            with temporary.open("rb") as handle:
+                os.fsync(handle.fileno())
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_UNSAID = ("requested and", "encoder error", "PytorchStreamWriter", "unexpected pos", "I/O error", "disk is full")
+"""How NumPy, Pillow, PyTorch, safetensors and SQLite say that they could not write, without the system's number."""
+
+
+@contextmanager
+def naming(path: Path, temporary: Path) -> Iterator[None]:
+    """Give whatever is raised because `temporary` could not be written the name that the user knows it by, `path`.
+
+    Raises:
+        OSError: with an `errno` and `path` as its `filename`.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_ROOM and error.filename is None:
+            error.filename = str(path)
+        elif error.errno is None and any(words in str(error) for words in _UNSAID):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        elif error.filename is not None and str(error.filename).startswith(str(temporary)):
+            error.filename = str(path) + str(error.filename).removeprefix(str(temporary))
+        raise
+    except Exception as error:  # PyTorch raises RuntimeError, safetensors its own.
+        if not isinstance(error, UserError) and any(words in str(error) for words in _UNSAID):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        raise
 
 
 def write_text(path: Path, text: str) -> None:
@@ -57,7 +90,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path} does not exist; is {path.parent} the right folder?") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not valid JSON ({error}); it was damaged or edited; create it again.") from None
 
 
@@ -67,6 +100,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
     Raises:
         UserError: `path` exists already and is not an empty folder. Nothing of the user's is overwritten.
+        OSError: a file in it cannot be written; see `naming`.
     """
     path = path.resolve()
     require_absent(path)
@@ -75,10 +109,11 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
     try:
-        yield temporary
-        if path.is_dir():
-            path.rmdir()
-        temporary.rename(path)
+        with naming(path, temporary):
+            yield temporary
+            if path.is_dir():
+                path.rmdir()
+            temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

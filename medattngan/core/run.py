@@ -6,6 +6,8 @@ provenance.json    code version, seed, hardware, library versions
 metrics.csv        one row every `train.log_kimg`; TensorBoard's events stand in tensorboard/
 checkpoints/       step-…/ folders: the newest two, and the one with the best validation score
 grids/             PNGs of the same latents as training goes on
+seal.json          what the records were when they were written, and once training has ended, every file but the
+                   checkpoints, each of which has a seal of its own (see `core/seal.py`)
 """
 
 from __future__ import annotations
@@ -19,6 +21,10 @@ from typing import Any
 from medattngan.core.config import Config
 from medattngan.core.files import UserError, atomic_folder, read_json, write_json
 from medattngan.core.provenance import provenance
+from medattngan.core.seal import check, finish, is_thorough, replace_file, seal, unfinish
+
+RECORDS = ("config.yaml", "provenance.json", "store.json")
+ALL, CHECKPOINTS = "*", "checkpoints/*"
 
 
 @dataclass(frozen=True)
@@ -46,19 +52,36 @@ class Run:
             write_json(folder / "store.json", store)
             write_json(folder / "provenance.json", provenance(config.train.seed))
             config.save(folder / "config.yaml")
+            seal(folder, "run")
+            unfinish(folder, "run", RECORDS, [ALL])
         return cls(path, config, store)
 
     @classmethod
     def open(cls, path: str | Path) -> Run:
-        """Open the run at `path`.
+        """Open the run at `path`, and find out whether its records are still what was written.
 
         Raises:
-            UserError: there is none.
+            UserError: there is none, or it is damaged.
         """
         path = Path(path)
         if not (path / "config.yaml").is_file():
             raise UserError(f"{path} is not a run; make one with: medattngan train CONFIG --data STORE --out {path}")
-        return cls(path, Config.load(path / "config.yaml"), read_json(path / "store.json"))
+        check(path, "run")
+        run = cls(path, Config.load(path / "config.yaml"), read_json(path / "store.json"))
+        if is_thorough():
+            for checkpoint in run.checkpoints():
+                check(checkpoint, "checkpoint")
+        return run
+
+    def resume(self, config: Config) -> Run:
+        """Go on writing to the run, with what of `config` may differ between resumptions."""
+        unfinish(self.path, "run", RECORDS, [ALL])
+        replace_file(self.path, "run", "config.yaml", config.save)
+        return Run(self.path, config, self.store)
+
+    def finish(self) -> None:
+        """Training has ended: seal the log and the pictures too."""
+        finish(self.path, "run", [CHECKPOINTS])
 
     def checkpoints(self) -> list[Path]:
         """The whole checkpoints, oldest first."""
@@ -69,13 +92,15 @@ class Run:
         """The checkpoint with the `best` validation score (the last where there was none), or the `last`.
 
         Raises:
-            UserError: the run has not written one yet, or `which` is neither.
+            UserError: the run has not written one yet, it is damaged, or `which` is neither.
         """
         if which not in ("best", "last"):
             raise UserError(f"--checkpoint is {which!r}; it must be best or last.")
         found = self.checkpoints()
         if not found:
             raise UserError(f"{self.path} has no checkpoint yet; let it train for longer.")
+        for folder in found if which == "best" else found[-1:]:
+            check(folder, "checkpoint")
         best = best_checkpoint(found) if which == "best" else None
         return best or found[-1]
 

@@ -4,6 +4,7 @@ pixels.npy         (count, H, W) uint16 codes
 samples.parquet    one row a slice: seed, label, truncation; a later verdict may add columns
 intensity.json     the map to physical units, with modality, plane and spacing of the training store
 provenance.json    run, checkpoint, seed, versions
+seal.json          what every file was when it was written, and after an audit what it judged (see `core/seal.py`)
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import pandas as pd
 from pyarrow import ArrowException
 
 from medattngan.core.files import UserError, atomic_folder, read_json, write_json
+from medattngan.core.seal import check, seal
 from medattngan.core.types import Codes, Images, Physical
 from medattngan.data.blocks import NpyWriter, blocks
 from medattngan.data.images import codes_to_images
@@ -33,12 +35,14 @@ class Samples:
         table: one row a slice, with at least `seed` and `label`.
         intensity: `lower`, `upper`, `unit`, and where known `modality`, `plane`, `spacing_mm`.
         provenance: where they came from.
+        altered_since_audit: whether the verdict of an audit does not hold any more.
     """
 
     codes: Codes
     table: pd.DataFrame
     intensity: dict[str, Any]
     provenance: dict[str, Any]
+    altered_since_audit: bool = False
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -55,6 +59,18 @@ class Samples:
     def unit(self) -> Images:
         """All slices as the network sees them: (count, 1, H, W) float32 tensor in [-1, 1]."""
         return codes_to_images(self.codes)
+
+    def require_verdict(self) -> None:
+        """Refuse slices that were audited, and are not what they were then.
+
+        Raises:
+            UserError: pixels or table were altered since.
+        """
+        if self.altered_since_audit:
+            raise UserError(
+                "the samples were altered since they were audited, and may hold copies of patients; "
+                "run medattngan audit on them again."
+            )
 
     def save(self, path: str | Path) -> None:
         """Write the folder, whole or not at all.
@@ -75,6 +91,7 @@ class Samples:
         path = Path(path)
         if not (path / "pixels.npy").is_file() or not (path / "samples.parquet").is_file():
             raise UserError(f"{path} is not a samples folder; make one with: medattngan sample RUN --out {path}")
+        sealed = check(path, "samples")
         try:
             codes = np.load(path / "pixels.npy", mmap_mode="r", allow_pickle=False)
             table = pd.read_parquet(path / "samples.parquet")
@@ -83,7 +100,8 @@ class Samples:
             raise UserError(f"{path} is damaged: pixels.npy or samples.parquet is incomplete; {cure}.") from None
         if codes.ndim != 3 or codes.dtype != np.uint16 or len(codes) != len(table):
             raise UserError(f"{path} is damaged: pixels.npy and samples.parquet do not agree; sample it again.")
-        return cls(codes, table, read_json(path / "intensity.json"), read_json(path / "provenance.json"))
+        records = read_json(path / "intensity.json"), read_json(path / "provenance.json")
+        return cls(codes, table, *records, sealed.altered_since_audit)
 
 
 def write_samples(
@@ -112,6 +130,7 @@ def write_samples(
         table.to_parquet(folder / "samples.parquet", index=False)
         write_json(folder / "intensity.json", intensity)
         write_json(folder / "provenance.json", provenance)
+        seal(folder, "samples")
 
 
 def require_verdict_heeded(source: Path) -> None:

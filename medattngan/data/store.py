@@ -4,6 +4,7 @@ part-00000.npy …   (count, H, W) uint16 codes; every part but the last holds P
 index.parquet      one row a slice, in the order of the pixels
 intensity.json     {"scheme", "lower", "upper", "unit", …}: the map a synthetic slice gets
 provenance.json    how it was made, what was read, what was set aside and why; its "digest" names the content
+seal.json          what every file was when it was written (see `core/seal.py`)
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import pandas as pd
 from pyarrow import ArrowException
 
 from medattngan.core.files import UserError, read_json, write_json
+from medattngan.core.seal import check, seal
 from medattngan.core.types import Codes, Physical
 from medattngan.data.intensity import IntensityMap, codes_to_unit
 
@@ -58,7 +60,7 @@ class SliceStore:
 
     @classmethod
     def open(cls, path: str | Path) -> SliceStore:
-        """Open the store at `path`.
+        """Open the store at `path`, and find out whether it is still what was written.
 
         Raises:
             UserError: there is no whole store there, or it is damaged.
@@ -66,12 +68,8 @@ class SliceStore:
         path = Path(path)
         if not (path / "index.parquet").is_file() or not (path / "provenance.json").is_file():
             raise UserError(f"{path} is not a slice store; make one with: medattngan ingest SCANS --out {path}")
-        try:
-            index = pd.read_parquet(path / "index.parquet")
-        except (OSError, ValueError, ArrowException):
-            raise UserError(f"{path} is damaged: index.parquet cannot be read; ingest it again.") from None
-        if missing := [name for name in COLUMNS if name not in index.columns]:
-            raise UserError(f"{path} is damaged: index.parquet lacks the column {missing[0]}; ingest it again.")
+        check(path, "store")
+        index = _read_index(path)
         store = cls(path, index, np.arange(len(index)))
         stored = sum(len(part) for part in store._parts)
         if stored != len(index):
@@ -154,6 +152,30 @@ def _open_parts(path: Path) -> list[Codes]:
     return parts
 
 
+def content_digest(path: Path) -> str:
+    """SHA-256 of what the store at `path` holds now: pixels, index and intensity map, as `StoreWriter` takes it.
+
+    Raises:
+        UserError: a file of it cannot be read.
+    """
+    sha = hashlib.sha256()
+    for part in _open_parts(path):
+        sha.update(np.ascontiguousarray(part).data)
+    sha.update(_read_index(path).to_csv(index=False).encode())
+    sha.update(json.dumps(read_json(path / "intensity.json"), sort_keys=True).encode())
+    return sha.hexdigest()
+
+
+def _read_index(path: Path) -> pd.DataFrame:
+    try:
+        index = pd.read_parquet(path / "index.parquet")
+    except (OSError, ValueError, ArrowException):
+        raise UserError(f"{path} is damaged: index.parquet cannot be read; ingest it again.") from None
+    if missing := [name for name in COLUMNS if name not in index.columns]:
+        raise UserError(f"{path} is damaged: index.parquet lacks the column {missing[0]}; ingest it again.")
+    return index
+
+
 class StoreWriter:
     """Fill an empty folder with slices in order, then `finish` it into a store."""
 
@@ -179,7 +201,7 @@ class StoreWriter:
         self._buffer.clear()
 
     def finish(self, index: pd.DataFrame, intensity: dict[str, Any], provenance: dict[str, Any]) -> None:
-        """Write the table and the records. `provenance.json` comes last: a store without one is not whole."""
+        """Write the table and the records. The seal comes last: a store without one is not whole."""
         if len(index) != self._count:
             raise ValueError(f"{self._count} slices were added but the index has {len(index)} rows")
         if self._buffer:
@@ -190,3 +212,4 @@ class StoreWriter:
         self._sha.update(json.dumps(intensity, sort_keys=True).encode())
         write_json(self.path / "intensity.json", intensity)
         write_json(self.path / "provenance.json", {**provenance, "digest": self._sha.hexdigest()})
+        seal(self.path, "store")

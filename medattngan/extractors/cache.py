@@ -10,6 +10,7 @@ import hashlib
 import logging
 import os
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from medattngan.core.types import ImageRows
 from medattngan.extractors.table import Extractor, extract
 
 _LOG = logging.getLogger(__name__)
+STALE_SECONDS = 2 * 86_400
 _VERSION = 1  # raise it when an extractor's preprocessing changes
 _AT_ONCE = 64
 
@@ -61,11 +63,19 @@ def cached_features(extractor: Extractor, images: ImageRows, content: str | None
     features = extract(extractor, images)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _sweep(path.parent)
         with atomic_path(path) as temporary, temporary.open("wb") as handle:
             np.save(handle, features.numpy(), allow_pickle=False)
     except OSError as error:
         _LOG.warning("features are not kept: %s cannot be written (%s)", path.parent, error)
     return features
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what processes that died left half made. Others may be at work here, but none of them for days."""
+    for part in folder.glob(".*.part"):
+        if time.time() - part.stat().st_mtime > STALE_SECONDS:
+            part.unlink(missing_ok=True)
 
 
 def _read(path: Path, shape: tuple[int, int]) -> Tensor | None:

@@ -22,6 +22,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from medattngan.core.files import UserError, digest, read_json
+from medattngan.core.seal import check
 from medattngan.core.types import Features, Images
 
 DIM = 192
@@ -116,6 +117,7 @@ def load_encoder(path: str | Path) -> Encoder:
     found = digest(path / WEIGHTS)
     if found != record.get("weights_sha256"):
         raise UserError(f"{path / WEIGHTS} is not what {RECORD} describes; copy the folder or train it again.")
+    check(path, "encoder")
     with torch.random.fork_rng(devices=[]):  # weights are drawn before they are read
         network = EncoderNetwork(int(record["size_px"]))
     try:

@@ -23,6 +23,7 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.uid import UID, MediaStorageDirectoryStorage
 
 from medattngan.core.files import UserError
+from medattngan.core.seal import SEAL, check, thorough
 
 MARK = "SYNTHETIC"
 NAMED_AT_ONCE = 5
@@ -106,7 +107,7 @@ def look_through(folder: Path) -> FolderContents:
     by_uid: dict[str, Instance] = {}
     others: list[str] = []
     copies: list[str] = []
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SEAL):
         name = path.relative_to(folder).as_posix()
         if name == "provenance.json":  # what `export` says of itself
             continue
@@ -120,6 +121,18 @@ def look_through(folder: Path) -> FolderContents:
     if not by_uid:
         raise UserError(f"{folder} holds no DICOM file; make some with: medattngan export SAMPLES --out {folder}")
     return FolderContents(tuple(by_uid.values()), tuple(others), tuple(copies))
+
+
+def require_as_exported(folder: Path) -> None:
+    """Read every file that `export` wrote, and refuse one that is not what it was; files of others may lie beside.
+
+    Raises:
+        UserError: one was changed or is missing.
+    """
+    for sealed in (folder, folder.resolve().parent):
+        if (sealed / SEAL).is_file():
+            with thorough():
+                check(sealed, "dicom", additions=True)
 
 
 def read_instance(path: Path, name: str) -> Instance | None:

@@ -15,7 +15,7 @@ from medattngan.core.files import UserError
 from medattngan.core.terminal import terminal
 from medattngan.pacs.credentials import Credentials, read_credentials
 from medattngan.pacs.deliver import Delivery, Server
-from medattngan.pacs.instances import Instance, look_through, require_marks
+from medattngan.pacs.instances import Instance, look_through, require_as_exported, require_marks
 from medattngan.pacs.journal import Journal
 from medattngan.pacs.outcomes import DONE, UNSURE
 from medattngan.pacs.retry import Retry
@@ -136,6 +136,7 @@ def push(
     try:
         with Journal.open(path, server.name) as journal, _bar(len(found.instances), progress) as bar:
             _require_unchanged(journal, found.instances)
+            require_as_exported(folder)
             journal.note("push", server.name)
             if allow_unmarked is not None:
                 journal.note("allow-unmarked", allow_unmarked)

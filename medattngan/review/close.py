@@ -10,6 +10,7 @@ import pandas as pd
 from pyarrow import ArrowException
 
 from medattngan.core.files import UserError, atomic_path, digest
+from medattngan.core.seal import replace_file
 from medattngan.review.database import Database, Read
 from medattngan.review.protocol import Protocol, Question
 from medattngan.review.study import Study
@@ -35,7 +36,7 @@ def close_study(path: str | Path, *, incomplete: bool = False) -> Path:
     finally:
         database.close()
     out = study.path / READS
-    write_reads(out, reads, truth["synthetic"], study.protocol)
+    replace_file(study.path, "study", READS, lambda file: write_reads(file, reads, truth["synthetic"], study.protocol))
     return out
 
 

@@ -10,15 +10,19 @@ import numpy as np
 import pandas as pd
 
 from medattngan.core.files import UserError, atomic_folder, digest, require_absent, write_json
+from medattngan.core.locks import alone
+from medattngan.core.seal import seal as seal_folder
 from medattngan.data.intensity import WINDOWS
 from medattngan.data.store import SliceStore
 from medattngan.review.database import Database
 from medattngan.review.protocol import Protocol
 from medattngan.review.slices import gather
+from medattngan.review.study import ALIVE
 
 MAX_READERS = 1000
 
 
+@alone
 def create_study(
     samples: str | Path,
     store: SliceStore | str | Path,
@@ -77,6 +81,7 @@ def create_study(
         write_json(folder / "provenance.json", slices.provenance)
         tokens = Database.create(folder / "study.sqlite", orders)
         (folder / "study.sqlite").chmod(0o600)
+        seal_folder(folder, "study", alive=ALIVE)
     return tokens
 
 

@@ -87,6 +87,7 @@ def _synthetic(
     """Codes, table, intensity map and origin of the synthetic side; slices from elsewhere are given the store's map."""
     found = open_slices(source)
     if (samples := found.samples) is not None and value_range is None:
+        samples.require_verdict()
         names = ("run", "preset", "weights_digest", "store_digest", "seed", "truncation", "versions")
         origin = {name: samples.provenance[name] for name in names if name in samples.provenance}
         return samples.codes, samples.table, samples.intensity, origin

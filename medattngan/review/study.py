@@ -7,6 +7,7 @@ study.json         geometry, unit, window, counts; nothing that tells the truth
 study.sqlite       links (hashed), every reader's own order, every version of every read
 truth.parquet      one row a case: the sealed answer; the server never opens it, `close` does
 provenance.json    what the study was made from
+seal.json          what every file was that readers do not change (see `core/seal.py`)
 """
 
 from __future__ import annotations
@@ -17,13 +18,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from medattngan.core.files import UserError, read_json
+from medattngan.core.files import UserError, digest, read_json
+from medattngan.core.seal import check, is_thorough
 from medattngan.review.protocol import Protocol
 
 if TYPE_CHECKING:  # at run time this would import torch, which the server does without
     from medattngan.core.types import Codes
 
 
+ALIVE = ("study.sqlite*", "reads.csv", "truth.parquet")
+"""What is written while readers read, and what nobody may open before the study is closed: that has a seal of its own
+in study.json."""
 FACTS = frozenset(
     {
         "study",
@@ -72,9 +77,13 @@ class Study:
         if not (path / "study.json").is_file() or not (path / "cases.npy").is_file():
             made = f"medattngan review create SAMPLES --data STORE --count N --out {path}"
             raise UserError(f"{path} is not a reader study; make one with: {made}")
+        check(path, "study")
         facts = read_json(path / "study.json")
         if not isinstance(facts, dict) or FACTS - facts.keys():
             raise UserError(f"{path} is damaged: study.json is not that of a study; put back a copy of the study.")
+        truth = path / "truth.parquet"
+        if is_thorough() and (not truth.is_file() or digest(truth) != facts["truth_digest"]):
+            raise UserError(f"{path} is damaged: truth.parquet is not what was sealed; put back a copy of the study.")
         if not (path / "protocol.yaml").is_file():
             raise UserError(f"{path} is damaged: protocol.yaml is missing; put back a copy of the study.")
         cases = _open_array(path / "cases.npy")

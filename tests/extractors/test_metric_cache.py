@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -79,6 +81,16 @@ def test_a_damaged_entry_is_made_anew(extractor: Extractor) -> None:
         assert torch.equal(cached_features(extractor, images), expected)
     np.save(entry, np.zeros((5, 3), np.float32))
     assert torch.equal(cached_features(extractor, images), expected)
+
+
+def test_what_was_half_made_days_ago_is_swept_and_what_is_being_made_is_not(extractor: Extractor) -> None:
+    folder = cache_folder() / "features"
+    folder.mkdir(parents=True)
+    for name, age in ((".old.npy.1.part", 3 * 86_400), (".new.npy.2.part", 60)):
+        (folder / name).touch()
+        os.utime(folder / name, (time.time() - age,) * 2)
+    cached_features(extractor, torch.rand(5, 1, 4, 4))
+    assert [path.name for path in folder.glob(".*")] == [".new.npy.2.part"]
 
 
 def test_a_cache_that_cannot_be_written_costs_time_only(extractor: Extractor, tmp_path: Path) -> None:

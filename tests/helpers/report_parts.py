@@ -11,6 +11,7 @@ import pandas as pd
 from medattngan.core.config import AttentionConfig, Config, DataConfig, TrainConfig
 from medattngan.core.files import digest, write_json
 from medattngan.core.run import Run
+from medattngan.core.seal import seal
 from medattngan.data.samples import Samples
 from medattngan.data.store import SliceStore
 from medattngan.stages.train.select import describe
@@ -46,4 +47,5 @@ def write_parts(store: SliceStore, folder: Path, label: str = "small") -> tuple[
     compared["samples_file"] = digest(folder / "samples" / "pixels.npy")
     compared["extractor"] = {"name": "some", "weights_sha256": "0" * 64}
     write_json(folder / "scores" / "provenance.json", compared)
+    seal(folder / "scores", "scores")
     return run.path, folder / "samples", folder / "scores"

@@ -16,6 +16,7 @@ from helpers.push_cases import NOBODY, make_dicom, no_wait, rows_of
 from medattngan.core.files import UserError
 from medattngan.pacs.instances import look_through, read_instance
 from medattngan.pacs.push import PushReport, push
+from medattngan.stages.reseal.reseal import reseal
 
 CANARY = "XQZCANARY"
 
@@ -70,13 +71,26 @@ def test_unmarked_files_go_out_for_a_reason_that_the_journal_keeps(folder: Path,
     edit(files(folder)[0], PatientName=f"{CANARY}^JOHN")
     with pytest.raises(UserError, match="--allow-unmarked is empty"):
         send(folder, pacs, allow_unmarked="  ")
-    report = send(folder, pacs, allow_unmarked="phantom scans for the reader study")
+    reason = "phantom scans for the reader study"
+    with pytest.raises(UserError, match=r"slice-00001\.dcm .* reseal"):
+        send(folder, pacs, allow_unmarked=reason)
+    assert reseal(folder, reason) == ["series-01/slice-00001.dcm"]
+    report = send(folder, pacs, allow_unmarked=reason)
     assert len(pacs.held) == 5
     rows = rows_of(report.journal)
     assert [row["detail"] for row in rows if row["state"] == "allow-unmarked"] == ["phantom scans for the reader study"]
     marked = [row["detail"] for row in rows if row["state"] == "sending"]
     assert marked == ["unmarked: Patient's Name (0010,0010) does not say SYNTHETIC", "", "", "", ""]
     assert CANARY not in report.journal.read_text()
+
+
+def test_a_bit_that_turned_over_in_the_pixels_keeps_all_from_being_sent(folder: Path, pacs: FakePacs) -> None:
+    content = bytearray(files(folder)[2].read_bytes())
+    content[-1] ^= 1
+    files(folder)[2].write_bytes(content)
+    with pytest.raises(UserError, match=r"slice-00003\.dcm is not what was written"):
+        send(folder, pacs)
+    assert len(pacs.posts) == 0
 
 
 @pytest.mark.parametrize("options", [{"sop": "mr"}, {"multiframe": True}, {"transfer_syntax": "jpegls"}], ids=str)

@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_folder_holds_what_it_should_and_is_read_back(folder: Path) -> None:
-    assert {path.name for path in folder.iterdir()} == FILES
+    assert {path.name for path in folder.iterdir()} == {*FILES, "seal.json"}
     stats = load_statistics(folder)
     assert stats["counts"]["reads"] == len(READS)
     assert stats["seed"] == 3

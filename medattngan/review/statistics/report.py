@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 from medattngan.core.files import UserError, atomic_folder, read_json, require_absent, write_json, write_text
+from medattngan.core.locks import alone
+from medattngan.core.seal import check, seal
 from medattngan.review.statistics.agreement import agreement
 from medattngan.review.statistics.cases import CaseScores, case_scores, case_table, extremes
 from medattngan.review.statistics.figures import save_confidence, save_roc, save_times
@@ -29,6 +31,7 @@ FORMAT = 1
 FILES = ("stats.json", "readers.csv", "cases.csv", "roc.png", "times.png", "confidence.png")
 
 
+@alone
 def report_statistics(
     reads: pd.DataFrame,
     out: Path,
@@ -68,6 +71,7 @@ def report_statistics(
         save_roc(folder / "roc.png", grids, stats["pooled"])
         save_times(folder / "times.png", grids, stats["order"])
         save_confidence(folder / "confidence.png", grids)
+        seal(folder, "statistics")
     return stats
 
 
@@ -84,6 +88,7 @@ def load_statistics(folder: Path) -> dict[str, Any]:
     for name in FILES:
         if not (folder / name).is_file():
             raise UserError(f"{folder / name} is missing; run medattngan review stats again.")
+    check(folder, "statistics")
     return stats
 
 

@@ -19,7 +19,9 @@ import pandas as pd
 import torch
 
 from medattngan.core.files import UserError, atomic_folder, digest, require_absent, write_json, write_text
+from medattngan.core.locks import alone
 from medattngan.core.run import Run
+from medattngan.core.seal import seal, thorough
 from medattngan.core.types import Images
 from medattngan.data.images import load_images
 from medattngan.data.slice_images import SliceImages
@@ -53,6 +55,8 @@ class AuditOptions:
     seed: int
 
 
+@alone
+@thorough()
 def audit(
     samples: str | Path,
     store: SliceStore | str | Path,
@@ -70,7 +74,8 @@ def audit(
     """Look for copies of training patients among `samples`, and write the folder `out`.
 
     Where `samples` is a folder that `sample` wrote, the verdict of each goes into its table as the column `flagged`.
-    The same arguments give the same bytes on one machine.
+    The same arguments give the same bytes on one machine. Every file of every folder is read and compared with its seal
+    first.
 
     Args:
         samples: whatever `open_slices` opens: a samples folder, a folder of pictures or of DICOM, or a .npy.
@@ -119,6 +124,7 @@ def audit(
         save_gallery(folder / "gallery.png", _closest(table, images, store, bank.size))
         write_text(folder / "README.txt", NOTE)
         write_json(folder / "audit.json", report)
+        seal(folder, "audit")
         if is_samples_folder(samples):
             write_verdict(samples, table["flagged"].to_numpy(bool), _record(report, folder / "audit.json"))
     return report

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from medattngan.core.files import UserError, atomic_path
+from medattngan.core.files import UserError
+from medattngan.core.seal import replace_file
 from medattngan.data.samples import Samples
 from medattngan.data.store import SliceStore
 
@@ -49,10 +50,14 @@ def write_verdict(path: Path, flagged: npt.NDArray[np.bool_], record: dict[str, 
     """Put the column `flagged` into samples.parquet, and `record`, which says how it came about, into its metadata.
 
     Both are in one file, which is replaced whole: there is no moment at which one is there without the other. A later
-    audit takes the place of an earlier one. `pandas.read_parquet(…).attrs["audit"]` is the record.
+    audit takes the place of an earlier one. `pandas.read_parquet(…).attrs["audit"]` is the record. The folder's seal
+    notes which pixels and which table an audit left behind: see `Samples.require_verdict`.
     """
     table = pd.read_parquet(path / "samples.parquet")
     table["flagged"] = flagged
     table.attrs["audit"] = record
-    with atomic_path(path / "samples.parquet") as temporary:
-        table.to_parquet(temporary, index=False)
+
+    def write(to: Path) -> None:
+        table.to_parquet(to, index=False)
+
+    replace_file(path, "samples", "samples.parquet", write, audited=("pixels.npy", "samples.parquet"))

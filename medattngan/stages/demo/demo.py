@@ -14,6 +14,7 @@ from rich.console import Console
 
 from medattngan.core.config import Config
 from medattngan.core.files import UserError, require_absent, write_text
+from medattngan.core.locks import alone
 from medattngan.core.terminal import say, terminal
 from medattngan.stages.demo.cohort import make_cohort
 from medattngan.stages.demo.scans import write_scan
@@ -71,6 +72,7 @@ The template is the ICBM152 2009a nonlinear symmetric T1 average of the Montreal
 """
 
 
+@alone
 def demo(
     out: str | Path, *, minutes: float = 4.0, seed: int = 0, patients: int = PATIENTS, progress: bool = True
 ) -> Path:

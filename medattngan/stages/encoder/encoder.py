@@ -12,7 +12,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from medattngan.core.files import UserError, atomic_folder, digest, require_absent, write_json
+from medattngan.core.locks import alone
 from medattngan.core.provenance import provenance
+from medattngan.core.seal import seal
 from medattngan.core.types import Images
 from medattngan.data.images import load_images
 from medattngan.data.store import SliceStore
@@ -31,6 +33,7 @@ RETRIEVED = 1000
 EMBEDDED_AT_ONCE = 128
 
 
+@alone
 def encoder(store: SliceStore | str | Path, out: str | Path, *, kimg: float = 40.0, seed: int = 0) -> Encoder:
     """Train an encoder on the training split of `store` and write it to the folder `out`.
 
@@ -75,6 +78,7 @@ def encoder(store: SliceStore | str | Path, out: str | Path, *, kimg: float = 40
             "retrieval": _held_out_retrieval(network, store, size, seed),
             "weights_sha256": digest(folder / WEIGHTS),
         })  # fmt: skip
+        seal(folder, "encoder")
     return load_encoder(out)
 
 

@@ -8,7 +8,7 @@ score.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,10 @@ import pandas as pd
 import torch
 
 import medattngan
-from medattngan.core.files import UserError, atomic_folder, digest, read_json, require_absent, write_json
+from medattngan.core.files import NO_ROOM, UserError, atomic_folder, digest, read_json, require_absent, write_json
+from medattngan.core.locks import alone
+from medattngan.core.seal import seal
+from medattngan.core.types import Images
 from medattngan.data.slice_images import SliceImages
 from medattngan.data.store import SliceStore
 from medattngan.external.open import Synthetic, open_slices
@@ -60,6 +63,7 @@ class RealSets:
         return [str(name) for name in self.rows["patient"]]
 
 
+@alone
 def evaluate(
     samples: str | Path,
     store: SliceStore,
@@ -71,6 +75,7 @@ def evaluate(
     seed: int = 0,
     limit: int | None = None,
     value_range: tuple[float, float] | None = None,
+    say: Callable[[Mapping[str, Mapping[str, Any]]], None] = lambda scores: None,
 ) -> dict[str, dict[str, Any]]:
     """Score `samples` against the real slices of `split` and write the folder `out`.
 
@@ -86,13 +91,14 @@ def evaluate(
         seed: of every draw, 0 or more.
         limit: compare at most so many slices a side.
         value_range: the values of black and white pixels, where their type leaves that in doubt.
+        say: is told the scores before anything is written, so that a full disk does not take them away.
 
     Returns:
         What scores.json holds.
 
     Raises:
         UserError: `out` exists, `samples` cannot be read, there are too few slices on a side, or the seed is
-            negative.
+            negative; or the scores were written, but there was no room for the pictures.
     """
     samples, out = Path(samples), Path(out)
     require_absent(out)
@@ -110,15 +116,32 @@ def evaluate(
     scores = scored.entries
     for entry in scores.values():
         entry |= {"warnings": warnings} if warnings else {}
+    say(scores)
     with atomic_folder(out) as folder:
-        save_contact_sheet(folder / "contact_sheet.png", real.reference, fake.images)
-        save_scores(folder / "scores.png", scores)
         provenance = _provenance(store, split, network, seed, limit, contents)
         if (samples / "pixels.npy").is_file():
             provenance["samples_file"] = digest(samples / "pixels.npy")
         write_json(folder / "provenance.json", provenance | {"left_out": scored.left_out})
         write_json(folder / "scores.json", scores)
+        pictures = _save_pictures(folder, real.reference, fake.images, scores)
+        seal(folder, "scores")
+    if not pictures:
+        raise UserError(f"{out} holds every score, but there was no room for its pictures; free some space for those.")
     return scores
+
+
+def _save_pictures(
+    folder: Path, real: SliceImages, fake: Images | SliceImages, scores: dict[str, dict[str, Any]]
+) -> bool:
+    """Draw what a first look is for; False where the disk had no room for it."""
+    try:
+        save_contact_sheet(folder / "contact_sheet.png", real, fake)
+        save_scores(folder / "scores.png", scores)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        return False
+    return True
 
 
 def choose_real(store: SliceStore, split: str, n_fake: int, rng: np.random.Generator) -> RealSets:

@@ -25,8 +25,10 @@ from medattngan.conditions.labels import Label
 from medattngan.conditions.numbers import Number
 from medattngan.conditions.table import encoded, of_run
 from medattngan.core.files import UserError, atomic_folder, digest, require_absent, write_json
+from medattngan.core.locks import alone
 from medattngan.core.provenance import provenance
 from medattngan.core.run import Run
+from medattngan.core.seal import seal
 from medattngan.core.types import Images
 from medattngan.models import build
 from medattngan.stages.explain.figures import save_gates, save_maps, save_strips
@@ -77,6 +79,7 @@ class Subject:
         return generate(self.generator, z, self.told(len(z), values))
 
 
+@alone
 def explain(
     run: Run | str | Path,
     out: str | Path,
@@ -116,6 +119,7 @@ def explain(
             save_gates(target / "gates.png", attended)
         save_strips(target / "interpolation.png", _strips(subject))
         write_json(target / "explanation.json", _record(subject, folder, places, notes))
+        seal(target, "explanation")
     return Explanation(Path(out), tuple(notes))
 
 

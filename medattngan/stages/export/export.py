@@ -18,7 +18,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from medattngan.core.files import UserError, atomic_folder, require_absent, write_json
+from medattngan.core.locks import alone
 from medattngan.core.room import require_room
+from medattngan.core.seal import seal, thorough
 from medattngan.data.samples import Samples
 from medattngan.external.open import open_slices
 from medattngan.stages.export.image import Window
@@ -48,6 +50,8 @@ class ExportReport:
     notes: list[str]
 
 
+@alone
+@thorough()
 def export(
     samples: str | Path | Samples,
     out: str | Path,
@@ -85,7 +89,8 @@ def export(
         notes: what was left out of `samples` before, in sentences, to be recorded.
 
     Raises:
-        UserError: there is no slice to export, `out` exists, or an option is not possible; nothing is written then.
+        UserError: there is no slice to export, the samples are not what they were when they were written or audited,
+            `out` exists, or an option is not possible; nothing is written then.
     """
     out = Path(out)
     require_absent(out)
@@ -97,6 +102,7 @@ def export(
     if not isinstance(samples, Samples):
         found = open_slices(Path(samples))
         samples, notes = found.physical(), [*notes, *found.notes]
+    samples.require_verdict()
     flagged = flagged_rows(samples.table)
     rows = choose_rows(flagged, limit, include_flagged)
     planned, borrowed = plan(samples, rows_by_label(samples.table, rows), flagged, asked)
@@ -109,6 +115,7 @@ def export(
         for one in planned:
             write_series(one, samples.codes, folder / one.folder)
         write_json(folder / "provenance.json", record(planned, asked, left_out, said))
+        seal(folder, "dicom")
     return ExportReport(out, [out / one.folder for one in planned], len(rows), left_out["flagged"], said)
 
 

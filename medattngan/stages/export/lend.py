@@ -15,7 +15,8 @@ from pydicom.dataset import Dataset
 
 from medattngan.core.files import UserError
 from medattngan.scans.find import Found, examine, stacks, walk
-from medattngan.scans.formats.dicom import functional, read_dataset
+from medattngan.scans.formats.dicom import read_dataset
+from medattngan.scans.formats.dicom_groups import functional
 from medattngan.scans.series import READ_ERRORS, REASONS, Series
 from medattngan.stages.export.image import Window
 from medattngan.stages.export.layout import cut_of

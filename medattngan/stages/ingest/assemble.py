@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from medattngan.core.files import read_json
 from medattngan.data.alike import one_spacing, one_word
 from medattngan.data.store import COLUMNS, StoreWriter
 from medattngan.scans.series import Series
@@ -80,7 +80,7 @@ def read_parts(jobs: Sequence[Job], salt: bytes, ledger: Ledger) -> list[StoredS
     parts = []
     for job in jobs:
         start = 0
-        for series, record in zip(job.series, json.loads(job.records_path.read_text("utf-8")), strict=True):
+        for series, record in zip(job.series, read_json(job.records_path), strict=True):
             for source, *why in record["set_aside"]:
                 ledger.set_aside(series, source, *why)
             if record["slices"]:

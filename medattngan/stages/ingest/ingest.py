@@ -32,6 +32,7 @@ from rich.progress import (
 
 import medattngan
 from medattngan.core.files import UserError, atomic_path, digest, read_json, write_json
+from medattngan.core.locks import alone, sweep_inside
 from medattngan.core.plugins import versions
 from medattngan.core.terminal import say, terminal
 from medattngan.core.text import shown
@@ -58,6 +59,7 @@ SMALL_BYTES = 64 << 20
 """Less than this is read sooner by one process than others take to start."""
 
 
+@alone
 def ingest(
     sources: Sequence[str | Path] | str | Path,
     out: str | Path,
@@ -105,7 +107,8 @@ def ingest(
         file_memory: how much memory one file may take, as `4GB`, before it is set aside as `too-large`.
 
     Raises:
-        UserError: an argument is wrong, `out` or `rejected` exists, or nothing usable is there.
+        UserError: an argument is wrong, `out` or `rejected` exists, another process writes to `out`, or nothing usable
+            is there.
     """
     asked = None if labels is None else "folders" if Path(labels) == FOLDERS else "table"
     request = Request(size, plane, window, split, seed, asked, screen).check()
@@ -235,6 +238,7 @@ def _claim(work: Path, fingerprint: str) -> None:
     """Go on in the folder of an interrupted ingest if it did the same work, else begin an empty one."""
     claim = work / "work.json"
     if claim.is_file() and read_json(claim) == {"fingerprint": fingerprint}:
+        sweep_inside(work)
         return
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)

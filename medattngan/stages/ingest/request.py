@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medattngan.core.files import UserError, require_absent
+from medattngan.core.locks import lock_of
 from medattngan.scans.geometry.planes import CUTS
 from medattngan.scans.options import Options, parse_window
 from medattngan.scans.text.rapidocr import require_reader
@@ -88,4 +89,9 @@ class Places:
     @property
     def not_scans(self) -> list[Path]:
         """What is ours or the user's own, should it lie among the scans."""
-        return [self.out, self.work, *(path for path in (self.table, self.rejected) if path is not None)]
+        return [
+            self.out,
+            self.work,
+            lock_of(self.out),
+            *(path for path in (self.table, self.rejected) if path is not None),
+        ]

@@ -9,6 +9,7 @@ from typing import Any
 
 from medattngan.core.files import UserError, digest, read_json
 from medattngan.core.run import Run
+from medattngan.core.seal import check
 from medattngan.data.samples import Samples
 from medattngan.data.store import SliceStore
 
@@ -53,11 +54,14 @@ def collect(folders: Sequence[Path], store: SliceStore) -> Collected:
     """Sort `folders` and match them.
 
     Raises:
-        UserError: a folder is none of `KINDS`, they do not belong together, or there is no run with samples.
+        UserError: a folder is none of `KINDS` or is damaged, they do not belong together, or there is no run with
+            samples.
     """
     sorted_out: dict[str, list[Path]] = {kind: [] for kind in KINDS}
     for folder in folders:
-        sorted_out[_kind(folder)].append(folder)
+        kind = _kind(folder)
+        check(folder, kind)
+        sorted_out[kind].append(folder)
     runs = [Run.open(path) for path in sorted_out["run"]]
     _require_same_store(store, {run.path: str(run.store["digest"]) for run in runs})
     samples = {path: Samples.open(path) for path in sorted_out["samples"]}

@@ -46,11 +46,14 @@ def curve_figures(metrics: Path) -> str:
     """One <figure> a panel, and one for the validation score where there was one.
 
     Raises:
-        UserError: there is no such file, or nothing in it yet.
+        UserError: there is no such file, or it is damaged.
     """
     if not metrics.is_file():
         raise UserError(f"{metrics} does not exist; is {metrics.parent} a run?")
-    table = pd.read_csv(metrics)
+    try:
+        table = pd.read_csv(metrics)
+    except ValueError:  # of pandas: empty, not a table, not UTF-8
+        raise UserError(f"{metrics} is damaged or empty; copy the run again or train it for longer.") from None
     names = [column for column in table.columns if column.startswith("fd_val")]
     panels = [*PANELS, *(("Validation score", VALIDATION, {name: name}) for name in names)]
     figures = [_panel(table, *panel) for panel in panels if _has_values(table, panel[2])]

@@ -13,6 +13,7 @@ from pathlib import Path
 from string import Template
 
 from medattngan.core.files import require_absent, write_text
+from medattngan.core.locks import alone
 from medattngan.core.version import __version__
 from medattngan.data.store import SliceStore
 from medattngan.stages.report.audit import audit_block
@@ -32,6 +33,7 @@ SHOWN = 24
 """Slices of each kind."""
 
 
+@alone
 def report(
     folders: Sequence[str | Path],
     store: SliceStore | str | Path,

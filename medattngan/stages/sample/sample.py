@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from medattngan.conditions.condition import NOTHING, Column, Condition, Conditions
 from medattngan.conditions.table import draw, encoded, of_run
 from medattngan.core.files import UserError, digest, read_json, require_absent
+from medattngan.core.locks import alone
 from medattngan.core.provenance import provenance
 from medattngan.core.room import require_room
 from medattngan.core.run import Run
@@ -80,6 +81,7 @@ def _filled(part: Tensor) -> Tensor:
     return torch.cat([part, part[:1].expand(CHUNK - len(part), *part.shape[1:])])
 
 
+@alone
 def sample(
     run: Run | str | Path,
     out: str | Path,

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.optim import Optimizer
 
-from medattngan.core.files import UserError, read_json, write_json
+from medattngan.core.files import UserError, naming, read_json, write_json
 from medattngan.core.run import best_checkpoint
+from medattngan.core.seal import check, replace_file, seal, thorough
 
 KEEP = 2
 """Newest checkpoints kept, besides the best."""
@@ -86,40 +88,50 @@ def save(state: State, checkpoints: Path) -> Path:
     """
     target = checkpoints / f"step-{state.progress.step:09d}"
     if target.exists():
-        write_json(target / "checkpoint.json", asdict(state.progress))
+        numbers = asdict(state.progress)
+        replace_file(target, "checkpoint", "checkpoint.json", lambda path: write_json(path, numbers))
         return target
     checkpoints.mkdir(parents=True, exist_ok=True)
     for stale in checkpoints.glob(".step-*"):
         shutil.rmtree(stale)
     temporary = checkpoints / f".{target.name}"
     temporary.mkdir()
-    for name, network in state.files().items():
-        tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
-        save_file(tensors, temporary / f"{name}.safetensors")
-    optimizers = {name: optimizer.state_dict() for name, optimizer in state.optimizers.items()}
-    torch.save(optimizers, temporary / "optimizers.pt")
-    write_json(temporary / "checkpoint.json", asdict(state.progress))
-    for path in [*temporary.iterdir(), temporary]:
-        _sync(path)
+    with naming(target, temporary):
+        _write(state, temporary)
     temporary.rename(target)
     _sync(checkpoints)
     _prune(checkpoints)
     return target
 
 
+def _write(state: State, folder: Path) -> None:
+    """Put a whole checkpoint into the empty `folder`, and have it on the disk."""
+    for name, network in state.files().items():
+        tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
+        save_file(tensors, folder / f"{name}.safetensors")
+    optimizers = {name: optimizer.state_dict() for name, optimizer in state.optimizers.items()}
+    torch.save(optimizers, folder / "optimizers.pt")
+    write_json(folder / "checkpoint.json", asdict(state.progress))
+    seal(folder, "checkpoint")
+    for path in [*folder.iterdir(), folder]:
+        _sync(path)
+
+
 def load(state: State, checkpoint: Path) -> None:
-    """Put a checkpoint back into `state`, bit for bit.
+    """Put a checkpoint back into `state`, bit for bit, once every byte of it was found to be what was written.
 
     Raises:
         UserError: the checkpoint belongs to another configuration or is damaged.
     """
+    with thorough():
+        check(checkpoint, "checkpoint")
     try:
         for name, network in state.files().items():
             network.load_state_dict(load_file(checkpoint / f"{name}.safetensors"))
         optimizers: dict[str, Any] = torch.load(checkpoint / "optimizers.pt", map_location="cpu", weights_only=True)
         for name, optimizer in state.optimizers.items():
             optimizer.load_state_dict(optimizers[name])
-    except (RuntimeError, OSError, KeyError, ValueError) as error:
+    except (RuntimeError, OSError, KeyError, ValueError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{checkpoint} cannot be resumed from ({reason}); remove it to use the one before.") from error
     numbers = read_json(checkpoint / "checkpoint.json")

@@ -11,7 +11,7 @@ from types import TracebackType
 import numpy as np
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from medattngan.core.files import write_text
+from medattngan.core.files import UserError, write_text
 from medattngan.core.plots import save_picture
 from medattngan.core.terminal import say, terminal
 from medattngan.core.types import Images
@@ -52,16 +52,25 @@ class Log:
         self._board.cut(step)
 
     def _cut_table(self, step: int) -> None:
-        rows: list[dict[str, str]] = []
-        if self.path.is_file():
-            with self.path.open(newline="", encoding="utf-8") as handle:
-                # A row that a kill cut short has no value in its last column: it is written again, too.
-                rows = [r for r in csv.DictReader(handle) if None not in r.values() and int(r["step"]) <= step]
+        rows = self._rows(step) if self.path.is_file() else []
         text = io.StringIO()
         writer = csv.DictWriter(text, self.columns, restval="", extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
         write_text(self.path, text.getvalue())
+
+    def _rows(self, step: int) -> list[dict[str, str]]:
+        """What was logged up to `step`.
+
+        Raises:
+            UserError: metrics.csv is not what was written.
+        """
+        try:
+            with self.path.open(newline="", encoding="utf-8") as handle:
+                # A row that a kill cut short has no value in its last column: it is written again, too.
+                return [r for r in csv.DictReader(handle) if None not in r.values() and int(r["step"]) <= step]
+        except (ValueError, KeyError, csv.Error):
+            raise UserError(f"{self.path} is damaged; remove it to go on without what was logged so far.") from None
 
     def write(self, row: Row) -> None:
         """Append one row; a column without a value stays empty."""

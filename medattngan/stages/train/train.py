@@ -12,6 +12,7 @@ from medattngan.augment import LEAKS
 from medattngan.conditions.table import of_run
 from medattngan.core.config import Config
 from medattngan.core.files import UserError, digest
+from medattngan.core.locks import alone, sweep_inside
 from medattngan.core.run import Run
 from medattngan.data.batches import Batches
 from medattngan.data.store import SliceStore
@@ -24,7 +25,13 @@ from medattngan.stages.train.players import Players
 from medattngan.stages.train.select import describe, select_training
 from medattngan.stages.train.validate import Validation
 
+BETWEEN_RESUMPTIONS = (
+    "kimg", "minutes", "accelerator", "compile", "channels_last", "checkpoint_minutes", "checkpoint_steps",
+)  # fmt: skip
+"""Keys of `train` that may differ when a run is resumed: the budget, and what belongs to the machine."""
 
+
+@alone
 def train(
     config: Config,
     data: SliceStore | str | Path,
@@ -37,12 +44,12 @@ def train(
     """Train `config` on the slices of `data` and leave everything in the run folder `out`.
 
     With `resume`, go on from the last checkpoint in `out`, whose own configuration must agree in all but
-    the budget; where there is no run yet, start one. With `begin`, start from the networks of that run
-    instead of random ones.
+    the budget and what belongs to the machine (`BETWEEN_RESUMPTIONS`); where there is no run yet, start one. With
+    `begin`, start from the networks of that run instead of random ones.
 
     Raises:
-        UserError: configuration and store or `begin` do not fit, `out` exists (without `resume`), or the training
-            diverged again after three roll-backs.
+        UserError: configuration and store or `begin` do not fit, `out` exists (without `resume`), another process
+            writes to it, or the training diverged again after three roll-backs.
     """
     store = data if isinstance(data, SliceStore) else SliceStore.open(data)
     part = select_training(store, config)
@@ -61,6 +68,7 @@ def train(
         validation = Validation.prepare(store, config, line.say)
         overfitting = None if validation is None else Overfitting.prepare(store, config, players)
         Training(run, players, validation, overfitting, line).to_the_end()
+    run.finish()
     return run
 
 
@@ -70,11 +78,24 @@ def _open_or_create(config: Config, described: dict[str, Any], out: Path, resume
     run = Run.open(out)
     if run.store["digest"] != described["digest"]:
         raise UserError(f"{out} was trained on another store; resume with the one it began with.")
-    budget = {"kimg": config.train.kimg, "minutes": config.train.minutes}
-    if run.config.model_copy(update={"train": run.config.train.model_copy(update=budget)}) != config:
-        raise UserError(f"{out} was begun with another configuration; resume with its own: {out / 'config.yaml'}.")
-    config.save(out / "config.yaml")
-    return Run(out, config, run.store)
+    if differing := _differences(run.config, config):
+        raise UserError(
+            f"{out} was begun with another configuration ({', '.join(differing)}); resume with its own: "
+            f"{out / 'config.yaml'}."
+        )
+    sweep_inside(out)
+    return run.resume(config)
+
+
+def _differences(begun: Config, asked: Config) -> list[str]:
+    """What of the experiment differs, in words: each key with what the run was begun with, and what is asked."""
+    old, new = begun.model_dump(mode="json"), asked.model_dump(mode="json")
+    return [
+        f"{section}.{key} was {value!r} and is {new[section][key]!r} now"
+        for section, keys in old.items()
+        for key, value in keys.items()
+        if value != new[section][key] and not (section == "train" and key in BETWEEN_RESUMPTIONS)
+    ]
 
 
 def _warn_of_leaks(policy: Sequence[str], run: Run, line: ProgressLine) -> None:

@@ -13,8 +13,8 @@ import torch
 from medattngan.augment import LEAKS, augment
 from medattngan.core import types
 from medattngan.core.config import Config
-from medattngan.core.files import atomic_path
 from medattngan.core.run import Run
+from medattngan.core.seal import replace_file
 from medattngan.data.images import codes_to_images, load_images
 from medattngan.data.store import SliceStore
 from medattngan.extractors.cache import cached_features
@@ -52,8 +52,12 @@ def chances(cell: Cell, test: SliceStore, extractor: Extractor) -> dict[str, Arr
     if not path.is_file():
         run = train(cell.config, cell.real, cell.folder / "run", resume=True, begin=cell.begin)
         arms = dict(_arms(cell, run, test, extractor))
-        with atomic_path(path) as temporary, temporary.open("wb") as handle:
-            np.savez(handle, allow_pickle=False, **arms)
+
+        def write(to: Path) -> None:
+            with to.open("wb") as handle:
+                np.savez(handle, allow_pickle=False, **arms)
+
+        replace_file(path.parent.parent, "utility", f"{path.parent.name}/{path.name}", write)
     with np.load(path, allow_pickle=False) as stored:
         return {name: stored[name] for name in stored.files}
 

@@ -8,15 +8,18 @@ et al. 2018, arXiv:1803.01229, ask the question this way for liver lesions).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from medattngan.core.config import Config
-from medattngan.core.files import UserError, read_json, write_json
+from medattngan.core.files import UserError, atomic_folder, read_json, write_json
+from medattngan.core.locks import alone, sweep_inside
 from medattngan.core.provenance import provenance
 from medattngan.core.run import Run
+from medattngan.core.seal import check, finish, replace_file, seal, unfinish
 from medattngan.data.store import SliceStore
 from medattngan.extractors.table import load_extractor
 from medattngan.stages.train.train import train
@@ -28,9 +31,12 @@ from medattngan.stages.utility.figure import save_figure
 
 BASELINES = ("real", "real + classical")
 """What synthetic images must be better than: augmentation can do harm too, and is no bar then."""
+RUNS = ("*/run/*", "pretraining/*")
+"""They have seals of their own."""
 SCRATCH, PRETRAINED = "scratch", "pretrained"
 
 
+@alone
 def utility(
     config: Config,
     data: SliceStore | str | Path,
@@ -86,8 +92,10 @@ def utility(
                     arms.setdefault(arm, []).append(values)
             scores = score_arms(truth, patients, arms, BASELINES)
             results[f"{count} {start}"] = {"per_class": count, "start": start, "seeds": seeds, **scores}
-            write_json(out / "utility.json", {**record, "provenance": provenance(0), "results": results})
+            page = {**record, "provenance": provenance(0), "results": results}
+            replace_file(out, "utility", "utility.json", partial(write_json, value=page))
     save_figure(out / "utility.png", results)
+    finish(out, "utility", RUNS)
     return results
 
 
@@ -120,10 +128,15 @@ def _begin(out: Path, settings: dict[str, Any]) -> None:
     """Note what the folder is for, or refuse one that is for something else."""
     path = out / "settings.json"
     if path.is_file():
+        known = check(out, "utility")
         if read_json(path) != settings:
             raise UserError(f"{out} was started with other settings ({path}); give another --out.")
+        sweep_inside(out)
     else:
-        write_json(path, settings)
+        with atomic_folder(out) as folder:
+            write_json(folder / path.name, settings)
+            known = seal(folder, "utility")
+    unfinish(out, "utility", [name for name in known.files if name != "utility.png"], ["*"])
 
 
 def _pretrain(config: Config, unlabelled: SliceStore, out: Path, minutes: float) -> Run:

@@ -94,7 +94,7 @@ def test_the_verdict_is_where_export_reads_it_with_its_provenance(folder: Path) 
     assert record["digests"] == report_of(folder)["digests"]
     assert record["flagged"] == report_of(folder)["flagged"]["count"]
     assert {path.name for path in (folder / "samples").iterdir()} == {
-        "pixels.npy", "samples.parquet", "intensity.json", "provenance.json",
+        "pixels.npy", "samples.parquet", "intensity.json", "provenance.json", "seal.json",
     }  # fmt: skip
 
 

@@ -66,7 +66,7 @@ def test_a_score_whose_floor_lies_about_0_has_no_ratio(scored: tuple[Path, dict[
 def test_figures_and_provenance_lie_beside_the_scores(scored: tuple[Path, dict[str, Any]]) -> None:
     folder = scored[0] / "scores"
     assert {path.name for path in folder.iterdir()} == {
-        "scores.json", "provenance.json", "contact_sheet.png", "scores.png",
+        "scores.json", "provenance.json", "contact_sheet.png", "scores.png", "seal.json",
     }  # fmt: skip
     assert all(len((folder / name).read_bytes()) > 5000 for name in ("contact_sheet.png", "scores.png"))
 

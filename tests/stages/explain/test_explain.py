@@ -103,7 +103,7 @@ def test_an_explanation_holds_maps_gates_and_ways_and_is_marked(run: Run, tmp_pa
     names = {path.name for path in made.path.iterdir()}
     assert names == {
         "attention-generator-0.png", "attention-discriminator-0.png", "gates.csv", "gates.png", "interpolation.png",
-        "explanation.json",
+        "explanation.json", "seal.json",
     }  # fmt: skip
     with (made.path / "gates.csv").open(newline="") as handle:
         rows = list(csv.DictReader(handle))

@@ -11,6 +11,7 @@ import pytest
 from helpers.report_parts import HOSTILE, SCORE, write_parts
 
 from medattngan.core.files import UserError, digest, read_json, write_json
+from medattngan.core.seal import seal
 from medattngan.data.store import SliceStore
 from medattngan.metrics import METRICS
 from medattngan.review.statistics import report_statistics
@@ -132,6 +133,7 @@ def test_scores_against_another_store_are_refused(tiny_store: SliceStore, tmp_pa
     compared = {"store": "another", "split": "test", "interval": "", "seed": 0, "extractor": {}}
     compared["samples_file"] = digest(samples / "pixels.npy")
     write_json(scores / "provenance.json", compared)
+    seal(scores, "scores")
     with pytest.raises(UserError, match="another store"):
         report([run, samples, scores], tiny_store, tmp_path / "page.html")
 
@@ -204,6 +206,7 @@ def write_audit(folder: Path, store: SliceStore, samples: Path) -> Path:
     digests = {"store": store.digest, "samples": digest(samples / "pixels.npy")}
     write_json(folder / "audit.json", {**AUDIT, "digests": digests})
     (folder / "gallery.png").write_bytes(b"\x89PNG")
+    seal(folder, "audit")
     return folder
 
 
@@ -228,6 +231,8 @@ def test_runs_stand_side_by_side_and_what_one_lacks_is_a_dash(tiny_store: SliceS
     compared = read_json(second[2] / "provenance.json")
     write_json(second[2] / "provenance.json", {**compared, "samples_file": digest(second[1] / "pixels.npy")})
     write_json(second[2] / "scores.json", {"fd[some]": {**SCORE, "value": 7.0}})
+    seal(second[1], "samples")
+    seal(second[2], "scores")
     page = Page(report([*second, *first], tiny_store, tmp_path / "page.html").read_text(encoding="utf-8"))
     text = " ".join(page.text.split())
     assert "Run A: compact" in text
@@ -242,6 +247,7 @@ def test_scores_of_no_samples_given_are_refused(tiny_store: SliceStore, tmp_path
     run, samples, scores = write_parts(tiny_store, tmp_path)
     compared = read_json(scores / "provenance.json")
     write_json(scores / "provenance.json", {**compared, "samples_file": "0" * 64})
+    seal(scores, "scores")
     with pytest.raises(UserError, match="was not made from a run or samples given here"):
         report([run, samples, scores], tiny_store, tmp_path / "page.html")
 
@@ -262,6 +268,7 @@ def test_usefulness_is_shown_beside_the_difference_that_counts(tiny_store: Slice
     result = {"per_class": 10, "start": "scratch", "seeds": 1, "balanced_accuracy": scores}
     record = {"results": {"10 scratch": result}, "test_slices": 12, "test_patients": 2}
     write_json(tmp_path / "utility" / "utility.json", record)
+    seal(tmp_path / "utility", "utility")
     page = report([*parts, tmp_path / "utility"], tiny_store, tmp_path / "page.html").read_text(encoding="utf-8")
     text = " ".join(Page(page).text.split())
     assert "real + synthetic x10.812 (0.750 to 0.875)-0.013 (-0.050 to 0.020)" in text

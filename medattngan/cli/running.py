@@ -1,0 +1,168 @@
+"""How a verb runs and ends: --verify, Ctrl+C, and what the machine refuses, each in one sentence with an exit status.
+
+0    done
+1    push: not every instance was stored; any verb: a fault of medattngan, with its traceback
+2    a mistake that the message says how to mend: options, folders, no room on the disk, no memory
+130  interrupted (Ctrl+C), 143 terminated (SIGTERM)
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import inspect
+import multiprocessing
+import os
+import signal
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from medattngan.core import terminal
+from medattngan.core.files import NO_ROOM, UserError
+from medattngan.core.seal import thorough
+
+ALWAYS = ("audit", "export", "push")
+"""What is judged or leaves the house is always read whole and compared with its seal first."""
+OPENS_NOTHING = ("ingest", "demo", "plan", "reseal")
+GOES_ON = {
+    "train": "run the same command with --resume to go on",
+    "ingest": "run the same command again to go on; finished work is kept",
+    "utility": "run the same command again to go on; finished work is kept",
+    "push": "run the same command again to go on; the journal knows what was sent",
+    "serve": "run the same command again; every acknowledged answer is stored",
+    "demo": "remove its --out and run the same command again",
+}
+"""What to do after an interruption, by verb; any other has written nothing."""
+ENDS_BY_ITSELF = ("serve",)
+"""The web server answers what is in progress, and then lets SIGTERM do what it does."""
+NOTHING_WRITTEN = "nothing was written; run the same command again"
+
+VerifyOption = Annotated[
+    bool,
+    typer.Option("--verify", help="Read every file of every folder that is opened, and compare it with its seal."),
+]
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: ends everything that Ctrl+C ends."""
+
+
+def governed(verb: Callable[..., None]) -> Callable[..., None]:
+    """`verb` with the option --verify, which says in a sentence that it was interrupted, and how to go on."""
+    always = verb.__name__ in ALWAYS
+
+    @functools.wraps(verb)
+    def governed_verb(*args: Any, verify: bool = False, **kwargs: Any) -> None:
+        if verb.__name__ in ENDS_BY_ITSELF and signal.getsignal(signal.SIGTERM) == _first:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        try:
+            with thorough(verify or always):
+                verb(*args, **kwargs)
+        except KeyboardInterrupt as stop:
+            word, status = ("Terminated", 143) if isinstance(stop, Terminated) else ("Interrupted", 130)
+            say(f"{word}; {GOES_ON.get(verb.__name__, NOTHING_WRITTEN)}.")
+            raise SystemExit(status) from None
+
+    if verb.__name__ not in (*ALWAYS, *OPENS_NOTHING):
+        signature = inspect.signature(verb, eval_str=True)
+        option = inspect.Parameter("verify", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=VerifyOption)
+        governed_verb.__signature__ = signature.replace(  # type: ignore[attr-defined]
+            parameters=[*signature.parameters.values(), option]
+        )
+        governed_verb.__annotations__ = {**verb.__annotations__, "verify": VerifyOption}
+    return governed_verb
+
+
+def say(sentence: str) -> None:
+    """One line on standard error, in red where that is a terminal; no word of it is taken for markup."""
+    terminal.say(terminal.terminal(), f"medattngan: {sentence}", style="red")
+
+
+@contextmanager
+def ending_well() -> Iterator[None]:
+    """Turn whatever the user or the machine's keeper can mend into one sentence and an exit status.
+
+    The first Ctrl+C lets what is under way be put in order, a second ends the process at once.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _first)
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        say(f"Interrupted; {NOTHING_WRITTEN}.")
+        sys.exit(143 if isinstance(stop, Terminated) else 130)
+    except Exception as error:
+        sentence = explain(error)
+        if sentence is None:
+            raise
+        say(sentence)
+        sys.exit(2)
+
+
+def _first(number: int, frame: FrameType | None) -> NoReturn:
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, _second)
+    raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+
+
+def _second(number: int, frame: FrameType | None) -> NoReturn:
+    for child in multiprocessing.active_children():
+        child.kill()
+    if sys.stderr.isatty():
+        os.write(2, b"\x1b[?25h\n")  # a progress bar hides the cursor
+    os._exit(128 + number)
+
+
+def explain(error: Exception) -> str | None:
+    """What went wrong and its cure in one sentence; None where it is a fault of ours.
+
+    >>> explain(OSError(errno.ENOSPC, "No space left on device", "run"))
+    'run cannot be written: No space left on device; free some space there, or give another --out.'
+    """
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, MemoryError) or _is_out_of_memory(error):
+        return "memory ran out; close other programs, or ask for less: fewer or smaller slices, or fewer --workers."
+    if isinstance(error, sqlite3.OperationalError):
+        return f"the study cannot be written ({error}); free some space there, and check that it may be written."
+    if isinstance(error, OSError):
+        return _of_the_system(error)
+    return None
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """PyTorch raises RuntimeError on the CPU, and a kind of it on a GPU."""
+    return isinstance(error, RuntimeError) and any(
+        words in str(error) for words in ("not enough memory", "can't allocate memory", "out of memory")
+    )
+
+
+_REASONS = {
+    **dict.fromkeys(NO_ROOM, "cannot be written: {0}; free some space there, or give another --out"),
+    errno.EROFS: "cannot be written: {0}; give another --out",
+    errno.EACCES: "cannot be opened: {0}; change its permissions, or give another path",
+    errno.EPERM: "cannot be opened: {0}; change its permissions, or give another path",
+    errno.ENOENT: "does not exist; check the path",
+    errno.ENOTDIR: "cannot be opened: {0}; check the path",
+    errno.EISDIR: "is a folder where a file is needed; check the path",
+    errno.EMFILE: "cannot be opened: {0}; raise the limit with ulimit -n 4096",
+    errno.ENFILE: "cannot be opened: {0}; close other programs",
+    errno.ENAMETOOLONG: "cannot be written: {0}; give a shorter name",
+    errno.EIO: "cannot be read or written: {0}; check the disk, and copy the folder to another",
+}
+
+
+def _of_the_system(error: OSError) -> str | None:
+    """An error of the operating system; None where it names neither a file nor a reason that we know."""
+    reason = _REASONS.get(error.errno or 0)
+    where = error.filename2 or error.filename
+    if where is None and reason is None:
+        return None
+    reason = reason or "cannot be used: {0}; check that it exists, has room, and may be written"
+    return f"{'a file' if where is None else where} {reason.format(error.strerror)}."
