@@ -32,6 +32,7 @@ from rich.progress import (
 import medattngan
 from medattngan.core.files import UserError, atomic_path, digest, read_json, write_json
 from medattngan.core.plugins import versions
+from medattngan.core.spreadsheets import defuse
 from medattngan.data.store import SliceStore, StoreWriter
 from medattngan.scans.find import Found, examine, stacks, state, walk
 from medattngan.scans.formats.table import GROUP
@@ -247,9 +248,11 @@ def _write_rejected(path: Path, ledger: Ledger) -> None:
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
         rows = csv.writer(handle)
         rows.writerow(REJECTED_COLUMNS)
-        rows.writerows([str(name), reason, REASONS[reason]] for name, reason in sorted(ledger.rejected().items()))
+        rows.writerows(
+            [defuse(str(name)), reason, REASONS[reason]] for name, reason in sorted(ledger.rejected().items())
+        )
         for name, places in sorted(ledger.masked.items()):
-            rows.writerow([str(name), MASKED, f"text at {places} places was masked; the rest is in the store"])
+            rows.writerow([defuse(str(name)), MASKED, f"text at {places} places was masked; the rest is in the store"])
 
 
 def _nothing(sources: Sequence[Path], ledger: Ledger) -> str:
