@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from medattngan.cli.types import OutOption, SamplesArgument
+from medattngan.core.addresses import redacted, why_unfit
 from medattngan.core.files import UserError
 
 StudyArgument = Annotated[Path, typer.Argument(help="A study, as made by review create.")]
@@ -33,6 +34,7 @@ def create(
     """Choose and blind the cases, and print one personal link per reader, shown only once."""
     from medattngan.review.create import create_study
 
+    _require_plain(url)
     tokens = create_study(
         samples, data, out, count=count, split=split, protocol=protocol, references=references, readers=readers,
         seed=seed,
@@ -89,6 +91,7 @@ def link(
     from medattngan.review.database import Database
     from medattngan.review.study import Study
 
+    _require_plain(url)
     database = Database(Study.open(study).database)
     try:
         token = database.replace_link(reader)
@@ -150,6 +153,12 @@ def plan(
         accuracy_excluded, power, alpha, readers, reader_sd, correlation, these_readers_only=these_readers_only
     )
     typer.echo(planned.text)
+
+
+def _require_plain(url: str) -> None:
+    """Refuse what cannot begin a link, before anything is made; it is not shown, since it may hold a secret."""
+    if why := why_unfit(url):
+        raise UserError(f"--url {redacted(url)} {why}; write it as https://HOST:PORT.")
 
 
 def _link(url: str, token: str) -> str:

@@ -38,6 +38,21 @@ def _is_loopback_of_old(host: str) -> bool:
         return False
 
 
+def neighbourhood(address: str) -> str:
+    """What one subscriber has of addresses: an IPv4 address, or 2^64 of IPv6 (RFC 6177).
+
+    >>> neighbourhood("2001:db8::1") == neighbourhood("2001:db8::2"), neighbourhood("::ffff:10.0.0.1")
+    (True, '10.0.0.1')
+    """
+    try:
+        known = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(known, ipaddress.IPv4Address) or known.ipv4_mapped:
+        return str(getattr(known, "ipv4_mapped", None) or known)
+    return str(ipaddress.ip_network((known, 64), strict=False))
+
+
 def redacted(url: str) -> str:
     """`url` as it may be shown: scheme, host, port and path, and an ellipsis for all that may hold a secret.
 

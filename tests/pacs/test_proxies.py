@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from helpers.certificates import make_certificate
 from helpers.fake_pacs import FakePacs, fake_pacs
 from helpers.push_cases import no_wait
 
@@ -117,34 +118,15 @@ def test_through_a_proxy_goes_a_tunnel_in_which_it_sees_nothing(
     assert pacs.authorizations == set()
 
 
-def test_a_push_through_a_tunnel_arrives(
-    exported: Path, tls_of_example: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with fake_pacs(tls_of_example) as pacs:
+def test_a_push_through_a_tunnel_arrives(exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate = make_certificate(tmp_path, "DNS:pacs.invalid")
+    with fake_pacs(certificate) as pacs:
         port = int(pacs.url.rsplit(":", 1)[1].split("/")[0])
         with proxy(port) as (address, heard):
             monkeypatch.setenv("https_proxy", address)
-            assert send(exported, "https://pacs.invalid/dicom-web", tmp_path / "push.csv", ca=tls_of_example).ok
+            assert send(exported, "https://pacs.invalid/dicom-web", tmp_path / "push.csv", ca=certificate).ok
     assert pacs.authorizations == {f"Bearer {TOKEN}"}
     assert not any(TOKEN.encode() in part for part in heard)
-
-
-@pytest.fixture
-def tls_of_example(tmp_path: Path) -> Path:
-    """A PEM of a key and a certificate for pacs.invalid."""
-    import subprocess
-
-    from helpers.dicom_checks import find_or_skip
-
-    command = [
-        find_or_skip("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-        "-days", "2", "-subj", "/CN=pacs.invalid", "-addext", "subjectAltName=DNS:pacs.invalid",
-        "-keyout", tmp_path / "key.pem", "-out", tmp_path / "certificate.pem",
-    ]  # fmt: skip
-    subprocess.run(command, check=True, capture_output=True)
-    both = tmp_path / "both.pem"
-    both.write_text((tmp_path / "key.pem").read_text() + (tmp_path / "certificate.pem").read_text())
-    return both
 
 
 def test_what_no_proxy_names_goes_directly(monkeypatch: pytest.MonkeyPatch) -> None:
