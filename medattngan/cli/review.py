@@ -29,16 +29,23 @@ def create(
     seed: Annotated[
         int | None, typer.Option(help="Random seed of the choice and order of cases; secret by default.")
     ] = None,
+    harmonise: Annotated[
+        bool,
+        typer.Option("--harmonise", help="Give real and synthetic slices one noise floor, sharpness and grey scale."),
+    ] = False,
     url: Annotated[str, typer.Option(help="Address at which readers will reach the server.")] = "http://127.0.0.1:8765",
 ) -> None:
     """Choose and blind the cases, and print one personal link per reader, shown only once."""
     from medattngan.review.create import create_study
+    from medattngan.review.look import told_by
+    from medattngan.review.tells import sentence
 
     _require_plain(url)
     tokens = create_study(
         samples, data, out, count=count, split=split, protocol=protocol, references=references, readers=readers,
-        seed=seed,
+        seed=seed, harmonise=harmonise,
     )  # fmt: skip
+    typer.echo(sentence(told_by(out)), err=True)
     for reader, token in enumerate(tokens, start=1):
         typer.echo(f"reader-{reader}  {_link(url, token)}")
     typer.echo(out)
