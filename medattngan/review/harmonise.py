@@ -61,10 +61,14 @@ def apply(codes: Codes, rung: Rung, seed: int) -> Codes:
     >>> bool((apply(flat, Rung(0.05, 0.98, 0.0, 0.0, 255), 0) == 0).all())
     True
     """
-    rng = np.random.default_rng(seed)
+    return np.stack([_one(one, rung, np.random.default_rng([seed, number])) for number, one in enumerate(codes)])
+
+
+def _one(codes: Codes, rung: Rung, rng: np.random.Generator) -> Codes:
+    """A slice (H, W) through a map."""
     picture = np.asarray(codes, np.float64) / CODE_MAX
     if rung.sigma_px:
-        picture = gaussian_filter(picture, (0.0, rung.sigma_px, rung.sigma_px), mode="nearest")
+        picture = gaussian_filter(picture, rung.sigma_px, mode="nearest")
     picture = np.clip((picture - rung.floor) / (rung.ceiling - rung.floor), 0.0, 1.0)
     noisy = np.clip(picture + rung.noise * rng.standard_normal(picture.shape), 0.0, 1.0)
     level = np.minimum(np.floor(noisy * rung.levels + rng.random(picture.shape)), rung.levels)

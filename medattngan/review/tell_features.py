@@ -52,9 +52,9 @@ class Tell:
 
 def features_of(cases: Codes) -> Features:
     """All features of slices (N, H, W) uint16: (N, len(TELLS)), in the order of TELLS."""
-    pictures = np.asarray(cases, np.float64) / CODE_MAX
     rows = []
-    for picture in pictures:
+    for codes in cases:
+        picture = np.asarray(codes, np.float64) / CODE_MAX
         spectrum = Spectrum(picture)
         rows.append([tell.of(spectrum if tell.spectral else picture) for tell in TELLS.values()])
     return np.array(rows)
@@ -91,6 +91,8 @@ def _background_noise(picture: Picture) -> float:
     inner = picture[1:-1, 1:-1]
     lines = picture[1:-1, :-2] + picture[1:-1, 2:] + picture[:-2, 1:-1] + picture[2:, 1:-1]
     corners = picture[:-2, :-2] + picture[:-2, 2:] + picture[2:, :-2] + picture[2:, 2:]
+    if not inner.size:
+        return 0.0
     dark = inner <= np.quantile(inner, 0.25)
     return float(np.log10(np.abs(corners - 2 * lines + 4 * inner)[dark].mean() + 1e-6))
 
@@ -156,7 +158,8 @@ def _border(picture: Picture) -> float:
     inner = picture[1:-1, 1:-1]
     sides = ((picture[0], picture[1]), (picture[-1], picture[-2]), (picture.T[0], picture.T[1]))
     difference = [np.abs(outer - beside).mean() for outer, beside in (*sides, (picture.T[-1], picture.T[-2]))]
-    return float(np.mean(difference) / (np.abs(np.diff(inner)).mean() + 1e-6))
+    beside = np.abs(np.diff(inner)).mean() if inner.shape[-1] > 1 else 0.0
+    return float(np.mean(difference) / (beside + 1e-6))
 
 
 TELLS: dict[str, Tell] = {
