@@ -124,14 +124,17 @@ def stats(
 ) -> None:
     """Analyse whether readers could tell real from synthetic, with confidence intervals; only after closing."""
     from medattngan.review.close import load_reads
+    from medattngan.review.look import told_by
     from medattngan.review.statistics import report_statistics
     from medattngan.review.study import Study
+    from medattngan.review.tells import sentence
 
     reads = load_reads(study)
     if reads.empty:
         raise UserError(f"{study} was closed without a single read; there is nothing to analyse.")
     protocol = Study.open(study).protocol
     report_statistics(reads, out, seed, authenticity=protocol.authenticity.id, middle=protocol.middle)
+    typer.echo(sentence(told_by(study)), err=True)
     typer.echo(out)
 
 

@@ -189,11 +189,10 @@ class DimseServer:
             raise NoAnswer(f"{self._host} is not known", taken=False, reached=False) from None
         if association.is_established:
             self._association = association
-            if 0 < association.acceptor.maximum_length < SMALLEST_PDU:
+            most = int(association.acceptor.maximum_length or 0)
+            if 0 < most < SMALLEST_PDU:
                 self._lost()
-                raise UserError(
-                    f"{where} takes {association.acceptor.maximum_length} bytes at a time, which is no use."
-                )
+                raise UserError(f"{where} takes {most} bytes at a time, which is too few; ask who runs it.")
             return association
         if rejection := self._meter.rejection:
             said = _said(*rejection[1:])

@@ -78,7 +78,7 @@ def event_loop(*, secure: bool) -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
     if secure:
         create = partial(loop.create_server, ssl_handshake_timeout=HANDSHAKE_SECONDS)
-        loop.create_server = create  # type: ignore[method-assign, assignment]
+        loop.create_server = create  # type: ignore[method-assign]
     return loop
 
 
