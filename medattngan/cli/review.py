@@ -11,6 +11,7 @@ import typer
 from medattngan.cli import parse
 from medattngan.cli.say import say
 from medattngan.cli.types import GreyRangeOption, OutOption, SamplesArgument
+from medattngan.core.addresses import redacted, why_unfit
 from medattngan.core.files import UserError
 
 StudyArgument = Annotated[Path, typer.Argument(help="A study, as made by review create.")]
@@ -31,15 +32,23 @@ def create(
         int | None, typer.Option(help="Random seed of the choice and order of cases; secret by default.")
     ] = None,
     value_range: GreyRangeOption = None,
+    harmonise: Annotated[
+        bool,
+        typer.Option("--harmonise", help="Give real and synthetic slices one noise floor, sharpness and grey scale."),
+    ] = False,
     url: Annotated[str, typer.Option(help="Address at which readers will reach the server.")] = "http://127.0.0.1:8765",
 ) -> None:
     """Choose and blind the cases, and print one personal link per reader, shown only once."""
     from medattngan.review.create import create_study
+    from medattngan.review.look import told_by
+    from medattngan.review.tells import sentence
 
+    _require_plain(url)
     tokens = create_study(
         samples, data, out, count=count, split=split, protocol=protocol, references=references, readers=readers,
-        seed=seed, value_range=parse.pair(value_range, "--range"),
+        seed=seed, value_range=parse.pair(value_range, "--range"), harmonise=harmonise,
     )  # fmt: skip
+    typer.echo(sentence(told_by(out)), err=True)
     for reader, token in enumerate(tokens, start=1):
         typer.echo(f"reader-{reader}  {_link(url, token)}")
     typer.echo(out)
@@ -93,6 +102,7 @@ def link(
     from medattngan.review.database import Database
     from medattngan.review.study import Study
 
+    _require_plain(url)
     database = Database(Study.open(study).database)
     try:
         token = database.replace_link(reader)
@@ -118,14 +128,17 @@ def stats(
 ) -> None:
     """Analyse whether readers could tell real from synthetic, with confidence intervals; only after closing."""
     from medattngan.review.close import load_reads
+    from medattngan.review.look import told_by
     from medattngan.review.statistics import report_statistics
     from medattngan.review.study import Study
+    from medattngan.review.tells import sentence
 
     reads = load_reads(study)
     if reads.empty:
         raise UserError(f"{study} was closed without a single read; there is nothing to analyse.")
     protocol = Study.open(study).protocol
     report_statistics(reads, out, seed, authenticity=protocol.authenticity.id, middle=protocol.middle)
+    typer.echo(sentence(told_by(study)), err=True)
     typer.echo(out)
 
 
@@ -154,6 +167,12 @@ def plan(
         accuracy_excluded, power, alpha, readers, reader_sd, correlation, these_readers_only=these_readers_only
     )
     say(planned.text)
+
+
+def _require_plain(url: str) -> None:
+    """Refuse what cannot begin a link, before anything is made; it is not shown, since it may hold a secret."""
+    if why := why_unfit(url):
+        raise UserError(f"--url {redacted(url)} {why}; write it as https://HOST:PORT.")
 
 
 def _link(url: str, token: str) -> str:

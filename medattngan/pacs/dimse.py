@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import ssl
+import time
 from collections.abc import Sequence
 
 import pydicom
@@ -11,13 +12,14 @@ from pydicom import Dataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from medattngan.core.files import UserError
-from medattngan.pacs.instances import Instance, reading_quietly
+from medattngan.pacs.bounded_association import Meter
+from medattngan.pacs.instances import DAMAGE, Instance, reading_quietly
 from medattngan.pacs.outcomes import CannotAsk, NoAnswer, Outcome, reason, refusal
 
 try:
     from pynetdicom import AE
     from pynetdicom.association import Association
-    from pynetdicom.events import EVT_PDU_RECV, Event
+    from pynetdicom.events import EVT_CONN_OPEN
     from pynetdicom.pdu import A_ASSOCIATE_RJ
     from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind  # type: ignore[attr-defined]
     from pynetdicom.status import code_to_category
@@ -27,7 +29,11 @@ except ImportError as error:
 FIND = StudyRootQueryRetrieveInformationModelFind
 CONTEXTS_MAX = 128
 """Presentation contexts in one association (PS3.8 9.3.2.2: odd numbers of one byte)."""
-REJECTED_FOR_GOOD = 1
+REJECTED_FOR_NOW = 2
+SEARCH_S = 600.0
+"""Seconds that all matches of a search may take together."""
+SMALLEST_PDU = 512
+"""Bytes that a peer must take at a time; 0 is no limit (PS3.8 D.1)."""
 
 
 class DimseServer:
@@ -65,6 +71,7 @@ class DimseServer:
             self._entity.add_requested_context(UID(sop_class), UID(syntax))
         self._entity.add_requested_context(FIND, [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
         self._association: Association | None = None
+        self._meter = Meter()
 
     def close(self) -> None:
         """Release the association."""
@@ -86,20 +93,37 @@ class DimseServer:
         query.QueryRetrieveLevel = "IMAGE"
         query.StudyInstanceUID, query.SeriesInstanceUID = series
         query.SOPInstanceUID = ""
-        found: set[str] = set()
+        self._meter.start()
         with reading_quietly():
             try:
-                answers = association.send_c_find(query, FIND)
-            except RuntimeError:  # the association went away a moment ago
+                return self._matches(association, query)
+            except (RuntimeError, ArithmeticError):  # the association went away a moment ago
                 raise self._lost(taken=False) from None
-            for status, identifier in answers:
-                if "Status" not in status:
-                    raise self._lost()
-                category = code_to_category(status.Status)
-                if category == "Pending" and identifier is not None:
-                    found.add(str(identifier.get("SOPInstanceUID", "")))
-                elif category != "Success":
-                    raise CannotAsk(f"the server answers C-FIND with {reason(status.Status)}")
+            except DAMAGE:
+                self._lost()
+                raise CannotAsk("the server answers C-FIND with something that is damaged") from None
+
+    def _matches(self, association: Association, query: Dataset) -> set[str]:
+        """What the server finds.
+
+        Raises:
+            NoAnswer: the association broke.
+            CannotAsk: it finds without an end, or answers with a failure.
+        """
+        found: set[str] = set()
+        end = time.monotonic() + SEARCH_S
+        for status, identifier in association.send_c_find(query, FIND):
+            if "Status" not in status:
+                lost = self._lost()
+                raise CannotAsk("the server answers C-FIND without an end") if self._meter.spent else lost
+            category = code_to_category(status.Status)
+            if category == "Pending" and identifier is not None:
+                found.add(str(identifier.get("SOPInstanceUID", "")))
+            elif category != "Success":
+                raise CannotAsk(f"the server answers C-FIND with {reason(status.Status)}")
+            if time.monotonic() > end:
+                self._lost()
+                raise CannotAsk(f"the server finds more and more: {len(found)} instances, and no end")
         return found - {""}
 
     def store(self, batch: Sequence[tuple[Instance, bytes]]) -> dict[str, Outcome]:
@@ -113,17 +137,24 @@ class DimseServer:
 
     def _store(self, instance: Instance, content: bytes) -> Outcome:
         association = self._associate()
-        accepted = {(context.abstract_syntax, context.transfer_syntax[0]) for context in association.accepted_contexts}
+        accepted = {
+            (context.abstract_syntax, syntax)
+            for context in association.accepted_contexts
+            for syntax in (context.transfer_syntax or [])[:1]
+        }
         kind = (instance.sop_class_uid, instance.transfer_syntax_uid)
         if not accepted & set(_proposals([kind])):
             names = " in ".join(UID(uid).name for uid in kind)
             return Outcome("refused", f"the server does not accept {names}; nothing was sent")
+        self._meter.start()
         with reading_quietly():
             dataset = pydicom.dcmread(io.BytesIO(content))
             try:
                 status = association.send_c_store(dataset)
             except RuntimeError:  # the association went away a moment ago, and nothing was sent
                 raise self._lost(taken=False) from None
+            except ValueError:
+                return Outcome("refused", "C-STORE cannot encode it as the server accepts it; nothing was sent")
         if "Status" not in status:
             raise self._lost()
         comment = str(status.get("ErrorComment", ""))
@@ -144,24 +175,28 @@ class DimseServer:
         if self._association is not None and self._association.is_established:
             return self._association
         tls = None if self._tls is None else (self._tls, self._host)
-        # `association.is_rejected` stays False when the server hangs up before the association's thread looks at the
-        # socket (pynetdicom 3.0.4, `ACSE._negotiate_as_requestor`), so the rejection is kept as it comes in.
-        rejections: list[A_ASSOCIATE_RJ] = []
-
-        def keep(event: Event) -> None:
-            if isinstance(event.pdu, A_ASSOCIATE_RJ):
-                rejections.append(event.pdu)
-
-        association = self._entity.associate(
-            self._host, self._port, ae_title=self._called, tls_args=tls, evt_handlers=[(EVT_PDU_RECV, keep)]
-        )
+        where = f"{self._host}:{self._port}"
+        self._meter.start()
+        try:
+            association = self._entity.associate(
+                self._host,
+                self._port,
+                ae_title=self._called,
+                tls_args=tls,
+                evt_handlers=[(EVT_CONN_OPEN, self._meter.watch)],
+            )
+        except OSError:
+            raise NoAnswer(f"{self._host} is not known", taken=False, reached=False) from None
         if association.is_established:
             self._association = association
+            most = int(association.acceptor.maximum_length or 0)
+            if 0 < most < SMALLEST_PDU:
+                self._lost()
+                raise UserError(f"{where} takes {most} bytes at a time, which is too few; ask who runs it.")
             return association
-        where = f"{self._host}:{self._port}"
-        if rejections:
-            said = rejections[0].reason_str
-            if rejections[0].result == REJECTED_FOR_GOOD:
+        if rejection := self._meter.rejection:
+            said = _said(*rejection[1:])
+            if rejection[0] != REJECTED_FOR_NOW:
                 raise UserError(
                     f"{where} rejects the association ({said}); are --aet {self._called} and --calling-aet "
                     f"{self._entity.ae_title} the ones that it knows?"
@@ -178,6 +213,20 @@ class DimseServer:
             self._association.abort()
         self._association = None
         return NoAnswer(f"the association with {self._host}:{self._port} broke", taken=taken)
+
+
+def _said(source: int, diagnostic: int) -> str:
+    """Why an association was rejected (PS3.8 9.3.4), in words where there are some.
+
+    >>> _said(1, 7), _said(9, 42)
+    ('Called AE title not recognised', 'for a reason without a name, 9/42')
+    """
+    rejection = A_ASSOCIATE_RJ()
+    rejection.source, rejection.reason_diagnostic = source, diagnostic
+    try:
+        return rejection.reason_str
+    except ValueError:
+        return f"for a reason without a name, {source}/{diagnostic}"
 
 
 def _proposals(kinds: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

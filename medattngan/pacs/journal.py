@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 
 from medattngan.core.files import UserError
+from medattngan.core.spreadsheets import defuse, restore
 from medattngan.pacs.instances import Instance
 from medattngan.pacs.outcomes import STATES, Outcome
 
@@ -30,6 +31,8 @@ EVENTS: dict[str, str] = {
     "stopped": "a push ended before its time; detail says why",
 }
 
+CELL = 1000
+"""Characters of a cell; what a server says may be longer."""
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
 
 
@@ -104,7 +107,7 @@ class Journal:
         for row in list(csv.reader(io.StringIO(whole.decode("utf-8", errors="replace"), newline="")))[1:]:
             if len(row) != len(COLUMNS):
                 raise UserError(f"{self.path} was edited: a row has {len(row)} fields; give another --out.")
-            _, state, uid, sha, _, detail = row
+            _, state, uid, sha, _, detail = map(restore, row)
             if state == "push" and detail != self.server:
                 raise UserError(f"{self.path} is the journal of a push to {detail}; give another --out.")
             if state in STATES:
@@ -123,8 +126,8 @@ class Journal:
 
 def _cell(value: str) -> str:
     """One line, and nothing that a spreadsheet would compute."""
-    flat = "".join(letter if letter.isprintable() else " " for letter in value)[:1000]
-    return f"'{flat}" if flat[:1] in ("=", "+", "-", "@") else flat
+    flat = "".join(letter if letter.isprintable() else " " for letter in value)[:CELL]
+    return defuse(flat)
 
 
 def _now() -> str:

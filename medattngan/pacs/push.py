@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from medattngan.core.addresses import why_unfit
 from medattngan.core.files import UserError
 from medattngan.core.terminal import terminal
 from medattngan.pacs.credentials import Credentials, read_credentials
@@ -181,8 +182,8 @@ def _dimse(
     from medattngan.pacs.dimse import DimseServer
 
     host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise UserError(f"--dimse {address!r} is not HOST:PORT, such as pacs.example.org:11112.")
+    if why_unfit(f"http://{address}/") or "/" in address or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise UserError("--dimse is not HOST:PORT, such as pacs.example.org:11112.")  # not shown: it may hold a secret
     if called is None:
         raise UserError("--dimse needs --aet, the application entity title of the server.")
     for option, title in (("--aet", called), ("--calling-aet", calling)):

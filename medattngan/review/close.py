@@ -11,6 +11,7 @@ from pyarrow import ArrowException
 
 from medattngan.core.files import UserError, atomic_path, digest
 from medattngan.core.seal import replace_file
+from medattngan.core.spreadsheets import defuse, restore
 from medattngan.review.database import Database, Read
 from medattngan.review.protocol import Protocol, Question
 from medattngan.review.study import Study
@@ -62,7 +63,10 @@ def load_reads(path: str | Path) -> pd.DataFrame:
 
 
 def write_reads(file: Path, reads: list[Read], synthetic: pd.Series[bool], protocol: Protocol) -> None:
-    """Write `reads` as CSV beside their truth; `synthetic` is indexed by case."""
+    """Write `reads` as CSV beside their truth; `synthetic` is indexed by case.
+
+    What readers wrote is defused: a comment that begins with = would be computed where the file is opened.
+    """
     rows = [_row(read, bool(synthetic.at[read.case]), protocol) for read in reads]
     table = pd.DataFrame(rows, columns=_columns(protocol))
     with atomic_path(file) as temporary:
@@ -96,7 +100,7 @@ def parse_reads(file: Path, protocol: Protocol) -> pd.DataFrame:
 def _answers(column: pd.Series[str], question: Question) -> pd.Series[Any]:
     """One question's column as read from CSV, in the type of its options."""
     if question.kind == "text" or isinstance(question.options[0].value, str):
-        return column.astype(object)
+        return column.map(restore).astype(object)
     numbers = column.mask(column == "").astype("Int64")
     return numbers if numbers.isna().any() else numbers.astype("int64")
 
@@ -119,6 +123,7 @@ def _columns(protocol: Protocol) -> list[str]:
 
 
 def _row(read: Read, synthetic: bool, protocol: Protocol) -> dict[str, object]:
-    answers = {question.id: read.answers.get(question.id, "") for question in protocol.questions}
+    given = {question.id: read.answers.get(question.id, "") for question in protocol.questions}
+    answers = {name: defuse(answer) if isinstance(answer, str) else answer for name, answer in given.items()}
     where = {"reader": f"reader-{read.reader}", "n": read.n, "case": read.case, "truth": TRUTH[synthetic]}
     return {**where, **answers, "milliseconds": read.milliseconds}

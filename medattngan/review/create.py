@@ -15,6 +15,7 @@ from medattngan.core.seal import seal as seal_folder
 from medattngan.data.intensity import WINDOWS
 from medattngan.data.store import SliceStore
 from medattngan.review.database import Database
+from medattngan.review.look import TELLS, look
 from medattngan.review.protocol import Protocol
 from medattngan.review.slices import gather
 from medattngan.review.study import ALIVE
@@ -35,6 +36,7 @@ def create_study(
     readers: int = 1,
     seed: int | None = None,
     value_range: tuple[float, float] | None = None,
+    harmonise: bool = False,
 ) -> list[str]:
     """Write the study folder `out` with `count` synthetic and `count` real slices; return the readers' link tokens.
 
@@ -50,6 +52,8 @@ def create_study(
         seed: of choice and orders. None draws a secret one. Who knows the seed, the samples and the store can find out
             the truth.
         value_range: the values of black and white pixels of `samples`, where their type leaves that in doubt.
+        harmonise: put real and synthetic slices through one more map, such that their pixels tell less; see
+            `medattngan.review.harmonise`. Whether or not, what they tell is measured and written to tells.json.
 
     Raises:
         UserError: an option or folder is not usable, or there are not enough slices.
@@ -63,6 +67,7 @@ def create_study(
     slices = gather(
         Path(samples), store, count=count, split=split, references=references, seed=seed, value_range=value_range
     )
+    slices, tells = look(slices, seed, harmonise=harmonise)
     rng = np.random.default_rng([seed, 2])
     shuffled = rng.permutation(2 * count)
     orders = [rng.permutation(2 * count).tolist() for _ in range(readers)]
@@ -73,6 +78,8 @@ def create_study(
         if references:
             np.save(folder / "references.npy", slices.references.astype("<u2"), allow_pickle=False)
         seal(folder / "truth.parquet", truth, seed)
+        write_json(folder / TELLS, tells)
+        (folder / TELLS).chmod(0o600)
         protocol.save(folder / "protocol.yaml")
         facts = {**slices.facts, "count": 2 * count, "reference_count": references, "readers": readers}
         facts["study"] = secrets.token_hex(8)

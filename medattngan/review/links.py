@@ -24,8 +24,8 @@ class RateLimit:
     """At most `count` events a key within any `seconds`; remembers the newest `keys` keys only.
 
     >>> limit = RateLimit(2, 60, clock=lambda: 0.0)
-    >>> [limit.hit("a") for _ in range(3)], limit.blocked("a"), limit.blocked("b")
-    ([True, True, False], True, False)
+    >>> [limit.hit("a") for _ in range(3)], limit.hit("b")
+    ([True, True, False], True)
     """
 
     def __init__(
@@ -43,11 +43,6 @@ class RateLimit:
                 return False
             events.append(self.clock())
             return True
-
-    def blocked(self, key: str) -> bool:
-        """Whether the next event of `key` would be one too many."""
-        with self._lock:
-            return len(self._recent(key)) >= self.count
 
     def _recent(self, key: str) -> deque[float]:
         events = self._events.setdefault(key, deque())

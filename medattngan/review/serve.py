@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import ipaddress
+import asyncio
 import re
 import socket
 import ssl
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from medattngan.core.addresses import is_loopback
 from medattngan.core.files import UserError
+from medattngan.review.connections import HEAD_BYTES, Connection
 from medattngan.review.database import Database
 from medattngan.review.server import build_app
 from medattngan.review.study import Study
 
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
+HANDSHAKE_SECONDS = 10.0
+FILES = 8192
 _NAME = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 SHUTDOWN_SECONDS = 10
 """How long requests in progress may take to end; a write that has begun is never cut off."""
@@ -54,16 +59,38 @@ def serve_study(
         config.load()
     except ssl.SSLError as error:
         raise UserError(f"--tls-cert {tls_cert} and --tls-key {tls_key} cannot be used ({error.reason}).") from None
+    allow_files()
     server = uvicorn.Server(config)
     print(
         f"{path} is served at {'https' if secure else 'http'}://{_in_url(host)}:{port}; press Ctrl+C to stop",
         flush=True,
     )
     try:
-        server.run()
+        with asyncio.Runner(loop_factory=partial(event_loop, secure=secure)) as runner:
+            runner.run(server.serve())
     except KeyboardInterrupt:
         # Raised again by uvicorn once all is written and closed.
         print("the server has stopped; every acknowledged answer is stored", flush=True)
+
+
+def event_loop(*, secure: bool) -> asyncio.AbstractEventLoop:
+    """A loop whose servers do not wait for a TLS handshake for long, which uvicorn leaves at a minute."""
+    loop = asyncio.new_event_loop()
+    if secure:
+        create = partial(loop.create_server, ssl_handshake_timeout=HANDSHAKE_SECONDS)
+        loop.create_server = create  # type: ignore[method-assign]
+    return loop
+
+
+def allow_files() -> None:
+    """Let this process have as many connections as it may: handshakes that have not ended count as well."""
+    if sys.platform != "win32":
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def configure(
@@ -74,14 +101,14 @@ def configure(
         app,
         host=host,
         port=port,
-        http="h11",
+        http=Connection,
         ws="none",
         lifespan="on",
         log_level="warning",
         access_log=False,  # its lines would hold the personal links
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=512,
+        h11_max_incomplete_event_size=HEAD_BYTES,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         ssl_certfile=tls_cert,
         ssl_keyfile=None if tls_key is None else str(tls_key),
@@ -95,7 +122,7 @@ def _check_exposure(host: str, expose: bool, tls_cert: Path | None, tls_key: Pat
             raise UserError(f"{option} {file} does not exist; give a PEM file.")
     if (tls_cert is None) != (tls_key is None):
         raise UserError("--tls-cert and --tls-key belong together; give both or neither.")
-    if _is_loopback(host):
+    if is_loopback(host):
         return
     if not expose:
         raise UserError(f"--host {host} lets other machines in; say so with --expose, or leave --host out.")
@@ -128,13 +155,6 @@ def _require_free(host: str, port: int) -> None:
     except OSError as error:
         cure = "stop the program that listens there, or give another --host or --port"
         raise UserError(f"{_in_url(host)}:{port} cannot be bound ({error.strerror}); {cure}.") from None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _in_url(host: str) -> str:

@@ -25,6 +25,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from medattngan.core.addresses import neighbourhood
 from medattngan.review.database import SESSION_DAYS, Database, RefusedError, Session
 from medattngan.review.guard import Guard
 from medattngan.review.links import RateLimit
@@ -107,13 +108,15 @@ class ReviewServer:
         return _file(name, STATIC[name])
 
     def enter(self, request: Request) -> Response:
-        """A personal link: open a session and go to the page."""
-        address = request.client.host if request.client else ""
-        if self.failures.blocked(address):
-            raise HTTPException(429, "Too many wrong links were tried; wait a minute.", {"Retry-After": "60"})
+        """A personal link: open a session and go to the page.
+
+        A right link opens it whoever else has tried wrong ones: readers and strangers may come from one address.
+        """
         session = self.database.open_session(request.path_params["token"])
         if session is None:
-            self.failures.hit(address)
+            address = neighbourhood(request.client.host) if request.client else ""
+            if not self.failures.hit(address):
+                raise HTTPException(429, "Too many wrong links were tried; wait a minute.", {"Retry-After": "60"})
             raise HTTPException(404, "This link is not valid; ask whoever sent it for a new one.")
         response = RedirectResponse("/", status_code=303)
         response.set_cookie(

@@ -6,6 +6,7 @@ references.npy     (references, H, W) uint16, real training slices shown as exam
 study.json         geometry, unit, window, counts; nothing that tells the truth
 study.sqlite       links (hashed), every reader's own order, every version of every read
 truth.parquet      one row a case: the sealed answer; the server never opens it, `close` does
+tells.json         how far noise, grey levels and spectrum alone tell real from synthetic; the server never opens it
 provenance.json    what the study was made from
 seal.json          what every file was that readers do not change (see `core/seal.py`)
 """

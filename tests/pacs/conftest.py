@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from helpers.dicom_checks import find_or_skip
+from helpers.certificates import make_certificate
 from helpers.fake_pacs import FakePacs, fake_pacs
 from helpers.push_cases import make_dicom
 
@@ -39,13 +38,4 @@ def pacs() -> Iterator[FakePacs]:
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A PEM of a key and a certificate for 127.0.0.1 that nobody has signed."""
-    folder = tmp_path_factory.mktemp("tls")
-    command = [
-        find_or_skip("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-        "-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
-        "-keyout", folder / "key.pem", "-out", folder / "certificate.pem",
-    ]  # fmt: skip
-    subprocess.run(command, check=True, capture_output=True)
-    both = folder / "both.pem"
-    both.write_text((folder / "key.pem").read_text() + (folder / "certificate.pem").read_text())
-    return both
+    return make_certificate(tmp_path_factory.mktemp("tls"))

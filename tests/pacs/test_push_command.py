@@ -59,6 +59,23 @@ def test_a_token_comes_from_the_environment_and_shows_nowhere(
     assert "xyzzy" not in printed.out + printed.err + folder.with_name("dicom.push.csv").read_text()
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://pacs.example.org/dicom-web?token=s3cret", "https://me:s3cret@pacs.example.org/dicom-web",
+        "https://pacs.example.org/dicom-web#s3cret", "me:s3cret@pacs.example.org", "https://s3cret:x/dicom-web",
+    ],
+)  # fmt: skip
+def test_a_secret_in_the_address_is_refused_and_shows_nowhere(
+    url: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, folder, "--url", url) == 2
+    printed = capsys.readouterr()
+    assert "s3cret" not in printed.out + printed.err
+    assert printed.err.count("\n") == 1
+    assert not folder.with_name("dicom.push.csv").exists()
+
+
 @pytest.mark.parametrize("size", ["nan", "inf", "0", "-1"])
 def test_a_batch_that_is_no_size_is_a_sentence(
     size: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -351,9 +351,18 @@ def test_a_server_that_is_not_there_is_one_sentence(exported: Path, tmp_path: Pa
     [
         ("https://me:mine@pacs.example.org/", "can read"),
         ("http://pacs.example.org/dicom-web", "--plain-http"),
-        ("ftp://127.0.0.1/", "not a DICOMweb address"),
-        ("https://", "not a DICOMweb address"),
-        ("http://127.0.0.1:99999/", "not an address"),
+        ("ftp://127.0.0.1/", "not a web address"),
+        ("https://", "not a web address"),
+        ("http://127.0.0.1:99999/", "not a web address"),
+        ("https://pacs.example.org/dicom-web?token=mine", "holds a query"),
+        ("https://pacs.example.org/dicom-web;token=mine", "holds a query"),
+        ("https://pacs.example.org/dicom-web#token=mine", "holds a query"),
+        ("https://pacs.example.org/a/mine@b", "can read"),
+        ("me:mine@pacs.example.org/dicom-web", "can read"),
+        ("https://me:mi/ne@pacs.example.org/", "can read"),
+        ("https://[mine/", "not a web address"),
+        ("https://pacs.example.org/\nmine", "not a web address"),
+        ("https://pacs.example.org\\mine", "not a web address"),
     ],
 )
 def test_an_address_that_is_unsafe_or_none_is_refused(url: str, words: str, exported: Path, tmp_path: Path) -> None:

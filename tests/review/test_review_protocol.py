@@ -92,7 +92,7 @@ def test_a_rate_limit_forgets_the_oldest_keys() -> None:
     limit = RateLimit(1, 60, keys=3, clock=lambda: 0.0)
     for key in "abcd":
         limit.hit(key)
-    assert (limit.blocked("d"), limit.blocked("a")) == (True, False)
+    assert (limit.hit("d"), limit.hit("a")) == (False, True)
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ import medattngan
 from medattngan.core.files import UserError, atomic_path, digest, read_json, write_json
 from medattngan.core.locks import alone, sweep_inside
 from medattngan.core.plugins import versions
+from medattngan.core.spreadsheets import defuse
 from medattngan.core.terminal import say, terminal
 from medattngan.core.text import shown
 from medattngan.data.store import SliceStore, StoreWriter
@@ -251,9 +252,10 @@ def _write_rejected(path: Path, ledger: Ledger) -> None:
         rows.writerow(REJECTED_COLUMNS)
         causes = {name: f" ({cause})" for name, cause in ledger.unreadable().items()}
         for name, reason in sorted(ledger.rejected().items()):
-            rows.writerow([shown(name), reason, REASONS[reason] + causes.get(name, "")])
+            rows.writerow([defuse(shown(name)), reason, REASONS[reason] + causes.get(name, "")])
         for name, places in sorted(ledger.masked.items()):
-            rows.writerow([shown(name), MASKED, f"text at {places} places was masked; the rest is in the store"])
+            masked = f"text at {places} places was masked; the rest is in the store"
+            rows.writerow([defuse(shown(name)), MASKED, masked])
 
 
 def _nothing(sources: Sequence[Path], ledger: Ledger) -> str:
