@@ -38,18 +38,22 @@ class Log:
         run: the run folder.
         header: every column metrics.csv will have.
         step: rows of later steps are removed: they will be written again.
+        kept: False in a process that leaves the log to another.
     """
 
-    def __init__(self, run: Path, header: list[str], step: int) -> None:
+    def __init__(self, run: Path, header: list[str], step: int, kept: bool = True) -> None:
         self.path = run / "metrics.csv"
         self.columns = header
-        self._cut_table(step)
-        self._board = TensorBoard(run / "tensorboard", step)
+        self._board: TensorBoard | None = None
+        if kept:
+            self._cut_table(step)
+            self._board = TensorBoard(run / "tensorboard", step)
 
     def cut(self, step: int) -> None:
         """Forget what was logged after `step`."""
-        self._cut_table(step)
-        self._board.cut(step)
+        if self._board is not None:
+            self._cut_table(step)
+            self._board.cut(step)
 
     def _cut_table(self, step: int) -> None:
         rows: list[dict[str, str]] = []
@@ -65,6 +69,8 @@ class Log:
 
     def write(self, row: Row) -> None:
         """Append one row; a column without a value stays empty."""
+        if self._board is None:
+            return
         with self.path.open("a", newline="", encoding="utf-8") as handle:
             values = {k: f"{v:.6g}" if k != "step" else str(int(v)) for k, v in row.items()}
             csv.DictWriter(handle, self.columns, restval="", lineterminator="\n").writerow(values)
@@ -72,7 +78,8 @@ class Log:
 
     def close(self) -> None:
         """Close TensorBoard's file."""
-        self._board.close()
+        if self._board is not None:
+            self._board.close()
 
 
 def save_grid(images: Images, path: Path, columns: int = 8) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from pathlib import Path
+from functools import partial
 
 from medattngan.core.files import UserError
 from medattngan.core.run import Run
@@ -35,7 +35,7 @@ class Training:
         overfitting: Overfitting | None,
         line: ProgressLine,
     ) -> None:
-        self.run, self.players, self.line = run, players, line
+        self.run, self.players, self.line, self.ranks = run, players, line, players.ranks
         self.validation, self.overfitting = validation, overfitting
         self.numbers = players.state.progress
         self.options = players.config.train
@@ -51,7 +51,10 @@ class Training:
         validated = [] if self.validation is None else [self.validation.name]
         validated += [] if self.overfitting is None else [overfit.COLUMN]
         log = Log(
-            self.run.path, columns(self.players.system.game.columns(), validated, self.players.gates), self.numbers.step
+            self.run.path,
+            columns(self.players.system.game.columns(), validated, self.players.gates),
+            self.numbers.step,
+            kept=self.ranks.first,
         )
         try:
             while not self._came_to_the_end(log):
@@ -78,7 +81,7 @@ class Training:
             began = time.monotonic()
             terms = self.players.play(spent)
             played += time.monotonic() - began
-            numbers.seconds = time.monotonic() - clock_zero
+            numbers.seconds = self.ranks.agreed(time.monotonic() - clock_zero)
             if self._crossed(options.log_kimg):
                 self._log(log, terms, (numbers.images - logged_images) / max(played, 1e-9))
                 logged_images, played = numbers.images, 0.0
@@ -129,11 +132,11 @@ class Training:
     def _position(self) -> Row:
         return {"step": self.numbers.step, "kimg": self.numbers.kimg, "seconds": self.numbers.seconds}
 
-    def _checkpoint(self) -> Path:
+    def _checkpoint(self) -> None:
         """Save, but never weights that are not numbers: there must always be a good state to go back to."""
         if not self.players.state.finite():
             raise DivergedError(f"a weight is not a number at step {self.numbers.step}")
-        return checkpointing.save(self.players.state, self.run.path / "checkpoints")
+        self.ranks.done_by_first(partial(checkpointing.save, self.players.state, self.run.path / "checkpoints"))
 
     def _roll_back(self, trouble: str, log: Log) -> None:
         """Return to the last good checkpoint with half the learning rates."""
@@ -152,7 +155,8 @@ class Training:
 
     def _grid(self) -> None:
         name = f"kimg-{self.numbers.kimg:09.3f}.png"
-        save_grid(self.players.synthesize(GRID_COUNT), self.run.path / "grids" / name)
+        if self.ranks.first:
+            save_grid(self.players.synthesize(GRID_COUNT), self.run.path / "grids" / name)
 
     def _validation_due(self) -> bool:
         every = self.options.validate_minutes
@@ -166,12 +170,16 @@ class Training:
         numbers = self.numbers
         if not self.players.state.finite():
             raise DivergedError(f"a weight is not a number at step {numbers.step}")
-        score = self.validation.score(self.players.synthesize(self.validation.count))
-        numbers.validated_at, numbers.validated_step, numbers.score = numbers.seconds, numbers.step, score
+        row = self.ranks.done_by_first(self._scores) or {}
+        numbers.validated_at, numbers.validated_step = numbers.seconds, numbers.step
+        numbers.score = self.ranks.agreed(row.get(self.validation.name, math.nan))
         self._checkpoint()
-        row = {self.validation.name: score}
-        if self.overfitting is not None:
-            row[overfit.COLUMN] = self.overfitting.measure()
         log.write({**self._position(), **row})
         told = ", ".join(f"{name} {value:.2f}" for name, value in row.items())
         self.line.say(f"{numbers.kimg:.1f} kimg: {told}")
+
+    def _scores(self) -> Row:
+        """What a validation measures, by column."""
+        assert self.validation is not None
+        row = {self.validation.name: self.validation.score(self.players.synthesize(self.validation.count))}
+        return row if self.overfitting is None else {**row, overfit.COLUMN: self.overfitting.measure()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from medattngan.stages.train.log import ProgressLine
 from medattngan.stages.train.loop import Training
 from medattngan.stages.train.overfit import Overfitting
 from medattngan.stages.train.players import Players
+from medattngan.stages.train.ranks import Ranks, require_shares
 from medattngan.stages.train.select import describe, select_training
 from medattngan.stages.train.validate import Validation
 
@@ -50,13 +52,16 @@ def train(
     conditions = of_run(described)
     torch.manual_seed(config.train.seed)
     system = build(config, conditions)
+    require_shares(system.batch_size, config.train)
     batches = Batches(part, config.data.size, system.batch_size, config.train.seed, conditions)
     if begin is not None:
         begin_from(begin, system)
         described["began_from"] = digest(begin.checkpoint("last") / "ema.safetensors")
-    players = Players(config, system, batches)
-    run = _open_or_create(config, described, Path(out), resume)
-    with ProgressLine(progress) as line:
+    ranks = Ranks(config.train)
+    ranks.launch()
+    run = ranks.done_by_first(partial(_open_or_create, config, described, Path(out), resume)) or Run.open(out)
+    players = Players(config, system, batches, ranks)
+    with ProgressLine(progress and ranks.first) as line:
         _warn_of_leaks(system.policy, run, line)
         validation = Validation.prepare(store, config, line.say)
         overfitting = None if validation is None else Overfitting.prepare(store, config, players)
@@ -70,7 +75,8 @@ def _open_or_create(config: Config, described: dict[str, Any], out: Path, resume
     run = Run.open(out)
     if run.store["digest"] != described["digest"]:
         raise UserError(f"{out} was trained on another store; resume with the one it began with.")
-    budget = {"kimg": config.train.kimg, "minutes": config.train.minutes}
+    free = ("kimg", "minutes", "devices", "nodes")
+    budget = {key: getattr(config.train, key) for key in free}
     if run.config.model_copy(update={"train": run.config.train.model_copy(update=budget)}) != config:
         raise UserError(f"{out} was begun with another configuration; resume with its own: {out / 'config.yaml'}.")
     config.save(out / "config.yaml")
