@@ -1,4 +1,4 @@
-"""What a training writes for people: metrics.csv, TensorBoard, grids and the progress line."""
+"""What a training writes for people: metrics.csv, TensorBoard and grids."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ import csv
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from medattngan.core.files import write_text
 from medattngan.core.plots import save_picture
@@ -91,37 +88,3 @@ def save_grid(images: Images, path: Path, columns: int = 8) -> None:
     height, width = pixels.shape[1:]
     sheet = filled.reshape(rows, columns, height, width).transpose(0, 2, 1, 3).reshape(rows * height, columns * width)
     save_picture(path, sheet)
-
-
-class ProgressLine:
-    """A bar with images a second and time left, or nothing where nobody looks."""
-
-    def __init__(self, shown: bool) -> None:
-        self.console = Console(stderr=True, quiet=not shown)
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.percentage:3.0f} %"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
-            console=self.console,
-            disable=not shown,
-        )
-        self._task = self._bar.add_task("training", total=1.0, note="")
-
-    def __enter__(self) -> ProgressLine:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
-
-    def update(self, share: float, note: str) -> None:
-        """Show that `share` (0 to 1) of the budget is spent."""
-        self._bar.update(self._task, completed=min(share, 1.0), note=note)
-
-    def say(self, message: str) -> None:
-        """Print a line above the bar."""
-        self.console.print(message, highlight=False, markup=False)

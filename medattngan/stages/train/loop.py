@@ -7,11 +7,12 @@ import time
 from functools import partial
 
 from medattngan.core.files import UserError
+from medattngan.core.progress import ProgressLine
 from medattngan.core.run import Run
 from medattngan.games.game import Terms
 from medattngan.stages.train import checkpoint as checkpointing
 from medattngan.stages.train import overfit
-from medattngan.stages.train.log import Log, ProgressLine, Row, columns, save_grid
+from medattngan.stages.train.log import Log, Row, columns, save_grid
 from medattngan.stages.train.overfit import Overfitting
 from medattngan.stages.train.players import Players
 from medattngan.stages.train.validate import Validation
@@ -48,6 +49,7 @@ class Training:
             self.line.say(f"resuming at {self.numbers.kimg:.1f} kimg")
         else:
             self._checkpoint()
+            self._grid()
         validated = [] if self.validation is None else [self.validation.name]
         validated += [] if self.overfitting is None else [overfit.COLUMN]
         log = Log(
@@ -127,7 +129,9 @@ class Training:
         row: Row = {**self._position(), "images_per_second": images_per_second, **values}
         row |= {"augment_probability": numbers.augment_probability, "lr_scale": numbers.lr_scale}
         log.write(row)
-        self.line.update(self._spent(), f"{images_per_second:.0f} images/s  {numbers.kimg:.1f} kimg")
+        lost = "  ".join(f"{name} {value:.3g}" for name, value in values.items() if name.startswith("loss_"))
+        score = "" if numbers.score is None else f"  score {numbers.score:.4g}"
+        self.line.update(self._spent(), f"{images_per_second:.0f} images/s  {numbers.kimg:.1f} kimg  {lost}{score}")
 
     def _position(self) -> Row:
         return {"step": self.numbers.step, "kimg": self.numbers.kimg, "seconds": self.numbers.seconds}

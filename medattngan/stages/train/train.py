@@ -13,12 +13,12 @@ from medattngan.augment import LEAKS
 from medattngan.conditions.table import of_run
 from medattngan.core.config import Config
 from medattngan.core.files import UserError, digest
+from medattngan.core.progress import ProgressLine
 from medattngan.core.run import Run
 from medattngan.data.batches import Batches
 from medattngan.data.store import SliceStore
 from medattngan.models import build
 from medattngan.stages.train.initialise import begin_from
-from medattngan.stages.train.log import ProgressLine
 from medattngan.stages.train.loop import Training
 from medattngan.stages.train.overfit import Overfitting
 from medattngan.stages.train.players import Players
@@ -61,7 +61,7 @@ def train(
     ranks.launch()
     run = ranks.done_by_first(partial(_open_or_create, config, described, Path(out), resume)) or Run.open(out)
     players = Players(config, system, batches, ranks)
-    with ProgressLine(progress and ranks.first) as line:
+    with ProgressLine("training", progress and ranks.first) as line:
         _warn_of_leaks(system.policy, run, line)
         validation = Validation.prepare(store, config, line.say)
         overfitting = None if validation is None else Overfitting.prepare(store, config, players)
