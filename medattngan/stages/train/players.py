@@ -24,10 +24,7 @@ from medattngan.stages.sample.sample import generate, latents
 from medattngan.stages.train.checkpoint import Progress, State
 from medattngan.stages.train.gates import gate_names, gate_shares
 from medattngan.stages.train.ranks import Ranks
-
-SCARCE = 2000
-"""Below so many slices the discriminator soon knows them by heart: augmentation is adaptive unless configured
-otherwise."""
+from medattngan.stages.train.resolve import is_adaptive
 
 
 class Player:
@@ -58,9 +55,7 @@ class Players:
 
     def __init__(self, config: Config, system: System, batches: Batches, ranks: Ranks | None = None) -> None:
         self.config, self.system, self.batches = config, system, batches
-        self.adaptive = config.augment.adaptive
-        if self.adaptive is None:
-            self.adaptive = config.augment.probability is None and len(batches.store) < SCARCE
+        self.adaptive = is_adaptive(config, len(batches.store))
         self.ranks = ranks or Ranks(config.train)
         self.fabric = self.ranks.fabric
         self.state = self._set_up()

@@ -23,6 +23,7 @@ from medattngan.stages.train.loop import Training
 from medattngan.stages.train.overfit import Overfitting
 from medattngan.stages.train.players import Players
 from medattngan.stages.train.ranks import Ranks, require_shares
+from medattngan.stages.train.resolve import resolved
 from medattngan.stages.train.select import describe, select_training
 from medattngan.stages.train.validate import Validation
 
@@ -52,6 +53,7 @@ def train(
     conditions = of_run(described)
     torch.manual_seed(config.train.seed)
     system = build(config, conditions)
+    config = resolved(config, system, len(part))
     require_shares(system.batch_size, config.train)
     batches = Batches(part, config.data.size, system.batch_size, config.train.seed, conditions)
     if begin is not None:
