@@ -33,10 +33,13 @@ def train(
     """Train an attention-GAN on a store."""
     from medattngan.core.config import Config
     from medattngan.core.run import Run
+    from medattngan.stages.train.ranks import is_first
     from medattngan.stages.train.train import train as run_train
 
     start = None if begin is None else Run.open(begin)
-    typer.echo(run_train(Config.load(config, settings or ()), data, out, resume=resume, begin=start).path)
+    run = run_train(Config.load(config, settings or ()), data, out, resume=resume, begin=start)
+    if is_first():
+        typer.echo(run.path)
 
 
 def sample(

@@ -123,6 +123,11 @@ class TrainConfig(Section):
     """Share of the budget, at its end, over which the learning rates fall to zero linearly."""
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    devices: int = Field(1, ge=1)
+    """Processes on each machine, each on a device of its own (or with cores of its own) and with a share of every
+    batch."""
+    nodes: int = Field(1, ge=1)
+    """Machines. torchrun or SLURM starts the processes where there are several."""
     channels_last: bool = True
     compile: bool = False
     log_kimg: float = Field(0.5, gt=0)

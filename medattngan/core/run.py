@@ -1,6 +1,6 @@
 """The Run: a folder that holds one training from its configuration to its last checkpoint.
 
-config.yaml        every key as resolved
+config.yaml        every key as it was used: the preset's choice where none was made
 store.json         what sampling must know of the training data: intensity map, geometry, labels, digest
 provenance.json    code version, seed, hardware, library versions
 metrics.csv        one row every `train.log_kimg`; TensorBoard's events stand in tensorboard/

@@ -47,7 +47,8 @@ class Batches:
             rows.append(int(self._order[offset]))
         return rows
 
-    def __call__(self, step: int) -> tuple[Images, dict[str, Tensor]]:
-        """Batch number `step`: images (B, 1, size, size) in [-1, 1], and of each condition, by name, (B, …)."""
-        rows = self._rows(step)
+    def __call__(self, step: int, part: slice = slice(None)) -> tuple[Images, dict[str, Tensor]]:
+        """Batch number `step`, or a part of it: images (B, 1, size, size) in [-1, 1], and of each condition, by name,
+        (B, …)."""
+        rows = self._rows(step)[part]
         return load_images(self.store, rows, self.size), {name: one[rows] for name, one in self.told.items()}

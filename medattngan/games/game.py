@@ -97,7 +97,8 @@ class Game(Protocol):
         ...
 
     def draw(self, now: Round, source: torch.Generator) -> dict[str, Tensor]:
-        """All random numbers of a round, on the CPU, from `source` alone."""
+        """All random numbers of a round, on the CPU, from `source` alone: by name, (count, …) each, a row an image, so
+        that several processes can share a round."""
         ...
 
     def phases(self, networks: Networks, batch: Batch, draws: Draws) -> Iterator[Phase]:

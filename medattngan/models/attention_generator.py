@@ -51,7 +51,7 @@ class Generator(nn.Module):
         super().__init__()
         self.z_dim = shape.z_dim or Z_DIM
         self.side = shape.size // 4
-        channels = shape.generator_width or WIDTH
+        self.width = channels = shape.generator_width or WIDTH
         self.first = nn.Linear(self.z_dim, channels * self.side**2)
         self.block = attention_block(shape, channels)
         self.grow = nn.Sequential(
@@ -72,7 +72,7 @@ class Discriminator(nn.Module):
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
-        channels = shape.discriminator_width or WIDTH
+        self.width = channels = shape.discriminator_width or WIDTH
         self.shrink = nn.Sequential(
             nn.Conv2d(1, channels // 2, 4, 2, 1),
             nn.LeakyReLU(0.2),

@@ -108,7 +108,7 @@ class Generator(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.z_dim = shape.z_dim or Z_DIM
-        base = shape.generator_width or GENERATOR_WIDTH
+        self.width = base = shape.generator_width or GENERATOR_WIDTH
         self.embedding = nn.Embedding(shape.classes, self.z_dim) if shape.classes else None
         self.values = ValueEmbedding(shape.numbers, self.z_dim) if shape.numbers else None
         self.mapping = nn.Sequential(
@@ -153,7 +153,7 @@ class Discriminator(nn.Module):
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
-        base = shape.discriminator_width or DISCRIMINATOR_WIDTH
+        self.width = base = shape.discriminator_width or DISCRIMINATOR_WIDTH
         layers: list[nn.Module] = []
         channels, resolution = 1, shape.size
         while resolution > 4:

@@ -46,7 +46,8 @@ class Generator(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.z_dim = shape.z_dim or Z_DIM
-        channels, *widths = reversed(_widths(shape, shape.generator_width or WIDTH))
+        self.width = shape.generator_width or WIDTH
+        channels, *widths = reversed(_widths(shape, self.width))
         layers: list[nn.Module] = [
             nn.ConvTranspose2d(self.z_dim, channels, 4, 1, 0, bias=False),
             nn.BatchNorm2d(channels),
@@ -72,7 +73,8 @@ class Discriminator(nn.Module):
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
-        channels, *widths = _widths(shape, shape.discriminator_width or WIDTH)
+        self.width = shape.discriminator_width or WIDTH
+        channels, *widths = _widths(shape, self.width)
         layers: list[nn.Module] = [
             nn.Conv2d(1, channels, 4, 2, 1, bias=False),
             nn.LeakyReLU(0.2, inplace=True),

@@ -142,7 +142,7 @@ class Generator(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.z_dim = shape.z_dim or Z_DIM
-        base = shape.generator_width or WIDTH
+        self.width = base = shape.generator_width or WIDTH
         channels = _width(4, shape.size, base)
         self.first = _normed(nn.Linear(self.z_dim, channels * 16))
         self.blocks = nn.ModuleList()
@@ -172,7 +172,7 @@ class Discriminator(nn.Module):
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
-        base = shape.discriminator_width or WIDTH
+        self.width = base = shape.discriminator_width or WIDTH
         stages: list[nn.Module] = []
         resolution, channels = shape.size, 1
         while resolution > 4:

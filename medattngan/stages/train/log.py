@@ -1,4 +1,4 @@
-"""What a training writes for people: metrics.csv, TensorBoard, grids and the progress line."""
+"""What a training writes for people: metrics.csv, TensorBoard and grids."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ import csv
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from medattngan.core.files import UserError, write_text
 from medattngan.core.plots import save_picture
-from medattngan.core.terminal import say, terminal
 from medattngan.core.types import Images
 from medattngan.stages.train.tensorboard import TensorBoard
 
@@ -38,18 +35,22 @@ class Log:
         run: the run folder.
         header: every column metrics.csv will have.
         step: rows of later steps are removed: they will be written again.
+        kept: False in a process that leaves the log to another.
     """
 
-    def __init__(self, run: Path, header: list[str], step: int) -> None:
+    def __init__(self, run: Path, header: list[str], step: int, kept: bool = True) -> None:
         self.path = run / "metrics.csv"
         self.columns = header
-        self._cut_table(step)
-        self._board = TensorBoard(run / "tensorboard", step)
+        self._board: TensorBoard | None = None
+        if kept:
+            self._cut_table(step)
+            self._board = TensorBoard(run / "tensorboard", step)
 
     def cut(self, step: int) -> None:
         """Forget what was logged after `step`."""
-        self._cut_table(step)
-        self._board.cut(step)
+        if self._board is not None:
+            self._cut_table(step)
+            self._board.cut(step)
 
     def _cut_table(self, step: int) -> None:
         rows = self._rows(step) if self.path.is_file() else []
@@ -74,6 +75,8 @@ class Log:
 
     def write(self, row: Row) -> None:
         """Append one row; a column without a value stays empty."""
+        if self._board is None:
+            return
         with self.path.open("a", newline="", encoding="utf-8") as handle:
             values = {k: f"{v:.6g}" if k != "step" else str(int(v)) for k, v in row.items()}
             csv.DictWriter(handle, self.columns, restval="", lineterminator="\n").writerow(values)
@@ -81,7 +84,8 @@ class Log:
 
     def close(self) -> None:
         """Close TensorBoard's file."""
-        self._board.close()
+        if self._board is not None:
+            self._board.close()
 
 
 def save_grid(images: Images, path: Path, columns: int = 8) -> None:
@@ -93,37 +97,3 @@ def save_grid(images: Images, path: Path, columns: int = 8) -> None:
     height, width = pixels.shape[1:]
     sheet = filled.reshape(rows, columns, height, width).transpose(0, 2, 1, 3).reshape(rows * height, columns * width)
     save_picture(path, sheet)
-
-
-class ProgressLine:
-    """A bar with images a second and time left, or nothing where nobody looks."""
-
-    def __init__(self, shown: bool) -> None:
-        self.console = terminal(quiet=not shown)
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.percentage:3.0f} %"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
-            console=self.console,
-            disable=not shown,
-        )
-        self._task = self._bar.add_task("training", total=1.0, note="")
-
-    def __enter__(self) -> ProgressLine:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
-
-    def update(self, share: float, note: str) -> None:
-        """Show that `share` (0 to 1) of the budget is spent."""
-        self._bar.update(self._task, completed=min(share, 1.0), note=note)
-
-    def say(self, message: str) -> None:
-        """Print a line above the bar."""
-        say(self.console, message)

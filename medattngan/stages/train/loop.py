@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import time
-from pathlib import Path
+from functools import partial
 
 from medattngan.core.files import UserError
+from medattngan.core.progress import ProgressLine
 from medattngan.core.run import Run
 from medattngan.games.game import Terms
 from medattngan.stages.train import checkpoint as checkpointing
 from medattngan.stages.train import overfit
-from medattngan.stages.train.log import Log, ProgressLine, Row, columns, save_grid
+from medattngan.stages.train.log import Log, Row, columns, save_grid
 from medattngan.stages.train.overfit import Overfitting
 from medattngan.stages.train.players import Players
 from medattngan.stages.train.validate import Validation
@@ -35,7 +36,7 @@ class Training:
         overfitting: Overfitting | None,
         line: ProgressLine,
     ) -> None:
-        self.run, self.players, self.line = run, players, line
+        self.run, self.players, self.line, self.ranks = run, players, line, players.ranks
         self.validation, self.overfitting = validation, overfitting
         self.numbers = players.state.progress
         self.options = players.config.train
@@ -48,10 +49,14 @@ class Training:
             self.line.say(f"resuming at {self.numbers.kimg:.1f} kimg")
         else:
             self._checkpoint()
+            self._grid()
         validated = [] if self.validation is None else [self.validation.name]
         validated += [] if self.overfitting is None else [overfit.COLUMN]
         log = Log(
-            self.run.path, columns(self.players.system.game.columns(), validated, self.players.gates), self.numbers.step
+            self.run.path,
+            columns(self.players.system.game.columns(), validated, self.players.gates),
+            self.numbers.step,
+            kept=self.ranks.first,
         )
         try:
             while not self._came_to_the_end(log):
@@ -78,7 +83,7 @@ class Training:
             began = time.monotonic()
             terms = self.players.play(spent)
             played += time.monotonic() - began
-            numbers.seconds = time.monotonic() - clock_zero
+            numbers.seconds = self.ranks.agreed(time.monotonic() - clock_zero)
             if self._crossed(options.log_kimg):
                 self._log(log, terms, (numbers.images - logged_images) / max(played, 1e-9))
                 logged_images, played = numbers.images, 0.0
@@ -124,16 +129,18 @@ class Training:
         row: Row = {**self._position(), "images_per_second": images_per_second, **values}
         row |= {"augment_probability": numbers.augment_probability, "lr_scale": numbers.lr_scale}
         log.write(row)
-        self.line.update(self._spent(), f"{images_per_second:.0f} images/s  {numbers.kimg:.1f} kimg")
+        lost = "  ".join(f"{name} {value:.3g}" for name, value in values.items() if name.startswith("loss_"))
+        score = "" if numbers.score is None else f"  score {numbers.score:.4g}"
+        self.line.update(self._spent(), f"{images_per_second:.0f} images/s  {numbers.kimg:.1f} kimg  {lost}{score}")
 
     def _position(self) -> Row:
         return {"step": self.numbers.step, "kimg": self.numbers.kimg, "seconds": self.numbers.seconds}
 
-    def _checkpoint(self) -> Path:
+    def _checkpoint(self) -> None:
         """Save, but never weights that are not numbers: there must always be a good state to go back to."""
         if not self.players.state.finite():
             raise DivergedError(f"a weight is not a number at step {self.numbers.step}")
-        return checkpointing.save(self.players.state, self.run.path / "checkpoints")
+        self.ranks.done_by_first(partial(checkpointing.save, self.players.state, self.run.path / "checkpoints"))
 
     def _roll_back(self, trouble: str, log: Log) -> None:
         """Return to the last good checkpoint with half the learning rates."""
@@ -152,7 +159,8 @@ class Training:
 
     def _grid(self) -> None:
         name = f"kimg-{self.numbers.kimg:09.3f}.png"
-        save_grid(self.players.synthesize(GRID_COUNT), self.run.path / "grids" / name)
+        if self.ranks.first:
+            save_grid(self.players.synthesize(GRID_COUNT), self.run.path / "grids" / name)
 
     def _validation_due(self) -> bool:
         every = self.options.validate_minutes
@@ -166,12 +174,16 @@ class Training:
         numbers = self.numbers
         if not self.players.state.finite():
             raise DivergedError(f"a weight is not a number at step {numbers.step}")
-        score = self.validation.score(self.players.synthesize(self.validation.count))
-        numbers.validated_at, numbers.validated_step, numbers.score = numbers.seconds, numbers.step, score
+        row = self.ranks.done_by_first(self._scores) or {}
+        numbers.validated_at, numbers.validated_step = numbers.seconds, numbers.step
+        numbers.score = self.ranks.agreed(row.get(self.validation.name, math.nan))
         self._checkpoint()
-        row = {self.validation.name: score}
-        if self.overfitting is not None:
-            row[overfit.COLUMN] = self.overfitting.measure()
         log.write({**self._position(), **row})
         told = ", ".join(f"{name} {value:.2f}" for name, value in row.items())
         self.line.say(f"{numbers.kimg:.1f} kimg: {told}")
+
+    def _scores(self) -> Row:
+        """What a validation measures, by column."""
+        assert self.validation is not None
+        row = {self.validation.name: self.validation.score(self.players.synthesize(self.validation.count))}
+        return row if self.overfitting is None else {**row, overfit.COLUMN: self.overfitting.measure()}

@@ -1,4 +1,4 @@
-"""The networks of a system set up on their device, and one round of their game.
+"""The networks of a system set up on their devices, and one round of their game.
 
 What is random is drawn before a round from seed and step, so that a resumed training repeats what a killed one did.
 """
@@ -17,17 +17,14 @@ from torch.optim import Optimizer
 from medattngan.augment.adaptive import adjust
 from medattngan.conditions.table import encoded, spread
 from medattngan.core.config import Config
-from medattngan.core.files import UserError
 from medattngan.core.types import Images
 from medattngan.data.batches import Batches, derived_seed
 from medattngan.games.game import Batch, Draws, Round, System, Terms
 from medattngan.stages.sample.sample import generate, latents
 from medattngan.stages.train.checkpoint import Progress, State
 from medattngan.stages.train.gates import gate_names, gate_shares
-
-SCARCE = 2000
-"""Below so many slices the discriminator soon knows them by heart: augmentation is adaptive unless configured
-otherwise."""
+from medattngan.stages.train.ranks import Ranks
+from medattngan.stages.train.resolve import is_adaptive
 
 
 class Player:
@@ -53,20 +50,20 @@ class Players:
     Args:
         system: the networks and the game.
         batches: real images by step.
+        ranks: the processes that share each batch, launched; this one alone where there are none.
     """
 
-    def __init__(self, config: Config, system: System, batches: Batches) -> None:
+    def __init__(self, config: Config, system: System, batches: Batches, ranks: Ranks | None = None) -> None:
         self.config, self.system, self.batches = config, system, batches
-        self.adaptive = config.augment.adaptive
-        if self.adaptive is None:
-            self.adaptive = config.augment.probability is None and len(batches.store) < SCARCE
-        _require_accelerator(config.train.accelerator)
-        self.fabric = Fabric(accelerator=config.train.accelerator, devices=1, precision=config.train.precision)
+        self.adaptive = is_adaptive(config, len(batches.store))
+        self.ranks = ranks or Ranks(config.train)
+        self.fabric = self.ranks.fabric
         self.state = self._set_up()
         self.players = {name: Player(self.fabric, network) for name, network in self.state.networks.items()}
         self.gates = gate_names(self.state)
         # Listed once: walking through the modules at every phase took a hundredth of a round.
         self._parameters = {name: list(network.parameters()) for name, network in self.state.networks.items()}
+        self._buffers = [tensor for network in self.state.networks.values() for tensor in network.buffers()]
         self._only(self.state.optimizers)
 
     def _set_up(self) -> State:
@@ -89,20 +86,22 @@ class Players:
         return State(dict(networks), averaged, optimizers, numbers, system.generator)
 
     def play(self, budget_spent: float) -> Terms:
-        """One round; returns every loss term and a few numbers to watch, without graph.
+        """One round; returns every loss term and a few numbers to watch, the means of all processes, without graph.
 
         Args:
             budget_spent: share of the budget, 0 to 1, for the learning rates.
         """
         numbers, seed = self.state.progress, self.config.train.seed
-        torch.manual_seed(derived_seed(seed, numbers.step, 0))
+        count = self.batches.batch_size
+        torch.manual_seed(derived_seed(seed, numbers.step, 0, *([self.ranks.number] if self.ranks.number else [])))
         source = torch.Generator().manual_seed(derived_seed(seed, numbers.step, 1))
-        batch = Batch(*self.fabric.to_device(self.batches(numbers.step)))
-        now = Round(numbers.step, len(batch.images), self.batches.size, self.system.policy, numbers.augment_probability)
-        draws = self.fabric.to_device(self.system.game.draw(now, source))
+        batch = Batch(*self.fabric.to_device(self.batches(numbers.step, self.ranks.share(count))))
+        now = Round(numbers.step, count, self.batches.size, self.system.policy, numbers.augment_probability)
+        draws = self.fabric.to_device(self.ranks.rows(self.system.game.draw(now, source), count))
         self._set_learning_rates(budget_spent)
         logged = self.round(batch, draws)
-        self._count(len(batch.images), logged)
+        self.ranks.mean(list(logged.values()))
+        self._count(count, logged)
         return logged
 
     def round(self, batch: Batch, draws: Draws) -> Terms:
@@ -114,10 +113,13 @@ class Players:
             for name in phase.players:
                 self.state.optimizers[name].zero_grad(set_to_none=True)
             self.fabric.backward(torch.stack(list(terms.values())).sum())
+            moved = [p.grad for name in phase.players for p in self._parameters[name] if p.grad is not None]
+            self.ranks.mean(moved)
             for name in phase.players:
                 self.state.optimizers[name].step()
             logged |= {name: value.detach() for name, value in {**terms, **phase.watched()}.items()}
         self._only(self.state.optimizers)
+        self.ranks.copy_first(self._buffers)  # batch statistics are of each process's own images
         return logged | {name: value.detach() for name, value in gate_shares(self.state).items()}
 
     def _only(self, players: Iterable[str]) -> None:
@@ -156,17 +158,6 @@ class Players:
         z = self.fabric.to_device(latents(seed, 0, count, self.system.z_dim))
         told = self.fabric.to_device(encoded(conditions, spread(conditions, count, seed)))
         return generate(self.state.averaged[self.system.generator], z, told).cpu()
-
-
-def _require_accelerator(name: str) -> None:
-    """Refuse a device that is not there.
-
-    Raises:
-        UserError: naming the key.
-    """
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not there.get(name, True):
-        raise UserError(f"train.accelerator is {name!r}, but PyTorch finds none here; set it to auto or cpu.")
 
 
 @torch.no_grad()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,26 +13,28 @@ from medattngan.augment import LEAKS
 from medattngan.conditions.table import of_run
 from medattngan.core.config import Config
 from medattngan.core.files import UserError, digest
-from medattngan.core.locks import alone, sweep_inside
+from medattngan.core.locks import only_writer, sweep_inside
+from medattngan.core.progress import ProgressLine
 from medattngan.core.run import Run
 from medattngan.data.batches import Batches
 from medattngan.data.store import SliceStore
 from medattngan.models import build
 from medattngan.stages.train.initialise import begin_from
-from medattngan.stages.train.log import ProgressLine
 from medattngan.stages.train.loop import Training
 from medattngan.stages.train.overfit import Overfitting
 from medattngan.stages.train.players import Players
+from medattngan.stages.train.ranks import Ranks, require_shares
+from medattngan.stages.train.resolve import resolved
 from medattngan.stages.train.select import describe, select_training
 from medattngan.stages.train.validate import Validation
 
 BETWEEN_RESUMPTIONS = (
-    "kimg", "minutes", "accelerator", "compile", "channels_last", "checkpoint_minutes", "checkpoint_steps",
+    "kimg", "minutes", "accelerator", "devices", "nodes", "compile", "channels_last", "checkpoint_minutes",
+    "checkpoint_steps",
 )  # fmt: skip
 """Keys of `train` that may differ when a run is resumed: the budget, and what belongs to the machine."""
 
 
-@alone
 def train(
     config: Config,
     data: SliceStore | str | Path,
@@ -57,22 +60,32 @@ def train(
     conditions = of_run(described)
     torch.manual_seed(config.train.seed)
     system = build(config, conditions)
+    config = resolved(config, system, len(part))
+    require_shares(system.batch_size, config.train)
     batches = Batches(part, config.data.size, system.batch_size, config.train.seed, conditions)
     if begin is not None:
         begin_from(begin, system)
         described["began_from"] = digest(begin.checkpoint("last") / "ema.safetensors")
-    players = Players(config, system, batches)
-    run = _open_or_create(config, described, Path(out), resume)
-    with ProgressLine(progress) as line:
+    ranks = Ranks(config.train)
+    ranks.launch()
+    with ExitStack() as held, ProgressLine("training", progress and ranks.first) as line:
+
+        def begun() -> Run:
+            held.enter_context(only_writer(Path(out)))
+            return _open_or_create(config, described, Path(out), resume, line)
+
+        run = ranks.done_by_first(begun) or Run.open(out)
+        ranks.agreed(0.0)  # all have opened it before the first writes to it again
+        players = Players(config, system, batches, ranks)
         _warn_of_leaks(system.policy, run, line)
         validation = Validation.prepare(store, config, line.say)
         overfitting = None if validation is None else Overfitting.prepare(store, config, players)
         Training(run, players, validation, overfitting, line).to_the_end()
-    run.finish()
+        ranks.done_by_first(run.finish)
     return run
 
 
-def _open_or_create(config: Config, described: dict[str, Any], out: Path, resume: bool) -> Run:
+def _open_or_create(config: Config, described: dict[str, Any], out: Path, resume: bool, line: ProgressLine) -> Run:
     if not (resume and (out / "config.yaml").is_file()):
         return Run.create(out, config, described)
     run = Run.open(out)
@@ -84,6 +97,9 @@ def _open_or_create(config: Config, described: dict[str, Any], out: Path, resume
             f"{out / 'config.yaml'}."
         )
     sweep_inside(out)
+    before, now = (one.train.devices * one.train.nodes for one in (run.config, config))
+    if before != now:
+        line.say(f"{out} was begun with {before} processes and goes on with {now}: from here it differs by rounding")
     return run.resume(config)
 
 

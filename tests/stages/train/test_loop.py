@@ -145,7 +145,7 @@ def test_the_control_comes_on_by_itself_where_slices_are_scarce(
     given: dict[str, Any],
     expected: float,
 ) -> None:
-    monkeypatch.setattr(import_module("medattngan.stages.train.players"), "SCARCE", scarce)
+    monkeypatch.setattr(import_module("medattngan.stages.train.resolve"), "SCARCE", scarce)
     tree = brief(kimg=0.008).model_dump()
     # A target that any critic is above, so that the control moves up with every image.
     run = train(

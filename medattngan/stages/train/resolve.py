@@ -1,0 +1,47 @@
+"""A configuration as a training uses it: the preset's own choice in place of every `null`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from medattngan.core.config import Config
+from medattngan.games.adversarial import AdversarialGame
+from medattngan.games.game import System
+
+SCARCE = 2000
+"""Below so many slices the discriminator soon knows them by heart: augmentation is adaptive unless configured
+otherwise."""
+
+
+def is_adaptive(config: Config, slices: int) -> bool:
+    """Whether the probability of augmentation follows the discriminator (ADA), with so many training slices."""
+    asked, given = config.augment.adaptive, config.augment.probability
+    return asked if asked is not None else given is None and slices < SCARCE
+
+
+def resolved(config: Config, system: System, slices: int) -> Config:
+    """`config` with every value that `system`, which was built from it, and the number of `slices` decide.
+
+    A value that stays None has no meaning for this system.
+    """
+    widths = {f"{name}_width": getattr(network, "width", None) for name, network in system.networks.items()}
+    rates = {f"{name}_lr": rate for name, rate in system.rates.items()}
+    game = system.game
+    chosen: dict[str, dict[str, Any]] = {
+        "model": {"z_dim": system.z_dim, **widths},
+        "loss": asdict(game.objective) if isinstance(game, AdversarialGame) else {},
+        "augment": {
+            "policy": tuple(system.policy),
+            "probability": config.augment.probability or 0.0,
+            "adaptive": is_adaptive(config, slices),
+        },
+        "optimizer": {**rates, "beta1": system.betas[0], "beta2": system.betas[1]},
+        "train": {"batch_size": system.batch_size},
+    }
+    updated = {}
+    for name, values in chosen.items():
+        section = getattr(config, name)
+        known = {key: value for key, value in values.items() if key in type(section).model_fields}
+        updated[name] = section.model_copy(update=known)
+    return config.model_copy(update=updated)

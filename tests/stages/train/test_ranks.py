@@ -1,0 +1,186 @@
+"""Several processes play the round that one plays: real processes over gloo, started in every way we document."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from helpers.tiny import tiny_config
+from safetensors.torch import load_file
+
+from medattngan.core.config import Config
+from medattngan.core.files import UserError
+from medattngan.core.run import Run
+from medattngan.data.store import SliceStore
+from medattngan.stages.train.ranks import Ranks, require_shares
+from medattngan.stages.train.train import train
+
+# In the relativistic game the last bias has no gradient but rounding, which Adam makes as large as any other.
+TRAIN = {
+    "kimg": 0.08, "minutes": None, "batch_size": 8, "checkpoint_steps": 4, "log_kimg": 0.016, "grid_kimg": 10,
+    "validate_minutes": None, "seed": 5,
+}  # fmt: skip
+STEPS = 10
+
+
+def config(preset: str = "compact", **train_keys: object) -> Config:
+    sections = {"loss": {"kind": "non_saturating", "penalty_every": 2}, "augment": {"probability": 0.5}}
+    return tiny_config(preset, train=TRAIN | train_keys, **sections)
+
+
+def command(configuration: Config, store: SliceStore, out: Path, *more: str) -> list[str]:
+    """What follows `python -m`."""
+    path = out.parent / f"{out.name}.yaml"
+    configuration.save(path)
+    return ["medattngan", "train", str(path), "--data", str(store.path), "--out", str(out), *more]
+
+
+def start(arguments: Sequence[str], **variables: str) -> subprocess.Popen[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **variables}
+    return subprocess.Popen(
+        [sys.executable, "-m", *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def end(process: subprocess.Popen[str], status: int = 0) -> tuple[str, str]:
+    out, err = process.communicate(timeout=180)
+    assert process.returncode == status, err
+    return out, err
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    last = Run.open(run).checkpoint("last")
+    assert last.name == f"step-{STEPS:09d}"
+    names = ("generator", "discriminator", "ema")
+    return {f"{n}.{k}": v for n in names for k, v in load_file(last / f"{n}.safetensors").items()}
+
+
+def assert_close(one: Mapping[str, torch.Tensor], two: Mapping[str, torch.Tensor]) -> None:
+    assert one.keys() == two.keys()
+    for key, tensor in one.items():
+        torch.testing.assert_close(tensor, two[key], rtol=2e-3, atol=2e-5, msg=key)
+
+
+def free_port() -> str:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return str(taken.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def alone(tiny_store: SliceStore, tmp_path_factory: pytest.TempPathFactory) -> dict[str, torch.Tensor]:
+    """The weights that one process arrives at."""
+    return weights(train(config(), tiny_store, tmp_path_factory.mktemp("alone") / "run", progress=False).path)
+
+
+def test_two_processes_arrive_where_one_does_and_one_of_them_writes(
+    tiny_store: SliceStore, tmp_path: Path, alone: dict[str, torch.Tensor]
+) -> None:
+    out, err = end(start(command(config(devices=2), tiny_store, tmp_path / "run")))
+    assert out.split() == [str(tmp_path / "run")]
+    assert "Traceback" not in err
+    assert_close(alone, weights(tmp_path / "run"))
+    rows = (tmp_path / "run/metrics.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["step", "2", "4", "6", "8", "10"]
+
+
+@pytest.mark.slow
+def test_torchrun_starts_them(tiny_store: SliceStore, tmp_path: Path, alone: dict[str, torch.Tensor]) -> None:
+    arguments = command(config(devices=2), tiny_store, tmp_path / "run")
+    end(start(["torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", *arguments]))
+    assert_close(alone, weights(tmp_path / "run"))
+
+
+@pytest.mark.slow
+def test_torchrun_starts_them_on_two_nodes(
+    tiny_store: SliceStore, tmp_path: Path, alone: dict[str, torch.Tensor]
+) -> None:
+    arguments = command(config(nodes=2), tiny_store, tmp_path / "run")
+    both = ["--nnodes=2", "--nproc-per-node=1", "--master-addr=127.0.0.1", f"--master-port={free_port()}"]
+    nodes = [start(["torch.distributed.run", f"--node-rank={n}", *both, "-m", *arguments]) for n in range(2)]
+    for node in nodes:
+        end(node)
+    assert_close(alone, weights(tmp_path / "run"))
+
+
+@pytest.mark.slow
+def test_slurm_starts_them_on_two_nodes(tiny_store: SliceStore, tmp_path: Path, alone: dict[str, torch.Tensor]) -> None:
+    """What `srun --nodes=2 --ntasks-per-node=1` gives each process."""
+    arguments = command(config(nodes=2), tiny_store, tmp_path / "run")
+    both = {
+        "SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "train", "SLURM_NTASKS": "2", "SLURM_STEP_NUM_TASKS": "2",
+        "SLURM_NTASKS_PER_NODE": "1", "SLURM_NNODES": "2", "SLURM_NODELIST": "127.0.0.1", "SLURM_LOCALID": "0",
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port(),
+    }  # fmt: skip
+    tasks = [start(arguments, SLURM_PROCID=n, SLURM_NODEID=n, **both) for n in ("0", "1")]
+    for task in tasks:
+        end(task)
+    assert_close(alone, weights(tmp_path / "run"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", [0, 1])
+def test_killing_one_ends_all_and_a_resume_repeats_what_was_lost(
+    victim: int, tiny_store: SliceStore, tmp_path: Path
+) -> None:
+    end(start(command(config("dcgan", devices=2), tiny_store, tmp_path / "whole")))
+    killed = start(command(config("dcgan", devices=2, kimg=100.0), tiny_store, tmp_path / "run"))
+    while not list((tmp_path / "run").glob("checkpoints/step-*4")):
+        time.sleep(0.05)
+    children = Path(f"/proc/{killed.pid}/task/{killed.pid}/children").read_text().split()
+    processes = [killed.pid, *map(int, children)]
+    os.kill(processes[victim], signal.SIGKILL)
+    killed.communicate(timeout=60)
+    deadline = time.monotonic() + 60
+    while any(Path(f"/proc/{pid}").exists() for pid in processes[1:]) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in processes)
+    steps = [int(path.name[5:]) for path in Run.open(tmp_path / "run").checkpoints()]
+    if max(steps) < STEPS:  # a fast machine may have gone past what the whole training did
+        end(start(command(config("dcgan", devices=2), tiny_store, tmp_path / "run", "--resume")))
+        for key, tensor in weights(tmp_path / "whole").items():
+            assert torch.equal(tensor, weights(tmp_path / "run")[key]), key
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_with_another_number_of_processes(
+    tiny_store: SliceStore, tmp_path: Path, alone: dict[str, torch.Tensor]
+) -> None:
+    end(start(command(config(devices=2, kimg=0.032), tiny_store, tmp_path / "run")))
+    train(config(), tiny_store, tmp_path / "run", resume=True, progress=False)
+    assert_close(alone, weights(tmp_path / "run"))
+
+
+@pytest.mark.slow
+def test_a_mistake_is_told_once_and_ends_all(tiny_store: SliceStore, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/notes.txt").write_text("mine")
+    _, err = end(start(command(config(devices=2), tiny_store, tmp_path / "run")), status=2)
+    assert err.count("exists already") == 1
+    assert "Traceback" not in err
+
+
+def test_a_batch_that_cannot_be_shared_is_refused() -> None:
+    with pytest.raises(UserError, match=r"train\.batch_size is 9, which 2 processes"):
+        require_shares(9, config(devices=2).train)
+
+
+def test_processes_that_nobody_asked_for_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    with pytest.raises(UserError, match=r"torchrun started 4 processes .* train\.devices is 2"):
+        Ranks(config(devices=2).train)
+
+
+def test_a_share_is_rows_in_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    ranks = Ranks(config().train)
+    monkeypatch.setattr(ranks, "count", 2)
+    monkeypatch.setattr(Ranks, "number", 1)
+    assert ranks.rows({"z": torch.arange(8).reshape(4, 2)}, 4)["z"].tolist() == [[4, 5], [6, 7]]
