@@ -161,3 +161,12 @@ def test_the_few_slices_of_a_thin_volume_are_counted_along_its_thin_axis(tmp_pat
     other = ["sagittal", "coronal", "axial"][axis - 1]
     with pytest.raises(UserError, match="1 other-plane"):
         ingest([tmp_path / "scan"], tmp_path / "store", size=16, plane=other, progress=False)
+
+
+@pytest.mark.parametrize("side", [1e-5, 1e-9, 1e9])
+def test_a_voxel_of_a_size_that_none_has_sets_its_scan_aside(tmp_path: Path, side: float) -> None:
+    noise = np.random.default_rng(0).normal(100, 20, (64, 64, 64)).astype(np.float32)
+    (tmp_path / "scan").mkdir()
+    nib.save(nib.Nifti1Image(noise, np.diag([1, side, 1, 1])), tmp_path / "scan" / "a.nii")
+    with pytest.raises(UserError, match="1 impossible-geometry"):
+        ingest([tmp_path / "scan"], tmp_path / "store", size=16, progress=False)

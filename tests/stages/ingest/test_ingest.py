@@ -360,19 +360,20 @@ def test_a_header_that_places_a_scan_nowhere_costs_that_scan_only(tmp_path: Path
         (tmp_path / "scans" / f"{name}.nii").write_bytes(raw)
     store = take(tmp_path / "scans", tmp_path / "store")
     assert store.provenance["read"]["series"] == 1
-    assert store.provenance["set_aside"]["files"] == {"unreadable": 3}
+    assert store.provenance["set_aside"]["files"] == {"impossible-geometry": 3}
 
 
-def test_a_position_that_is_no_number_is_no_position(tmp_path: Path) -> None:
-    write_ct(tmp_path / "scans", "patient", slices=1)
+def test_a_position_that_is_no_number_costs_that_slice_only(tmp_path: Path) -> None:
+    write_ct(tmp_path / "scans", "patient", slices=3)
     path = tmp_path / "scans" / "000"
     whole = path.read_bytes()
     at = whole.index(b"\x20\x00\x32\x00DS") + 8  # (0020,0032) Image Position (Patient)
-    assert whole[at:].startswith(b"0.0\\0.0\\0.0")
+    assert whole[at:].startswith(b"0.0\\0.0")
     path.write_bytes(whole[:at] + b"nan" + whole[at + 3 :])
     store = take(tmp_path / "scans", tmp_path / "store", plane="acquired")
-    assert store.index["position_mm"].isna().all()
-    assert store.index["plane"].tolist() == ["acquired"]
+    assert len(store.index) == 2
+    assert store.index["plane"].tolist() == ["axial"] * 2
+    assert store.provenance["set_aside"]["files"] == {"impossible-geometry": 1}
 
 
 @pytest.mark.parametrize("error", [KeyError, ValueError, SystemExit])
