@@ -125,6 +125,8 @@ def _encoded(item: Item, pieces: int) -> Prepared:
     sources = [int(source) for source in item["sources"]]
     if not all(-1 <= i < pieces for i in [*sources, *(i for i, *_ in aside)]):
         raise IndexError("a piece that is none")
+    if not len(slices) == len(sources) == len(item["positions_mm"]):
+        raise ValueError("slices without a place or a piece")
     return Prepared(
         codes=intensity.encode(slices),
         positions_mm=[float(position) for position in item["positions_mm"]],

@@ -116,7 +116,7 @@ def encoded_shape(encoded: bytes) -> tuple[int, int]:
     (16, 32)
     """
     start = encoded.find(b"\xff\x4f\xff\x51")
-    if start >= 0 and len(encoded) >= start + 24:  # SIZ (ITU-T T.800 A.5.1): the grid, less its offset
+    if start >= 0 and len(encoded) >= start + 24:  # image and tile size (ITU-T T.800 A.5.1): the grid, less its offset
         right, bottom, left, top = struct.unpack_from(">4I", encoded, start + 8)
         return max(0, bottom - top), max(0, right - left)
     place = encoded.find(b"\xff\xd8") + 2

@@ -19,8 +19,10 @@ from PIL import Image
 
 from medattngan.core import plugins
 from medattngan.core.files import UserError
+from medattngan.data.intensity import IntensityMap
 from medattngan.data.store import SliceStore
 from medattngan.scans.formats.table import GROUP
+from medattngan.scans.prepare import _encoded
 from medattngan.stages.ingest.ingest import ingest
 
 READER = '''
@@ -187,6 +189,17 @@ def test_what_a_reader_does_to_its_process_costs_its_file_alone(
     assert "KANARIE" not in (tmp_path / "rejected.csv").read_text() + str(store.provenance)
     assert store.digest == good.digest
     assert store.provenance["read"]["series"] == 3
+
+
+def test_slices_without_a_place_or_a_piece_set_their_series_aside() -> None:
+    """A damaged header may place some frames and not others."""
+    item = {"image": np.eye(4, dtype=np.float32)[None].repeat(2, 0), "map": IntensityMap(0.0, 1.0, "a.u.")}
+    item |= {"set_aside": [], "scheme": "full-range", "plane": "axial", "spacing_mm": 1.0}
+    assert len(_encoded(item | {"sources": [0, 1], "positions_mm": [0.0, 1.0]}, 2).codes) == 2
+    with pytest.raises(ValueError, match="without a place"):
+        _encoded(item | {"sources": [0, 1], "positions_mm": [0.0]}, 2)
+    with pytest.raises(IndexError):
+        _encoded(item | {"sources": [0, 7], "positions_mm": [0.0, 1.0]}, 2)
 
 
 @pytest.mark.slow
