@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import write_tiny_store
 from helpers.folders import KINDS, make_folders
+from helpers.tiny_store import write_tiny_store
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 

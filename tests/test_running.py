@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import write_tiny_store
 from helpers.folders import make_folders
 from helpers.forked import Forked, command
+from helpers.tiny_store import write_tiny_store
 from helpers.verbs import QUICK, WRITING, call
 
 from medattngan.core.locks import only_writer

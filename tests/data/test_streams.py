@@ -10,6 +10,7 @@ import pytest
 import torch
 from helpers.memory import peak_bytes
 
+from medattngan.core.seal import seal
 from medattngan.data.blocks import NpyWriter, blocks, read_rows
 from medattngan.data.samples import Samples
 from medattngan.data.slice_images import SliceImages
@@ -36,6 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     table.to_parquet(path / "samples.parquet")
     for name in ("intensity", "provenance"):
         (path / f"{name}.json").write_text('{"lower": 0, "upper": 1, "unit": "a.u."}')
+    seal(path, "samples")
     return path
 
 

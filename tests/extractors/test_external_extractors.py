@@ -110,6 +110,7 @@ def test_the_folder_of_an_encoder_is_an_extractor(tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
     from medattngan.core.files import write_json
+    from medattngan.core.seal import seal
     from medattngan.extractors.encoder import DIM, RECORD, WEIGHTS, EncoderNetwork
 
     folder = tmp_path / "mine"
@@ -118,6 +119,7 @@ def test_the_folder_of_an_encoder_is_an_extractor(tmp_path: Path) -> None:
     save_file(weights, folder / WEIGHTS)
     found = digest(folder / WEIGHTS)
     write_json(folder / RECORD, {"size_px": 32, "weights_sha256": found})
+    seal(folder, "encoder")
     for name in (str(folder), f"encoder:{folder}"):
         extractor = load_extractor(name)
         assert extractor.score_name("fd") == f"fd[encoder:mine@{found[:8]}]"

@@ -25,7 +25,7 @@ def check_extent(affine: npt.NDArray[np.float64], shape: tuple[int, ...]) -> Non
 
     >>> check_extent(np.diag([1.0, 1.0, 1e9, 1.0]), (64, 64, 10))
     Traceback (most recent call last):
-    medattngan.scans.series.SetAside: ('impossible-geometry', '')
+    medattngan.scans.series.SetAside: ('impossible-geometry', None)
     """
     with np.errstate(all="ignore"):
         sizes = np.linalg.norm(np.asarray(affine, float)[:3, :3], axis=0)

@@ -172,7 +172,7 @@ def test_a_claim_costs_its_file_alone(tmp_path: Path) -> None:
     deflated(tmp_path / "scans" / "deflated", 150)
     store = take(tmp_path / "scans", tmp_path / "store")
     aside = store.provenance["set_aside"]["files"]
-    assert set(aside) <= {"unreadable", "too-large", "not-a-scan", "impossible-geometry"}
+    assert set(aside) <= {"unreadable", "too-large", "not-a-scan", "impossible-geometry", "bad-value"}
     assert sum(aside.values()) == len(CASES) + 1
     assert aside["too-large"] >= 5
     assert store.digest == good.digest

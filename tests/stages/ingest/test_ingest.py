@@ -373,7 +373,7 @@ def test_a_position_that_is_no_number_costs_that_slice_only(tmp_path: Path) -> N
     store = take(tmp_path / "scans", tmp_path / "store", plane="acquired")
     assert len(store.index) == 2
     assert store.index["plane"].tolist() == ["axial"] * 2
-    assert store.provenance["set_aside"]["files"] == {"impossible-geometry": 1}
+    assert store.provenance["set_aside"]["files"] == {"screen-capture": 1}
 
 
 @pytest.mark.parametrize("error", [KeyError, ValueError, SystemExit])
