@@ -171,6 +171,7 @@ def test_matches_of_too_many_bytes_are_left(exported: Path, tmp_path: Path, monk
     assert report.count("stored") == 5
 
 
+@pytest.mark.slow
 def test_a_store_that_is_not_answered_is_of_unknown_outcome(exported: Path, tmp_path: Path) -> None:
     def find(event: Any) -> Iterator[tuple[int, None]]:
         yield 0xC000, None

@@ -127,6 +127,7 @@ def test_a_scan_that_took_every_other_slice_first_is_one_stack(tmp_path: Path) -
     assert sorted(map(named, found(tmp_path))) == WHOLE[:1]
 
 
+@pytest.mark.slow
 def test_series_and_their_names_do_not_depend_on_the_names_of_files(tmp_path: Path) -> None:
     for name, said in SAID.items():
         write_stacks(tmp_path / "a", STACKS, PLACES, said, without=[(1, 4)])

@@ -81,6 +81,7 @@ def alone(tiny_store: SliceStore, tmp_path_factory: pytest.TempPathFactory) -> d
     return weights(train(config(), tiny_store, tmp_path_factory.mktemp("alone") / "run", progress=False).path)
 
 
+@pytest.mark.slow
 def test_two_processes_arrive_where_one_does_and_one_of_them_writes(
     tiny_store: SliceStore, tmp_path: Path, alone: dict[str, torch.Tensor]
 ) -> None:
