@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from medattngan.scans.find import Found, examine, walk
+
+DCM2NIIX = shutil.which("dcm2niix", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+"""The program of the package dcm2niix, which lies beside Python; None where it is not installed."""
 
 
 def folders() -> list[Path]:

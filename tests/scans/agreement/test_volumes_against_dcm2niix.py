@@ -12,7 +12,7 @@ import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 import pytest
-from helpers.real_scans import folders, found
+from helpers.real_scans import DCM2NIIX, folders, found
 
 from medattngan.scans.find import stacks
 from medattngan.scans.formats.table import formats
@@ -22,7 +22,7 @@ from medattngan.stages.ingest.worker import quiet
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(shutil.which("dcm2niix") is None, reason="dcm2niix is not installed (the dev extra)"),
+    pytest.mark.skipif(DCM2NIIX is None, reason="dcm2niix is not installed (the dev extra)"),
 ]
 
 Volume: TypeAlias = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
@@ -33,8 +33,8 @@ AT_LEAST = 20
 """Stacks that pydicom alone brings, so that a search which finds nothing fails."""
 
 EXPLAINED = {"J2K_pixelrep_mismatch.dcm"}
-"""Its JPEG 2000 codestream is signed and its header says unsigned: dcm2niix believes the codestream; SimpleITK reads
-the values that are read here."""
+"""Its header says signed and its JPEG 2000 codestream unsigned: dcm2niix believes the codestream; SimpleITK reads the
+values that are read here."""
 
 
 @pytest.fixture(autouse=True)
@@ -80,7 +80,7 @@ def _theirs(series: Series, work: Path) -> list[Volume]:
     (work / "out").mkdir()
     for i, path in enumerate(sorted({piece.path for piece in series.pieces})):
         shutil.copyfile(path, work / "in" / f"{i:05d}.dcm")
-    command = ["dcm2niix", "-z", "n", "-b", "n", "-f", "%s_%d", "-o", str(work / "out"), str(work / "in")]
+    command = [str(DCM2NIIX), "-z", "n", "-b", "n", "-f", "%s_%d", "-o", str(work / "out"), str(work / "in")]
     subprocess.run(command, capture_output=True, timeout=120, check=False)
     volumes = []
     for path in sorted((work / "out").glob("*.nii")):

@@ -1,24 +1,17 @@
-"""Slices lie where dcm2niix and SimpleITK put them, in the same order.
-
-Any other DICOM is compared as well: give its folder as MEDATTNGAN_TEST_SCANS. There whatever both make a volume of the
-same size of must be the same volume.
-"""
+"""Slices of stacks that the tests write lie where dcm2niix and SimpleITK put them, in the same order."""
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
 import numpy.typing as npt
-import pydicom
 import pytest
 from helpers.mosaics import write_mosaic
+from helpers.real_scans import DCM2NIIX
 from helpers.scan_files import texture, write_dicom
 from helpers.stacks_in_files import found, write_stacks
 
@@ -28,9 +21,7 @@ from medattngan.stages.ingest.worker import quiet
 
 pytestmark = pytest.mark.slow
 
-DCM2NIIX = shutil.which("dcm2niix", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
 needs_dcm2niix = pytest.mark.skipif(DCM2NIIX is None, reason="dcm2niix is not installed")
-OTHER_SCANS = os.environ.get("MEDATTNGAN_TEST_SCANS")
 
 Volume = tuple[npt.NDArray[Any], npt.NDArray[np.float64]]
 """Voxels and affine, RAS+ mm, of axes as near to those of the patient as turning and mirroring makes them."""
@@ -127,21 +118,6 @@ def test_slices_of_a_tilted_gantry_agree_with_dcm2niix_in_order(tmp_path: Path, 
             PatientPosition="HFS",
         )
     assert_same(ours(tmp_path / "scan"), theirs(tmp_path / "scan", tmp_path / "out"), tilted=True)
-
-
-@needs_dcm2niix
-@pytest.mark.parametrize("folder", [Path(pydicom.__file__).parent / "data", OTHER_SCANS])
-def test_volumes_of_real_scans_agree_with_dcm2niix(tmp_path: Path, folder: Path | None) -> None:
-    if folder is None:
-        pytest.skip("MEDATTNGAN_TEST_SCANS names no folder")
-    other = theirs(Path(folder), tmp_path / "out")
-    mine = [one for one in ours(Path(folder)) if any(one[0].shape == those[0].shape for those in other)]
-    assert mine
-    for voxels, affine in mine:
-        same = [there for those, there in other if those.shape == voxels.shape and np.allclose(those, voxels)]
-        assert same
-        # Of unevenly spaced slices dcm2niix keeps the first step, and we the mean (and each slice's own place).
-        assert any(np.allclose(there[:3, [0, 1, 3]], affine[:3, [0, 1, 3]], atol=0.01) for there in same)
 
 
 def test_stacks_agree_with_simpleitk(tmp_path: Path) -> None:
