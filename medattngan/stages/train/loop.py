@@ -43,9 +43,9 @@ class Training:
 
     def to_the_end(self) -> None:
         """Go on from the last checkpoint, if there is one, until the budget is spent."""
-        checkpoints = self.run.checkpoints()
-        if checkpoints:
-            checkpointing.load(self.players.state, checkpoints[-1])
+        # The first process says: it may have written its own first one before another looks.
+        if self.ranks.agreed(float(bool(self.run.checkpoints()))):
+            checkpointing.load(self.players.state, self.run.checkpoints()[-1])
             self.line.say(f"resuming at {self.numbers.kimg:.1f} kimg")
         else:
             self._checkpoint()

@@ -134,7 +134,8 @@ def test_killing_one_ends_all_and_a_resume_repeats_what_was_lost(
 ) -> None:
     end(start(command(config("dcgan", devices=2), tiny_store, tmp_path / "whole")))
     killed = start(command(config("dcgan", devices=2, kimg=100.0), tiny_store, tmp_path / "run"))
-    while not list((tmp_path / "run").glob("checkpoints/step-*4")):
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "run").glob("checkpoints/step-*4")) and time.monotonic() < deadline:
         time.sleep(0.05)
     children = Path(f"/proc/{killed.pid}/task/{killed.pid}/children").read_text().split()
     processes = [killed.pid, *map(int, children)]
