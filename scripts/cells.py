@@ -141,7 +141,7 @@ def run_cell(
         _verb(cores, "sample", run, "--out", samples, "--count", count, "--seed", cell.seed, "--checkpoint", "last")
         _verb(cores, "evaluate", samples, "--data", test.path, "--out", scores, "--split", split, "--seed", 0)
     trained = Run.open(run)
-    if trained.config != cell.resolved:
+    if _others(trained.config, cell.resolved):
         raise UserError(f"{folder} holds a cell of other settings; give another --work.")
     numbers = read_json(trained.checkpoint("last") / "checkpoint.json")
     return {
@@ -157,6 +157,14 @@ def run_cell(
         "provenance": read_json(trained.path / "provenance.json"),
         "scores": _scores(scores),
     }
+
+
+def _others(trained: Config, asked: Config) -> bool:
+    """Whether a run was trained with other values than are asked for; what is not asked for was the preset's."""
+    old, new = trained.model_dump(), asked.model_dump()
+    return any(
+        value is not None and value != old[section][key] for section, keys in new.items() for key, value in keys.items()
+    )
 
 
 def _verb(cores: list[int], verb: str, *arguments: object) -> float:

@@ -56,7 +56,7 @@ def test_no_canary_passes_through_any_verb(tmp_path: Path) -> None:
         do("evaluate", "samples", "--data", "store", "--out", "scores", "--split", "train", "--extractor", "encoder"),
         do("export", "samples", "--out", "dicom", "--include-flagged", "a test of canaries"),
         do("export", "samples", "--out", "like", "--include-flagged", "a test of canaries", "--like",
-           f"{source}/{WORD}/{DATE}"),
+           f"{source}/{WORD}/{DATE}/{WORD}_0.dcm"),
         do("evaluate", f"{source}/{WORD}/{DATE}", "--data", "store", "--out", "own", "--split", "train", "--extractor",
            "encoder"),
         do("review", "create", "samples", "--data", "store", "--out", "study", "--count", "2", "--seed", "1"),

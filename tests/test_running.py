@@ -80,12 +80,16 @@ def test_where_there_is_no_room_one_sentence_says_so(made: Path, tmp_path: Path,
 def test_a_verb_that_is_interrupted_says_how_to_go_on(
     made: Path, tmp_path: Path, verb: str, number: int, status: int, word: str
 ) -> None:
-    process = Forked(*call(verb, made, tmp_path / "out"))
-    while process.running() and not list(tmp_path.glob(".out.lock")):
-        time.sleep(0.001)
-    time.sleep(0.05)
-    process.signal(number)
-    ended = process.wait()
+    for _ in range(5):  # on a busy machine a verb may be done before the signal comes
+        process = Forked(*call(verb, made, tmp_path / "out"))
+        while process.running() and not list(tmp_path.glob(".out.lock")):
+            time.sleep(0.001)
+        time.sleep(0.02)
+        process.signal(number)
+        ended = process.wait()
+        if ended.status != 0:
+            break
+        shutil.rmtree(tmp_path / "out") if (tmp_path / "out").is_dir() else (tmp_path / "out").unlink()
     assert ended.status == status, ended.said
     assert "Traceback" not in ended.said
     cures = {"train": "with --resume to go on", "ingest": "to go on; finished work is kept"}

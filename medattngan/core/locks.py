@@ -29,6 +29,10 @@ NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 """What file systems answer that know no locks. There the old care has to do: nothing that exists is overwritten."""
 
 
+_HELD: set[int] = set()
+"""Descriptors of the locks of this process."""
+
+
 def alone(verb: Callable[P, R]) -> Callable[P, R]:
     """Let `verb` run only if no other process writes to the path that its argument `out` names."""
     signature = inspect.signature(verb)
@@ -98,6 +102,7 @@ def _take(path: Path, out: Path) -> int:
                 )
             # The one before us removes the file when it is done: then this is a lock of nothing.
             if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
+                _HELD.add(descriptor)
                 return descriptor
         except BaseException:
             if held:
@@ -105,6 +110,17 @@ def _take(path: Path, out: Path) -> int:
             os.close(descriptor)
             raise
         os.close(descriptor)
+
+
+def _let_go() -> None:
+    """Close the locks that a forked process inherits: it may outlive who holds them."""
+    for descriptor in _HELD:
+        os.close(descriptor)
+    _HELD.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)
 
 
 def _lock(descriptor: int) -> bool:
@@ -124,6 +140,9 @@ def _lock(descriptor: int) -> bool:
 
 
 def _release(path: Path, descriptor: int) -> None:
+    if descriptor not in _HELD:  # a forked process: the lock is its parent's
+        return
+    _HELD.remove(descriptor)
     if sys.platform == "win32":  # An open file cannot be removed there; one that another has opened stays.
         os.close(descriptor)
         try:

@@ -13,6 +13,8 @@ from helpers.review_cases import SIZE, Made, make_study, serving
 from PIL import Image
 
 from medattngan.core.files import read_json
+from medattngan.core.seal import seal
+from medattngan.review.study import ALIVE
 
 pytestmark = pytest.mark.slow
 
@@ -40,6 +42,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     cases = np.load(study.path / "cases.npy")
     cases[0] = 30000 + np.arange(SIZE * SIZE).reshape(SIZE, SIZE)
     np.save(study.path / "cases.npy", cases)
+    seal(study.path, "study", alive=ALIVE)
     return study
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import mmap
 import os
 import struct
 from dataclasses import dataclass
@@ -36,7 +37,10 @@ class Slate:
     """Written by one process, read by another."""
 
     def __init__(self, context: BaseContext) -> None:
-        self._shared: Any = context.RawArray("c", LAYOUT.size + PATH_BYTES)
+        size = LAYOUT.size + PATH_BYTES
+        # A forked process shares memory that is no file's; else multiprocessing takes a file, which a full disk lacks.
+        forked = context.get_start_method() == "fork"
+        self._shared: Any = mmap.mmap(-1, size) if forked else context.RawArray("c", size)
         self._beat = 0
         self.write(NONE, NONE, math.inf, math.inf, None)
 

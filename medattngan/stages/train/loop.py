@@ -48,8 +48,8 @@ class Training:
             checkpointing.load(self.players.state, self.run.checkpoints()[-1])
             self.line.say(f"resuming at {self.numbers.kimg:.1f} kimg")
         else:
+            self._grid()  # first, as who resumes draws it no more
             self._checkpoint()
-            self._grid()
         validated = [] if self.validation is None else [self.validation.name]
         validated += [] if self.overfitting is None else [overfit.COLUMN]
         log = Log(
