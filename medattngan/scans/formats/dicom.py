@@ -20,7 +20,7 @@ from medattngan.scans.formats.dicom_elements import mend
 from medattngan.scans.formats.dicom_groups import functional
 from medattngan.scans.formats.dicom_mosaic import CSA_TAGS, is_tiled, tiles
 from medattngan.scans.formats.dicom_place import along, geometry
-from medattngan.scans.formats.dicom_rescale import HOUNSFIELD, RESCALE_TAGS, rescale
+from medattngan.scans.formats.dicom_rescale import HOUNSFIELD, RESCALE_TAGS, rescale, rescale_types
 from medattngan.scans.formats.dicom_said import tag_of
 from medattngan.scans.formats.dicom_traits import TRAIT_TAGS, b_value, echo_ms, traits
 from medattngan.scans.series import READ_ERRORS, Geometry, Piece, SetAside
@@ -141,6 +141,7 @@ def _piece(dataset: Dataset, path: Path, relative: str, frame: int, frames: int)
         series = f"{series}\0{dataset.get('SOPInstanceUID') or relative}"
     unit = rescale(dataset, frame).unit
     unusual = [unit] if (unit == HOUNSFIELD) != (dataset.get("Modality") == "CT") else []
+    unusual += sorted(rescale_types(dataset, frame) - {HOUNSFIELD})
     stack = (dataset.get("Rows"), dataset.get("Columns"), *unusual, *_contrast(dataset, frame), *_rounded(placed))
     thickness = functional(dataset, frame, "PixelMeasuresSequence", "SliceThickness")
     return Piece(

@@ -46,15 +46,20 @@ class Labels:
     numbers: tuple[str, ...] = ()
     ignored: tuple[tuple[int, str], ...] = ()
 
-    def find(self, relative: str, *names: str) -> Row | None:
-        """The row of a file: by its path, by the end of its path, by its name, then by what its patient is called."""
+    def find(self, relative: str, *names: str, by_stem: bool = True) -> Row | None:
+        """The row of a file: by its path, by the end of its path, by its name, then by what its patient is called.
+
+        Args:
+            names: what its patient is called.
+            by_stem: whether the file's name without its suffix may name its patient, too; that of a slice does not.
+        """
         parts = PurePosixPath(relative).parts
         for i in range(len(parts)):
             if row := self.by_file.get("/".join(parts[i:])):
                 return row
         spoken = [name for name in names if name and not name.startswith("\0")]
         called = [*spoken, *(name.split("\0")[0] for name in spoken), *(PurePosixPath(name).name for name in spoken)]
-        called.append(stem(parts[-1]))
+        called += [stem(parts[-1])] * by_stem
         for name in called:
             if row := self.by_patient.get(name):
                 return row
