@@ -71,7 +71,8 @@ def _rows(
 def _counted(series: Sequence[Series]) -> set[str]:
     """Files whose names count within a folder and name nobody: 001.dcm of a stack, 1.png in every patient's folder."""
     folders: dict[str, set[str]] = defaultdict(set)
-    known, counted = set(), set()
+    known: set[str] = set()
+    counted: set[str] = set()
     for one in series:
         files = dict.fromkeys(piece.relative for piece in one.pieces)
         for relative in files:
