@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from medattngan.core.files import UserError
+from medattngan.core.text import shown
 from medattngan.scans.patients.names import same, stem
 from medattngan.scans.patients.owner import Owner
 from medattngan.scans.patients.sets import Joined
@@ -19,9 +21,13 @@ def settle(series: Sequence[Series], owners: Mapping[tuple[str, str], Owner], la
     Where the table names patients for some files of one patient (by header or name) and not for others, those others
     may be of any of them, and all are one patient. A table without patients changes no patient.
 
+    Raises:
+        UserError: a row may be of files of several patients.
+
     Args:
         owners: by path and patient of a piece, as `patients.whose.owners` returns them.
     """
+    _check_rows_are_of_one(series, owners, labels)
     counted = _counted(series)
     rows = [_rows(one, owners, labels, counted) for one in series]
     keys = [_key(one, owners) for one in series]
@@ -66,6 +72,22 @@ def _rows(
         labels.find(place[0], place[1], owners[place].said, owners[place].key, by_stem=place[0] not in counted)
         for place in files
     ]
+
+
+def _check_rows_are_of_one(series: Sequence[Series], owners: Mapping[tuple[str, str], Owner], labels: Labels) -> None:
+    """Refuse a row whose file could be that of several patients, as T1.nii where each has one.
+
+    Raises:
+        UserError: there is such a row.
+    """
+    whose: dict[str, str] = {}
+    for one in series if labels.by_file else []:
+        for piece in one.pieces:
+            file, key = labels.listed(piece.relative), owners[piece.relative, piece.patient].key
+            if file is not None and whose.setdefault(file, key) != key:
+                raise UserError(
+                    f"--labels: {shown(file)} may be a file of several patients; write the path below its source."
+                )
 
 
 def _counted(series: Sequence[Series]) -> set[str]:
