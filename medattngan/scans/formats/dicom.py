@@ -132,8 +132,8 @@ def _check_is_image(dataset: Dataset) -> None:
 
 def _piece(dataset: Dataset, path: Path, relative: str, frame: int, frames: int) -> Piece:
     placed = geometry(dataset, frame, frames)
-    spacing = _pair(dataset, "PixelSpacing") or _pair(dataset, "ImagerPixelSpacing")
-    spacing = spacing or _pair(dataset, "NominalScannedPixelSpacing")
+    spacing = _pair(functional(dataset, frame, "PixelMeasuresSequence", "PixelSpacing"))
+    spacing = spacing or _pair(dataset.get("ImagerPixelSpacing")) or _pair(dataset.get("NominalScannedPixelSpacing"))
     study = str(dataset.get("StudyInstanceUID") or "")
     series = str(dataset.get("SeriesInstanceUID") or f"{study}\0{relative}")
     if placed is None:
@@ -171,7 +171,10 @@ def _piece(dataset: Dataset, path: Path, relative: str, frame: int, frames: int)
 
 
 def _values(dataset: Dataset, keyword: str) -> list[Any]:
-    value = dataset.get(keyword)
+    return _listed(dataset.get(keyword))
+
+
+def _listed(value: Any) -> list[Any]:
     if value is None or value == "":
         return []
     return [value] if isinstance(value, str | int | float) else list(value)
@@ -181,8 +184,8 @@ def _text(dataset: Dataset, keyword: str) -> str:
     return str(dataset.get(keyword) or "").strip()
 
 
-def _pair(dataset: Dataset, keyword: str) -> tuple[float, float] | None:
-    values = [float(value) for value in _values(dataset, keyword)]
+def _pair(found: Any) -> tuple[float, float] | None:
+    values = [float(value) for value in _listed(found)]
     sound = len(values) == 2 and all(math.isfinite(value) and value > 0 for value in values)
     return (values[0], values[1]) if sound else None
 
