@@ -88,6 +88,7 @@ def check_encoded(dataset: Dataset, frame: int) -> None:
 
     Raises:
         MissingError: it does, or cannot.
+        ValueError: its numbers have a sign, and Pixel Representation says that they have none.
     """
     syntax = dataset.file_meta.TransferSyntaxUID
     pixels = int(dataset.Rows) * int(dataset.Columns)
@@ -107,6 +108,8 @@ def check_encoded(dataset: Dataset, frame: int) -> None:
     rows, columns = encoded_shape(encoded)
     if rows * columns > pixels:
         raise MissingError("another size inside than outside")
+    if is_signed(encoded) and int(dataset.get("PixelRepresentation") or 0) == 0:
+        raise ValueError("numbers below 0 would become great ones")
 
 
 def encoded_shape(encoded: bytes) -> tuple[int, int]:
@@ -131,6 +134,12 @@ def encoded_shape(encoded: bytes) -> tuple[int, int]:
             return struct.unpack_from(">2H", encoded, place + 5)
         place += 2 + struct.unpack_from(">H", encoded, place + 2)[0]
     return 0, 0
+
+
+def is_signed(encoded: bytes) -> bool:
+    """Whether a JPEG 2000 codestream says that its first component has a sign (Ssiz, ITU-T T.800 A.5.1)."""
+    start = encoded.find(b"\xff\x4f\xff\x51")
+    return 0 <= start < len(encoded) - 42 and encoded[start + 42] >= 0x80
 
 
 def check_volume(path: Path, image: Any, shape: Sequence[int]) -> None:

@@ -20,7 +20,7 @@ from medattngan.scans.formats.dicom_elements import mend
 from medattngan.scans.formats.dicom_groups import functional
 from medattngan.scans.formats.dicom_mosaic import CSA_TAGS, is_tiled, tiles
 from medattngan.scans.formats.dicom_place import along, geometry
-from medattngan.scans.formats.dicom_rescale import HOUNSFIELD, RESCALE_TAGS, rescale
+from medattngan.scans.formats.dicom_rescale import HOUNSFIELD, RESCALE_TAGS, rescale, rescale_types
 from medattngan.scans.formats.dicom_said import tag_of
 from medattngan.scans.formats.dicom_traits import TRAIT_TAGS, b_value, echo_ms, traits
 from medattngan.scans.series import READ_ERRORS, Geometry, Piece, SetAside
@@ -132,8 +132,8 @@ def _check_is_image(dataset: Dataset) -> None:
 
 def _piece(dataset: Dataset, path: Path, relative: str, frame: int, frames: int) -> Piece:
     placed = geometry(dataset, frame, frames)
-    spacing = _pair(dataset, "PixelSpacing") or _pair(dataset, "ImagerPixelSpacing")
-    spacing = spacing or _pair(dataset, "NominalScannedPixelSpacing")
+    spacing = _pair(functional(dataset, frame, "PixelMeasuresSequence", "PixelSpacing"))
+    spacing = spacing or _pair(dataset.get("ImagerPixelSpacing")) or _pair(dataset.get("NominalScannedPixelSpacing"))
     study = str(dataset.get("StudyInstanceUID") or "")
     series = str(dataset.get("SeriesInstanceUID") or f"{study}\0{relative}")
     if placed is None:
@@ -141,6 +141,7 @@ def _piece(dataset: Dataset, path: Path, relative: str, frame: int, frames: int)
         series = f"{series}\0{dataset.get('SOPInstanceUID') or relative}"
     unit = rescale(dataset, frame).unit
     unusual = [unit] if (unit == HOUNSFIELD) != (dataset.get("Modality") == "CT") else []
+    unusual += sorted(rescale_types(dataset, frame) - {HOUNSFIELD})
     stack = (dataset.get("Rows"), dataset.get("Columns"), *unusual, *_contrast(dataset, frame), *_rounded(placed))
     thickness = functional(dataset, frame, "PixelMeasuresSequence", "SliceThickness")
     return Piece(
@@ -170,7 +171,10 @@ def _piece(dataset: Dataset, path: Path, relative: str, frame: int, frames: int)
 
 
 def _values(dataset: Dataset, keyword: str) -> list[Any]:
-    value = dataset.get(keyword)
+    return _listed(dataset.get(keyword))
+
+
+def _listed(value: Any) -> list[Any]:
     if value is None or value == "":
         return []
     return [value] if isinstance(value, str | int | float) else list(value)
@@ -180,8 +184,8 @@ def _text(dataset: Dataset, keyword: str) -> str:
     return str(dataset.get(keyword) or "").strip()
 
 
-def _pair(dataset: Dataset, keyword: str) -> tuple[float, float] | None:
-    values = [float(value) for value in _values(dataset, keyword)]
+def _pair(found: Any) -> tuple[float, float] | None:
+    values = [float(value) for value in _listed(found)]
     sound = len(values) == 2 and all(math.isfinite(value) and value > 0 for value in values)
     return (values[0], values[1]) if sound else None
 

@@ -71,6 +71,12 @@ def rescale(dataset: Dataset, frame: int) -> Rescale:
     return Rescale(unit, 1.0 if slope is None else float(slope), 0.0 if intercept is None else float(intercept))
 
 
+def rescale_types(dataset: Dataset, frame: int) -> set[str]:
+    """What the values of a frame are said to be, in capitals: HU, Z_EFF, … (C.11.1.1.2); else nothing."""
+    places = [*items(dataset, frame, "PixelValueTransformationSequence"), dataset]
+    return next((kind for item in places if (kind := _said(item, "RescaleType"))), set())
+
+
 def _unit(dataset: Dataset, kind: set[str], rescaled: bool) -> str:
     of_ct = rescaled and {"CT"} == _said(dataset, "Modality") and {"YES"} != _said(dataset, "MultienergyCTAcquisition")
     return HOUNSFIELD if kind == {"HU"} or (not kind and of_ct) else ARBITRARY

@@ -67,7 +67,7 @@ CONVENTIONS: tuple[Convention, ...] = (
         "BraTS2021_00000/BraTS2021_00000_t1ce.nii.gz", "BraTS-GLI-00000",
     ),
     Convention(
-        "BraTS 2023", rf"{_START}BraTS-([a-z]+)-(\d{{5}})(?=-\d{{3}}{_END})", r"BraTS-\1-\2",
+        "BraTS 2023", rf"{_START}BraTS-([a-z]+(?:-RT)?)-(\d{{4,5}})(?=-\d{{1,3}}{_END})", r"BraTS-\1-\2",
         "BraTS-GLI-00005-001/BraTS-GLI-00005-001-t1c.nii.gz", "BraTS-GLI-00005",
     ),
     # The cases of 2017 to 2019 are largely the same, and end in the number of a time point.
@@ -133,3 +133,13 @@ def named(path: str) -> tuple[str, str] | None:
         if (patient := convention.find(path)) is not None:
             return convention.name, patient
     return None
+
+
+def named_by_data_set(text: str) -> str | None:
+    """The patient's key where a known data set names its patients so; a mere word and a number is no data set.
+
+    >>> named_by_data_set("sub-07_ses-2"), named_by_data_set("patient3")
+    ('sub-07', None)
+    """
+    found = named(text)
+    return None if found is None or found[0] == CONVENTIONS[-1].name else found[1]

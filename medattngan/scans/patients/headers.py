@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
+from medattngan.scans.patients.conventions import named_by_data_set
 from medattngan.scans.patients.names import same
 from medattngan.scans.patients.owner import Owner
 from medattngan.scans.patients.paths import by_convention
@@ -102,7 +103,7 @@ def owners(headers: Iterable[Header]) -> dict[Header, Owner]:
 
 def _by_id(headers: Sequence[Header]) -> dict[Header, Node]:
     """Those with a Patient ID. Issuers count where every object with an ID names one, and not all the same."""
-    named = {one: same(one.patient) for one in headers if not is_nobody(one.patient)}
+    named = {one: _by_name(one.patient) for one in headers if not is_nobody(one.patient)}
     issuers: dict[str, set[str]] = defaultdict(set)
     for one, key in named.items():
         issuers[key].add(same(one.issuer))
@@ -110,6 +111,17 @@ def _by_id(headers: Sequence[Header]) -> dict[Header, Node]:
         one: (key, same(one.issuer) if "" not in issuers[key] and len(issuers[key]) > 1 else "")
         for one, key in named.items()
     }
+
+
+@lru_cache(maxsize=1 << 16)
+def _by_name(patient: str) -> str:
+    """How a Patient ID is compared; without the visit, where a known data set writes it into the ID.
+
+    >>> _by_name("OAS2_0001_MR1"), _by_name("Patient 12-3")
+    ('oas-2-1', 'patient-12-3')
+    """
+    found = named_by_data_set(patient)
+    return same(patient if found is None else found)
 
 
 def _join_studies(nodes: Mapping[Header, Node], sets: Joined, studies: Sequence[str]) -> dict[str, Node]:

@@ -15,10 +15,11 @@ _YEAR, _MM, _DD = r"(?:19|20)\d\d", r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[0
 _TIME = r"(?:[ _\-T.]?(?:[01]\d|2[0-3])[-_.:]?[0-5]\d(?:[-_.:]?[0-5]\d(?:\.\d+)?)?)?"
 DATE = re.compile(
     rf"(?<!\d)(?:{_YEAR}([-_. ]?){_MM}\1{_DD}{_TIME}|{_DD}([-_. ]?){_MM}\2{_YEAR}{_TIME}"
+    rf"|{_MM}([-_. ]?){_DD}\3{_YEAR}{_TIME}"
     rf"|\d?\d[-_ ]?(?:{_MONTH})[a-z]*[-_ ]?{_YEAR})(?!\d)",
     re.IGNORECASE,
 )
-"""Days: 2019-03-02, 20190302_101530, 02.03.2019, 2Mar2019."""
+"""Days: 2019-03-02, 20190302_101530, 02.03.2019, 03-25-2019, 2Mar2019."""
 _SHORT_DATE = re.compile(rf"(?<=[A-Za-z][_\-. ])\d\d{_MM}{_DD}(?!\d)")
 """190302 after a word."""
 _YEAR_ALONE = re.compile(rf"(?<![A-Za-z0-9]){_YEAR}(?![A-Za-z0-9])")
@@ -27,7 +28,7 @@ _FIELD = re.compile(r"(?<![A-Za-z0-9])\d+(?:[.p]\d+)?(?:T|mm|um|px|kv|mas|bit|d)
 _HASH = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4,12}){3,}|[0-9a-f]{16,}|\d+(?:\.\d+){5,}", re.IGNORECASE)
 """UUIDs, digests and UIDs are taken whole."""
 _VISIT_AT_END = re.compile(
-    r"(?<=\d)(?:v|vis|visit|ses|sess|session|s|scan|study|exam|t|tp|time|run|m|d|w|wk|day|month|year|fu|fup)\d+$"
+    r"(?<=\d)(?:v|vis|visit|ses|sess|session|s|scan|study|exam|t|tp|time|run|m|d|w|wk|day|month|year|fu|fup)\d{1,4}$"
 )
 """The visit of S001V2."""
 _WORD = re.compile(r"[^\W_]+")
@@ -129,7 +130,8 @@ def _assemble(words: list[str]) -> Name:
     things: list[str] = []
     findings: list[str] = []
     previous, apart = "", False
-    for word in (_VISIT_AT_END.sub("", word) for word in words):
+    words = [_VISIT_AT_END.sub("", word) for word in words]
+    for word in words:
         parts = _SHAPE.fullmatch(word)
         letters, digits = (parts[1], parts[2]) if parts else ("", word)
         if word in NOBODY:
@@ -137,7 +139,8 @@ def _assemble(words: list[str]) -> Name:
         elif word.isdigit():
             if previous not in COUNTER:
                 apart = apart or not own
-                (things if previous in _OF_FILES and not own else own).append(word)
+                of_file = previous in _OF_FILES or (things and previous.isdigit())  # both of normal_012_1
+                (things if of_file and not own else own).append(word)
         elif letters in FINDINGS and digits:
             findings.append(digits)  # grade2, NORMAL2: a patient's only where no other number is
         elif letters in NOBODY and digits:

@@ -32,13 +32,21 @@ LETTERS = 3
 _CHANNEL = re.compile(r"(.+?)_(\d{4})")
 
 
-def owners(paths: Sequence[str], pages: bool, labelled: Collection[str] = ()) -> dict[str, Owner]:
+def owners(
+    paths: Sequence[str],
+    pages: bool,
+    labelled: Collection[str] = (),
+    beside: Collection[str] = (),
+    called: Collection[str] = (),
+) -> dict[str, Owner]:
     """Whose each file is.
 
     Args:
         paths: with `/`, each beginning with the name of its source, unless the source is the file.
         pages: whether they are pictures, which may be single slices, and not volumes.
         labelled: those whose folder is their label, and so no patient.
+        beside: paths of other kinds of files in the sources.
+        called: what patients of those are called, as `same` writes it.
 
     >>> [owner.key for owner in owners(["s/001_pre.nii", "s/001_post.nii", "s/002_pre.nii"], False).values()]
     ['1', '1', '2']
@@ -47,7 +55,7 @@ def owners(paths: Sequence[str], pages: bool, labelled: Collection[str] = ()) ->
     """
     known = {path: owner for path in paths if (owner := by_convention(path)) is not None}
     rest = [path for path in paths if path not in known]
-    folders = _folders(rest, paths, labelled)
+    folders = _folders(rest, paths, labelled, beside, called)
     names = {path: parse(stem) for path, stem in _stems(rest, pages).items()}
     if not pages:
         folders = _without_collections(folders, names)
@@ -77,16 +85,38 @@ def by_convention(path: str) -> Owner | None:
     return None if found is None else Owner(same(found[1]), found[1], f"{CONVENTION}{found[0]}")
 
 
-def _folders(paths: Sequence[str], every: Sequence[str], labelled: Collection[str]) -> dict[str, str]:
+def folder_keys(folders: Collection[str], beside: Collection[str] = (), called: Collection[str] = ()) -> dict[str, str]:
+    """The patient whom each folder would name if volumes lay in it, for those that would name one.
+
+    >>> folder_keys(["scans/dicom/Doe/CT", "scans/dicom/Roe/CT"])
+    {'scans/dicom/Doe/CT': 'doe', 'scans/dicom/Roe/CT': 'roe'}
+    """
+    inside = [f"{folder}/" for folder in folders]
+    chosen = _folders(inside, inside, (), beside, called)
+    return {path[:-1]: same(parse(PurePosixPath(folder).name).key) for path, folder in chosen.items()}
+
+
+def _folders(
+    paths: Sequence[str],
+    every: Sequence[str],
+    labelled: Collection[str],
+    beside: Collection[str],
+    called: Collection[str],
+) -> dict[str, str]:
     """The folder of each path whose name may be a patient's; the first with a number in it, else the first.
 
     Args:
         every: all paths, those too that are known by a convention: what all have above them tells nobody from anybody,
             unless it is a mere number.
+        beside, called: a folder that all of `every` have above them may still be a patient's, the only one with files
+            of this kind, if files of another kind go by that name.
     """
-    parents = {path: PurePosixPath(path).parts[:-1] for path in every}
+    parents = {path: tuple(path.split("/")[:-1]) for path in every}
     alone = len({path.partition("/")[0] for path in every}) == 1
     shared = _shared(list(parents.values())) if alone else 0
+    others = {tuple(path.split("/")[:-1]) for path in beside}
+    common = _shared([*parents.values(), *others])
+    known = {same(parse(part).key) for part in {part for some in others for part in some}} | set(called)
     first = 0 if len({path.partition("/")[0] for path in every}) >= MANY_SOURCES else 1
     chosen = {}
     for path in paths:
@@ -95,7 +125,8 @@ def _folders(paths: Sequence[str], every: Sequence[str], labelled: Collection[st
         keys = {
             i: name.key
             for i in range(first, end)
-            if _may_be(name := parse(parts[i])) and (i >= shared or not name.word)
+            if _may_be(name := parse(parts[i]))
+            and (i >= shared or not name.word or (i >= common and same(name.key) in known))
         }
         numbered = [i for i, key in keys.items() if re.search(r"\d", key)]
         if keys:

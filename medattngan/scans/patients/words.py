@@ -37,7 +37,7 @@ WHEN = words_of(
     """
     pre post preop postop pretreatment posttreatment before after baseline base bl screening followup follow fu up
     study studies exam examination retest first second third last initial final treatment therapy rt op surgery
-    progression recurrence date
+    progression recurrence date vorher nachher verlauf avant apres après antes despues después prima dopo i ii iii iv
     """
 )
 

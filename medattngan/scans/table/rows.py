@@ -46,19 +46,27 @@ class Labels:
     numbers: tuple[str, ...] = ()
     ignored: tuple[tuple[int, str], ...] = ()
 
-    def find(self, relative: str, *names: str) -> Row | None:
-        """The row of a file: by its path, by the end of its path, by its name, then by what its patient is called."""
-        parts = PurePosixPath(relative).parts
-        for i in range(len(parts)):
-            if row := self.by_file.get("/".join(parts[i:])):
-                return row
+    def find(self, relative: str, *names: str, by_stem: bool = True) -> Row | None:
+        """The row of a file: by its path, by the end of its path, by its name, then by what its patient is called.
+
+        Args:
+            names: what its patient is called.
+            by_stem: whether the file's name without its suffix may name its patient, too; that of a slice does not.
+        """
+        if (file := self.listed(relative)) is not None:
+            return self.by_file[file]
         spoken = [name for name in names if name and not name.startswith("\0")]
         called = [*spoken, *(name.split("\0")[0] for name in spoken), *(PurePosixPath(name).name for name in spoken)]
-        called.append(stem(parts[-1]))
+        called += [stem(PurePosixPath(relative).name)] * by_stem
         for name in called:
             if row := self.by_patient.get(name):
                 return row
         return next((row for name in called if (row := self._alike.get(same(name)))), None)
+
+    def listed(self, relative: str) -> str | None:
+        """What the table calls a file: its path, the end of its path, or its name; None where it has no row for it."""
+        parts = PurePosixPath(relative).parts
+        return next((end for i in range(len(parts)) if (end := "/".join(parts[i:])) in self.by_file), None)
 
     @cached_property
     def _alike(self) -> dict[str, Row]:
@@ -82,6 +90,9 @@ def read_labels(path: Path) -> Labels:
     patient_column = next((names[name] for name in PATIENT_COLUMNS if name in names), None)
     if patient_column is None and "file" not in names:
         raise UserError(f"{path} needs a column `file` or a column `patient` (or {', '.join(PATIENT_COLUMNS[1:])}).")
+    called = [str(name).strip().lower() for name in header]
+    if twice := next((name for name in (*USED_COLUMNS, *PATIENT_COLUMNS) if called.count(name) > 1), None):
+        raise UserError(f"{path} has two columns `{twice}`; keep one.")
     used = {patient_column, *(names[name] for name in USED_COLUMNS if name in names)}
     owners = [_cell(cells, names.get("file")) or _cell(cells, patient_column) for cells in table]
     further = choose(header, table, used, owners, [_cell(cells, patient_column) for cells in table])

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.enhanced import item
 from helpers.read_scans import RADIOGRAPH, found_in
 from helpers.scan_files import write_dicom
 
@@ -58,6 +59,15 @@ def test_an_aspect_that_cannot_be_is_square(tmp_path: Path, ratio: list[int] | N
 @pytest.mark.parametrize("keyword", ["PixelSpacing", "ImagerPixelSpacing"])
 def test_a_size_outweighs_an_aspect(tmp_path: Path, keyword: str) -> None:
     disc(tmp_path / "a", 2.0, **{"PixelAspectRatio": [1, 3], keyword: [0.4, 0.2]})
+    prepared = read(tmp_path)
+    assert all(abs(side - 80) <= 2 for side in extent(prepared))
+    assert prepared.spacing_mm == pytest.approx(0.2)
+
+
+def test_the_size_of_pixels_in_functional_groups_counts_without_a_place(tmp_path: Path) -> None:
+    """As of projections of the breast, which lie nowhere in the patient."""
+    shared = item(PixelMeasuresSequence=item(PixelSpacing=[0.4, 0.2]))
+    disc(tmp_path / "a", 2.0, Modality="MG", NumberOfFrames=1, SharedFunctionalGroupsSequence=shared)
     prepared = read(tmp_path)
     assert all(abs(side - 80) <= 2 for side in extent(prepared))
     assert prepared.spacing_mm == pytest.approx(0.2)

@@ -10,11 +10,12 @@ import numpy.typing as npt
 import pytest
 from helpers.read_scans import RADIOGRAPH, assert_values, found_in, read
 from helpers.scan_files import texture, write_dicom
-from imagecodecs import jpeg8_encode
+from imagecodecs import jpeg2k_encode, jpeg8_encode
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
     MPEG2MPML,
     ExplicitVRBigEndian,
+    JPEG2000Lossless,
     JPEGExtended12Bit,
     JPEGLossless,
     JPEGLosslessSV1,
@@ -163,3 +164,14 @@ def test_what_is_turned_over_is_turned_within_its_stored_bits(tmp_path: Path) ->
 def test_one_bit_is_a_mask(tmp_path: Path, bits: dict[str, int]) -> None:
     write_dicom(tmp_path / "a", np.eye(32, dtype=np.uint8), **bits, **RADIOGRAPH)
     assert [file.reason for file in found_in(tmp_path)] == ["label-mask"]
+
+
+def test_a_sign_inside_that_the_header_denies_sets_the_file_aside(tmp_path: Path) -> None:
+    """Numbers below 0 came out as great ones."""
+    signed = np.rint(texture((16, 16), 1, -500, 500)).astype(np.int16)
+    encoded = jpeg2k_encode(signed, level=0, reversible=True, codecformat="j2k")
+    for signs in (1, 0):
+        write_jpeg(tmp_path / str(signs) / "a", [encoded], JPEG2000Lossless, signed, PixelRepresentation=signs)
+    assert_values(read(tmp_path / "1"), signed[None])
+    with pytest.raises(SetAside, match="unreadable"):
+        read(tmp_path / "0")

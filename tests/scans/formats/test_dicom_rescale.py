@@ -62,6 +62,12 @@ def test_nothing_else_is_taken_for_hounsfield_units(tmp_path: Path, attributes: 
     assert read(tmp_path).map.unit == "a.u."
 
 
+def test_slices_of_two_rescale_types_are_two_stacks(tmp_path: Path) -> None:
+    for k, kind in enumerate(["Z_EFF", "HU_MOD"] * 3):
+        write_dicom(tmp_path / str(k), STORED + k, RescaleType=kind, ImagePositionPatient=[0.0, 0.0, 3.0 * k])
+    assert [len(one.codes) for one in read_all(tmp_path)] == [3, 3]
+
+
 def test_hounsfield_units_are_those_of_whatever_scanned_them(tmp_path: Path) -> None:
     """As of a cone beam that calls itself XA."""
     write_dicom(tmp_path / "a", STORED, Modality="XA", RescaleIntercept=-500, RescaleType="HU")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.scan_files import texture, write_dicom, write_nifti
+from PIL import Image
 from pydicom.uid import generate_uid
 
 from medattngan.scans.find import examine, stacks, walk
@@ -129,3 +130,66 @@ def test_a_volume_in_the_folder_of_a_dicom_patient_is_that_patients(tmp_path: Pa
     series = read(tmp_path / "scans")
     assert len(series) == 6
     assert len({one.patient for one in series}) == 2
+
+
+def of_one(top: Path, *files: str) -> None:
+    """Scans at `files`, by their suffix; a DICOM file has an ID of its folder's own."""
+    for seed, file in enumerate(files):
+        path = top / file
+        if path.suffix == ".dcm":
+            pixels = texture((16, 16), seed, 0, 1000).astype(np.int16)
+            write_dicom(path, pixels, PatientID=f"MRN{path.parent.name}", SeriesInstanceUID=f"1.2.{seed}")
+        elif path.suffix == ".png":
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(texture((16, 16), seed, 0, 255).astype(np.uint8)).save(path)
+        else:
+            write_nifti(path, texture((12, 12, 4), seed))
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        ("{}/dcm{}/1.dcm", "{}/T1.nii"),
+        ("dicom/{}/1.dcm", "nifti/{}.nii"),
+        ("dicom/{}/1.dcm", "nifti/{}/T1.nii", "png/{}_001.png"),
+        ("{}/1.dcm", "{}.nii"),
+        ("{}/a.png", "{}/T1.nii"),
+        ("png/{}/a.png", "nifti/{}_T1.nii"),
+    ],
+)
+@pytest.mark.parametrize("of_smith_alone", [0, -1])
+def test_scans_of_several_kinds_that_go_by_one_name_are_one_patients(
+    tmp_path: Path, files: tuple[str, ...], of_smith_alone: int
+) -> None:
+    """Even where one of two patients alone has scans of a kind."""
+    top = tmp_path / "scans"
+    of_jones = [file for file in files if file != files[of_smith_alone]]
+    of_one(
+        top, *(file.format("smith", "smith") for file in files), *(file.format("jones", "jones") for file in of_jones)
+    )
+    whose = {one.pieces[0].relative: one.patient for one in read(top)}
+    assert len(whose) == len(files) + len(of_jones)
+    for name, count in (("smith", 1), ("jones", 1)):
+        assert len({patient for file, patient in whose.items() if name in file}) == count
+    assert len(set(whose.values())) == 2
+
+
+def test_a_folder_of_volumes_beside_one_of_dicom_is_no_patient(tmp_path: Path) -> None:
+    of_one(tmp_path / "scans", "dicom/x/1.dcm", "brainlab/001.nii", "brainlab/002.nii")
+    assert len({one.patient for one in read(tmp_path / "scans")}) == 3
+
+
+def test_a_volume_that_bears_an_id_of_two_issuers_may_be_of_either(tmp_path: Path) -> None:
+    for seed, issuer in enumerate("AB"):
+        pixels = texture((16, 16), seed, 0, 1000).astype(np.int16)
+        path = tmp_path / "scans" / issuer / "1.dcm"
+        write_dicom(path, pixels, PatientID="123", IssuerOfPatientID=issuer, SeriesInstanceUID=f"1.2.{seed}")
+    assert len({one.patient for one in read(tmp_path / "scans")}) == 2
+    write_nifti(tmp_path / "scans" / "nifti" / "123.nii", texture((12, 12, 4), 5))
+    assert len({one.patient for one in read(tmp_path / "scans")}) == 1
+
+
+def test_a_visit_in_an_id_of_a_known_data_set_is_no_second_patient() -> None:
+    studies = [f"1.2.826.0.1.3680043.8.498.{k}" for k in range(4)]
+    ids = ("sub-01_ses-1", "sub-01_ses-2", "OAS2_0001_MR1", "OAS2_0001_MR2")
+    assert count(*((who, "", study, "a.dcm") for who, study in zip(ids, studies, strict=True))) == 2

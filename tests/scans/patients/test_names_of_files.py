@@ -58,6 +58,11 @@ OF_ONE = {
     "counted visits": ["A{}_v1.nii", "A{}_v2.nii", "A{}_tp3.nii", "A{}_timepoint_4.nii", "A{}_ses-5.nii", "A{}V6.nii"],
     "runs and echoes": ["A{}_run-1.nii", "A{}_run-2_echo-3.nii", "A{}_acq2.nii"],
     "dates": ["A{}_2019-03-02.nii", "A{}_20190302.nii", "20210504_A{}.nii", "A{}_2021.nii", "A{}_02.03.2019_T1.nii"],
+    "dates of the USA": ["A{}_06-24-2001.nii", "03-25-2002_A{}.nii", "A{}_06242003.nii", "06-25-2002/A{}.nii"],
+    "AutoPET": ["fdg_{}d85987183_06-24-2001-NA-PET_0000.nii.gz", "fdg_{}d85987183_03-25-2002-NA_0001.nii.gz"],
+    "BraTS 2024": ["BraTS-MEN-RT-000{}-1/BraTS-MEN-RT-000{}-1_t1c.nii.gz", "BraTS-MEN-RT-000{}-2_t1c.nii.gz"],
+    "a visit joined to a number": ["{}01V1.nii", "{}01V2.nii", "{}01.nii"],
+    "before and after": ["Xu{}smith_vorher.nii", "Xu{}smith_nachher.nii", "Xu{}smith_II.nii", "Xu{}smith_IV.nii"],
     "times": ["A{}_20190302_101530.nii", "A{}_2019-03-02T10-15-30.nii", "A{}_3Mar2020.nii"],
     "letters": ["x0{}a.nii", "x0{}b.nii", "x{}c.nii"],
     "processing": ["A{}_n4_bet.nii", "A{}_T1w_desc-preproc_space-MNI.nii", "A{}_brain_1mm.nii", "A{}_defaced.nii"],
@@ -74,6 +79,11 @@ def test_a_visit_sequence_channel_or_side_never_splits_a_patient_and_two_patient
 
 
 def test_names_that_are_people_keep_their_visits_together() -> None:
+    assert set(patients("Smith_06-24-2001.nii", "Smith_03-25-2002.nii", "Jones_I.nii", "Jones_II.nii")) == {
+        "smith",
+        "jones",
+    }
+    assert len(patients("leeds_normal_012_1.nii", "leeds_normal_012_2.nii")) == 1
     assert set(patients("Smith_1.nii", "Smith_2.nii", "Jones_1.nii", "Jones_2.nii")) == {"smith", "jones"}
     assert set(patients("Smith_190302.nii", "Smith_scan2.nii", "Jones_T1.nii")) == {"smith", "jones"}
     assert len(patients("Smith/88112.nii", "Smith/88391.nii", "Jones/90001.nii")) == 2

@@ -31,6 +31,26 @@ def patients(series: list[Series]) -> int:
     return len({one.patient for one in series})
 
 
+def test_the_number_of_a_slice_is_no_patient_of_the_table(tmp_path: Path) -> None:
+    """Slices are called 001, and so is somebody else."""
+    for number in range(3):
+        pixels = texture((12, 12), number, high=1000).astype(np.int16)
+        path = tmp_path / "scans" / "x" / f"{number:03d}.dcm"
+        write_dicom(path, pixels, PatientID="A17", ImagePositionPatient=[0.0, 0.0, 3.0 * number])
+    volumes(tmp_path / "scans", "yan/1.nii", "zoe/1.nii", "wes/2.nii")
+    found = {one.patient: one.label for one in read(tmp_path / "scans", "patient,label\n000,ill\n1,ill\nzoe,well\n")}
+    assert found == {"A17": None, "scans/yan": None, "zoe": "well", "scans/wes": None}
+
+
+def test_a_row_that_may_be_of_several_patients_is_refused(tmp_path: Path) -> None:
+    top = volumes(tmp_path / "scans", "yan/T1.nii", "zoe/T1.nii")
+    with pytest.raises(UserError, match=r"T1\.nii may be a file of several patients"):
+        read(top, "file,label\nT1.nii,ill\n")
+    assert {one.label for one in read(top, "file,label\nyan/T1.nii,ill\n")} == {"ill", None}
+    with pytest.raises(UserError, match="two columns `label`"):
+        read(top, "file,label,Label\nyan/T1.nii,ill,well\n")
+
+
 def test_a_table_without_patients_leaves_folders_patients(tmp_path: Path) -> None:
     for who in ("jane", "john"):
         for number in range(3):
