@@ -61,6 +61,7 @@ def test_a_study_that_cannot_be_written_is_one_sentence() -> None:
     [
         OSError(errno.ENOSPC, "No space left on device"),
         OSError("10000 requested and 2484 written"),
+        OSError("With tag (7fe0,0010) got exception: [Errno 28] No space left on device"),
         OSError("encoder error -2 when writing image file"),
         RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 576 vs 534"),
         sqlite3.OperationalError("database or disk is full"),
