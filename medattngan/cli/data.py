@@ -84,5 +84,5 @@ def reseal(
     from medattngan.stages.reseal.reseal import reseal as run_reseal
 
     for name in run_reseal(folder, reason):
-        typer.echo(f"changed: {name}", err=True)
+        say(f"changed: {name}", err=True)
     typer.echo(folder)

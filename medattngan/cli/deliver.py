@@ -74,7 +74,7 @@ def export(
         include_flagged=include_flagged, notes=found.notes,
     )  # fmt: skip
     for note in report.notes:
-        typer.echo(note, err=True)
+        say(note, err=True)
     if report.flagged_left_out:
         say(f"{report.flagged_left_out} slices that the audit flagged were left out", err=True)
     typer.echo(report.path)

@@ -99,7 +99,7 @@ def audit(
         planted=planted, limit=limit, seed=seed, value_range=parse.pair(value_range, "--range"),
     )  # fmt: skip
     for note in report["notes"]:
-        typer.echo(f"note: {note}", err=True)
+        say(f"note: {note}", err=True)
     for sentence in summary(report):
         say(sentence)
     typer.echo(out)

@@ -165,4 +165,6 @@ def _of_the_system(error: OSError) -> str | None:
     if where is None and reason is None:
         return None
     reason = reason or "cannot be used: {0}; check that it exists, has room, and may be written"
-    return f"{'a file' if where is None else where} {reason.format(error.strerror)}."
+    # Of the system: Arrow tells much of itself in strerror.
+    said = os.strerror(error.errno) if error.errno in _REASONS else error.strerror
+    return f"{'a file' if where is None else where} {reason.format(said)}."

@@ -42,8 +42,11 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_UNSAID = ("requested and", "encoder error", "PytorchStreamWriter", "unexpected pos", "I/O error", "disk is full")
-"""How NumPy, Pillow, PyTorch, safetensors and SQLite say that they could not write, without the system's number."""
+_UNSAID = (
+    *("requested and", "encoder error", "PytorchStreamWriter", "unexpected pos", "I/O error", "disk is full"),
+    *(f"[Errno {number}]" for number in NO_ROOM),
+)
+"""How NumPy, Pillow, PyTorch, safetensors, SQLite and pydicom say that they could not write, without `errno`."""
 
 
 @contextmanager

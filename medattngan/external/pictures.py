@@ -73,7 +73,8 @@ def read_pictures(files: Sequence[Path], folder: Path) -> Stack:
     Colours become luminance, 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), in the depth that they have.
 
     Raises:
-        UserError: one cannot be read or is partly transparent, or sizes or types differ.
+        UserError: one cannot be read or is partly transparent, sizes or types differ, or the name of a folder, which
+            would be a label, is no text.
     """
     read = [_read_one(file) for file in files]
     pixels = [picture for picture, _ in read]
@@ -84,12 +85,22 @@ def read_pictures(files: Sequence[Path], folder: Path) -> Stack:
                 f"{pixels[0].dtype}; bring them to one size and depth."
             )
     top = folder.resolve()
-    labels = [None if file.parent == top else file.parent.name for file in files]
+    labels = [None if file.parent == top else _label(file.parent) for file in files]
     coloured = sum(coloured for _, coloured in read)
     notes = [f"{coloured} samples in colour were taken as their luminance"] if coloured else []
     if len({file.suffix.lower() for file in files}) > 1:
         notes.append(f"the samples are files of several kinds: {kinds(files)}")
     return Stack(np.stack(pixels), labels, notes)
+
+
+def _label(folder: Path) -> str:
+    try:
+        folder.name.encode()
+    except UnicodeEncodeError:
+        raise UserError(
+            f"the name of {folder} is its images' label and is not UTF-8, so that no table can hold it; rename it."
+        ) from None
+    return folder.name
 
 
 def _read_one(file: Path) -> tuple[npt.NDArray[np.generic], bool]:

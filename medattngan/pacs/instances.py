@@ -22,7 +22,7 @@ from pydicom.dataelem import RawDataElement
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.uid import UID, MediaStorageDirectoryStorage
 
-from medattngan.core.files import UserError
+from medattngan.core.files import UserError, read_json
 from medattngan.core.seal import SEAL, check, thorough
 
 MARK = "SYNTHETIC"
@@ -127,12 +127,24 @@ def require_as_exported(folder: Path) -> None:
     """Read every file that `export` wrote, and refuse one that is not what it was; files of others may lie beside.
 
     Raises:
-        UserError: one was changed or is missing.
+        UserError: one was changed or is missing, as the seal may be.
     """
-    for sealed in (folder, folder.resolve().parent):
-        if (sealed / SEAL).is_file():
+    for exported in (folder, folder.resolve().parent):
+        if _is_export(exported):
             with thorough():
-                check(sealed, "dicom", additions=True)
+                check(exported, "dicom", additions=True)
+
+
+def _is_export(folder: Path) -> bool:
+    """Whether `export` wrote `folder`, by its seal or by its record: either may have been taken away."""
+    for name, signs in ((SEAL, {"kind", "files"}), ("provenance.json", {"samples_digest", "series"})):
+        try:
+            record = read_json(folder / name) if (folder / name).is_file() else None
+        except UserError:
+            continue  # of somebody else, or damaged: then the other file tells
+        if isinstance(record, dict) and signs <= record.keys() and record.get("kind", "dicom") == "dicom":
+            return True
+    return False
 
 
 def read_instance(path: Path, name: str) -> Instance | None:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
-from medattngan.core.files import UserError
+from medattngan.core.files import UserError, naming
 from medattngan.core.spreadsheets import defuse, restore
 from medattngan.pacs.instances import Instance
 from medattngan.pacs.outcomes import STATES, Outcome
@@ -119,9 +119,10 @@ class Journal:
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([[_cell(value) for value in row] for row in rows])
         content = text.getvalue().encode("utf-8", errors="backslashreplace")
-        while content:
-            content = content[os.write(self._descriptor, content) :]
-        os.fsync(self._descriptor)
+        with naming(self.path, self.path):
+            while content:
+                content = content[os.write(self._descriptor, content) :]
+            os.fsync(self._descriptor)
 
 
 def _cell(value: str) -> str:

@@ -42,6 +42,11 @@ def test_memory_that_ran_out_says_what_to_ask_less_of() -> None:
         assert "memory ran out" in str(explain(error))
 
 
+def test_a_full_disk_is_told_in_the_words_of_the_system() -> None:
+    told = OSError(errno.ENOSPC, "Error writing bytes to file. Detail: [errno 28] No space left on device", "a.parquet")
+    assert str(explain(told)).startswith("a.parquet cannot be written: No space left on device; free")
+
+
 def test_a_fault_of_ours_stays_a_fault() -> None:
     for error in (ValueError("x"), RuntimeError("x"), KeyError("x"), OSError("x")):
         assert explain(error) is None
@@ -56,6 +61,7 @@ def test_a_study_that_cannot_be_written_is_one_sentence() -> None:
     [
         OSError(errno.ENOSPC, "No space left on device"),
         OSError("10000 requested and 2484 written"),
+        OSError("With tag (7fe0,0010) got exception: [Errno 28] No space left on device"),
         OSError("encoder error -2 when writing image file"),
         RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 576 vs 534"),
         sqlite3.OperationalError("database or disk is full"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import runpy
 import sys
 from pathlib import Path
@@ -80,6 +81,16 @@ def test_the_pixels_of_a_samples_folder_are_not_taken_without_its_table(tmp_path
     open_slices(tmp_path / "x.npy").physical().save(tmp_path / "samples")
     with pytest.raises(UserError, match="give its folder"):
         export(tmp_path / "samples" / "pixels.npy", tmp_path / "out")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every name of a file is text")
+def test_a_folder_whose_name_is_no_text_is_refused_as_a_label(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"l\xe9sion")
+    folder.mkdir()
+    with (folder / "a.png").open("wb") as file:
+        Image.fromarray(np.zeros((8, 8), np.uint8)).save(file, "PNG")
+    with pytest.raises(UserError, match="not UTF-8"):
+        open_slices(tmp_path)
 
 
 def test_what_is_not_a_stack_of_slices_is_refused(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from helpers.fake_pacs import FakePacs
 from helpers.push_cases import NOBODY, make_dicom, no_wait, rows_of
 
 from medattngan.core.files import UserError
-from medattngan.pacs.instances import look_through, read_instance
+from medattngan.core.seal import seal
+from medattngan.pacs.instances import look_through, read_instance, require_as_exported
 from medattngan.pacs.push import PushReport, push
 from medattngan.stages.reseal.reseal import reseal
 
@@ -209,3 +210,17 @@ def test_where_to_is_said_once(folder: Path) -> None:
 def test_pushing_loads_no_torch() -> None:
     code = "import sys, medattngan.pacs.stow, medattngan.pacs.dimse; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-W", "error", "-c", code], check=False).returncode == 0
+
+
+def test_an_export_without_its_seal_is_not_sent(folder: Path) -> None:
+    (folder / "seal.json").unlink()
+    for given in (folder, folder / "series-01"):
+        with pytest.raises(UserError, match=r"seal\.json is missing"):
+            require_as_exported(given)
+
+
+def test_what_lies_in_a_sealed_folder_of_another_kind_is_not_taken_for_its_part(tmp_path: Path) -> None:
+    (tmp_path / "pixels.npy").write_bytes(b"0")
+    seal(tmp_path, "samples")
+    (tmp_path / "dicom").mkdir()
+    require_as_exported(tmp_path / "dicom")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,17 @@ def test_a_reopened_journal_knows_the_last_state_of_each_instance(tmp_path: Path
         assert journal.state(ONE) == "refused"
         assert journal.known == {"1.2.3": "ab" * 32}
     assert rows_of(tmp_path / "j.csv")[-1]["detail"] == "a reason, with a comma, and a line"
+
+
+def test_a_journal_that_finds_no_room_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with Journal.open(tmp_path / "j.csv", "here") as journal:
+        monkeypatch.setattr(os, "write", full)
+        with pytest.raises(OSError, match="No space left") as raised:
+            journal.note("push", "here")
+    assert raised.value.filename == str(tmp_path / "j.csv")
 
 
 def test_two_pushes_cannot_write_one_journal(tmp_path: Path) -> None:

@@ -96,8 +96,12 @@ def save(state: State, checkpoints: Path) -> Path:
         shutil.rmtree(stale)
     temporary = checkpoints / f".{target.name}"
     temporary.mkdir()
-    with naming(target, temporary):
-        _write(state, temporary)
+    try:
+        with naming(target, temporary):
+            _write(state, temporary)
+    except BaseException:  # Half a checkpoint takes room on a disk that may be full.
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
     temporary.rename(target)
     _sync(checkpoints)
     _prune(checkpoints)
