@@ -52,9 +52,9 @@ PROCESSING = words_of(
     bet brain_extracted stripped skullstrip skullstripped ss defaced deface n4 bias biascorr corrected corr reg
     registered coreg warped mni mni152 tal talairach norm normed normalized normalised resampled resample resized
     cropped reoriented reorient ras lps std standard space smooth mean avg average masked anon anonymized anonymised
-    deid pseudo orig original raw final clean denoised copy new old nifti nii dicom dcm png jpg jpeg tif tiff bmp mha nrrd
-    gz conv converted dcm2niix seg segmentation mask masks label labels labelmap gt groundtruth roi lesion annotation
-    preproc preprocessed desc part mag magnitude real imag ph
+    deid pseudo orig original raw final clean denoised copy new old nifti nii dicom dcm png jpg jpeg tif tiff bmp
+    mha nrrd gz conv converted dcm2niix seg segmentation mask masks label labels labelmap gt groundtruth
+    roi lesion annotation preproc preprocessed desc part mag magnitude real imag ph
     """
 )
 

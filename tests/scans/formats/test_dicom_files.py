@@ -12,6 +12,7 @@ import pydicom
 import pytest
 from pydicom.pixels import pixel_array
 
+from medattngan.scans.formats.dicom_codecs import DECODERS, decode
 from medattngan.scans.series import REASONS
 from medattngan.stages.ingest.assemble import Ledger
 from medattngan.stages.ingest.ingest import ingest
@@ -20,11 +21,13 @@ ROOT = Path(pydicom.__file__).parent / "data"
 
 
 def decodable(path: Path) -> bool:
-    """Whether pydicom alone makes an array of a file."""
+    """Whether pydicom makes an array of a file, by the decoder that we give it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             dataset = pydicom.dcmread(path, force=True)
+            if dataset.file_meta.TransferSyntaxUID in DECODERS:
+                return bool(decode(dataset, 0)[0].size)
             return bool(np.asarray(pixel_array(dataset, index=0)).size)
         except Exception:  # whatever a codec raises on a broken file: it is not decodable
             return False
