@@ -16,6 +16,7 @@ from typing import TypeVar
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
+from lightning_fabric.utilities.rank_zero import rank_zero_only
 from torch import Tensor, distributed, nn
 
 from medattngan.core.config import TrainConfig
@@ -65,6 +66,12 @@ class Ranks:
             self.fabric.launch()
             # Numbers of the clock travel beside the device: through NCCL each would wait for the whole queue.
             self._talk = distributed.new_group(backend="gloo")
+
+    def part(self) -> None:
+        """End the talk between the processes, all at once; a process that just ends may abort in a thread of gloo's."""
+        if self.count > 1:
+            self.fabric.barrier()
+            distributed.destroy_process_group()
 
     @property
     def number(self) -> int:
@@ -131,7 +138,7 @@ class Ranks:
 
 def is_first() -> bool:
     """Whether this process, once its training has been launched, is the one that speaks."""
-    return not distributed.is_initialized() or distributed.get_rank() == 0
+    return int(getattr(rank_zero_only, "rank", 0)) == 0
 
 
 def require_shares(batch_size: int, options: TrainConfig) -> None:

@@ -82,6 +82,7 @@ def train(
         overfitting = None if validation is None else Overfitting.prepare(store, config, players)
         Training(run, players, validation, overfitting, line).to_the_end()
         ranks.done_by_first(run.finish)
+        ranks.part()
     return run
 
 
