@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from medattngan.scans.geometry.affine import is_sound
-from medattngan.scans.geometry.planes import MIN_SLICES_TO_CUT
+from medattngan.scans.geometry.planes import thin_axis
 from medattngan.scans.series import SetAside
 
 MM = {1: 1000.0, 2: 1.0, 3: 0.001}
@@ -130,9 +130,8 @@ def slice_axis(image: Any, shape: Sequence[int], affine: npt.NDArray[np.float64]
     An axis of few voxels is never across a picture, whatever the header says: one slice taken out of a volume keeps
     the header of the volume.
     """
-    short = [axis for axis in range(3) if shape[axis] < MIN_SLICES_TO_CUT]
-    if len(short) == 1:
-        return short[0]
+    if (short := thin_axis(shape)) is not None:
+        return short
     single = [axis for axis in range(3) if shape[axis] == 1]
     if len(single) == 1:
         return single[0]

@@ -5,13 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from medattngan.scans.geometry.affine import FAR_MM, is_plausible
 from medattngan.scans.series import Piece, SetAside
-
-LEAST_MM, MOST_MM = 1e-7, 1e4
-"""A voxel from 0.1 nm (microscopy) to 10 m."""
-
-FARTHEST_MM = 1e6
-"""No scan begins a kilometre from where its scanner stands, or is as long."""
 
 MOST_UNLIKE = 1e4
 """So many times as long as it is wide a pixel may be."""
@@ -29,12 +24,10 @@ def check_extent(affine: npt.NDArray[np.float64], shape: tuple[int, ...]) -> Non
     """
     with np.errstate(all="ignore"):
         sizes = np.linalg.norm(np.asarray(affine, float)[:3, :3], axis=0)
-        ends = np.abs(np.asarray(affine, float)[:3, 3]).max()
         sound = (
-            sizes.min() >= LEAST_MM
-            and sizes.max() <= MOST_MM
+            is_plausible(sizes, np.asarray(affine, float)[:3, 3])
             and sizes.max() <= MOST_UNLIKE * sizes.min()
-            and max(ends, (sizes * np.asarray(shape, float)).max()) <= FARTHEST_MM
+            and (sizes * np.asarray(shape, float)).max() <= FAR_MM
         )
     if not sound:
         raise SetAside("impossible-geometry")
@@ -46,10 +39,8 @@ def check_place(piece: Piece) -> None:
     Raises:
         SetAside: it does not.
     """
-    place = [] if piece.geometry is None else list(piece.geometry.origin)
-    numbers = [*place, piece.along_mm or 0.0, piece.thickness_mm or 0.0]
-    if not all(abs(number) <= FARTHEST_MM for number in numbers):  # NaN is not
-        raise SetAside("impossible-geometry")
-    pixel = [*(piece.spacing_mm or ()), *(() if piece.geometry is None else piece.geometry.spacing)]
-    if not all(LEAST_MM <= size <= MOST_MM for size in pixel):
+    origin, spacing = ((), ()) if piece.geometry is None else (piece.geometry.origin, piece.geometry.spacing)
+    place = np.asarray([*origin, piece.along_mm or 0.0, piece.thickness_mm or 0.0], float)
+    pixel = np.asarray([*(piece.spacing_mm or ()), *spacing] or [1.0], float)
+    if not is_plausible(pixel, place):
         raise SetAside("impossible-geometry")
