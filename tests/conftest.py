@@ -40,3 +40,14 @@ def salt(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
 def tiny_store(tmp_path_factory: pytest.TempPathFactory) -> SliceStore:
     """72 MR slices of blobs, shared by all tests: read it, do not write to its folder."""
     return write_tiny_store(tmp_path_factory.mktemp("tiny-store"))
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of every kind, shared by all tests: read it, harm only copies."""
+    from helpers.folders import make_folders  # here, as it imports every verb
+
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "store").mkdir()
+    make_folders(write_tiny_store(folder / "store"), folder)
+    return folder

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers.folders import KINDS, make_folders
-from helpers.tiny_store import write_tiny_store
+from helpers.folders import KINDS
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
@@ -39,14 +38,6 @@ LIVE = ("study.sqlite",)
 """Readers write to it all the time; SQLite itself looks after it."""
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("made")
-    (folder / "store").mkdir()
-    make_folders(write_tiny_store(folder / "store"), folder)
-    return folder
-
-
 @pytest.fixture
 def copy(made: Path, tmp_path: Path) -> Path:
     """All of it, to be harmed."""
@@ -58,20 +49,21 @@ def open_again(kind: str, folder: Path) -> object:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_bit_that_turns_over_in_any_file_of_any_folder_is_noticed(made: Path, kind: str) -> None:
-    files = [path for path in sorted((made / kind).rglob("*")) if path.is_file() and path.name not in LIVE]
+def test_a_bit_that_turns_over_in_any_file_of_any_folder_is_noticed(made: Path, tmp_path: Path, kind: str) -> None:
+    folder = Path(shutil.copytree(made / kind, tmp_path / kind))
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name not in LIVE]
     assert len(files) > 2
     with thorough():
-        open_again(kind, made / kind)
+        open_again(kind, folder)
         for path in files:
             whole = path.read_bytes()
             for place in {0, len(whole) // 2, len(whole) - 1}:
                 path.write_bytes(whole[:place] + bytes([whole[place] ^ 16]) + whole[place + 1 :])
                 with pytest.raises(UserError) as raised:
-                    open_again(kind, made / kind)
+                    open_again(kind, folder)
                 assert path.name in str(raised.value) or "step-" in str(raised.value)
             path.write_bytes(whole)
-        open_again(kind, made / kind)
+        open_again(kind, folder)
 
 
 def test_train_and_test_swapped_are_noticed(copy: Path) -> None:

@@ -1,11 +1,8 @@
-"""A full disk, Ctrl+C, another process at the same --out, a kill: one sentence, and nothing is half made or lost."""
+"""Ctrl+C, another process at the same --out, the lock of a killed one: one sentence, and nothing is half made."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-import random
-import re
 import shutil
 import signal
 import sys
@@ -13,65 +10,18 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers.folders import make_folders
 from helpers.forked import Forked, command
-from helpers.tiny_store import write_tiny_store
-from helpers.verbs import QUICK, WRITING, call
+from helpers.outcomes import left_in
+from helpers.verbs import WRITING, call, make_small
 
 from medattngan.core.locks import only_writer
-from medattngan.core.run import Run
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="forks")
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("made")
-    (folder / "store").mkdir()
-    make_folders(write_tiny_store(folder / "store"), folder)
-    return folder
-
-
-def left_in(folder: Path) -> list[str]:
-    """What lies in `folder`, hidden or not, but what an interrupted ingest is resumed from."""
-    return sorted(path.name for path in folder.iterdir() if path.name != ".out.ingest")
-
-
-def contents(out: Path) -> dict[str, str]:
-    """The digest of every file that is the same in every undisturbed call."""
-    files = [out] if out.is_file() else [path for path in sorted(out.rglob("*")) if path.is_file()]
-    clocks = re.compile(r"metrics|tensorboard|checkpoint\.json|optimizers|seal|provenance|study|truth")
-    return {
-        str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in files
-        if not clocks.search(str(path.relative_to(out)))
-    }
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("room", [0, 300, 3_000, 20_000])
-@pytest.mark.parametrize("verb", WRITING)
-def test_where_there_is_no_room_one_sentence_says_so(made: Path, tmp_path: Path, verb: str, room: int) -> None:
-    ended = command(*call(verb, made, tmp_path / "out"), room=room)
-    if ended.status == 0:
-        assert room > 300, "the limit was not reached"
-        return
-    assert ended.status == 2, ended.said
-    assert "Traceback" not in ended.said
-    last = ended.said.strip().splitlines()[-1]
-    assert last.startswith("medattngan: ")
-    assert "free some space" in last
-    assert str(tmp_path) in last
-    if verb == "evaluate":
-        assert "frd[radiomics-2d]" in ended.said, "the finished scores are lost"
-        if (tmp_path / "out").exists():
-            assert (tmp_path / "out" / "scores.json").is_file()
-    elif verb == "train" and (tmp_path / "out").exists():
-        Run.open(tmp_path / "out")
-    else:
-        assert left_in(tmp_path) == []
-    again = command(*call(verb, made, tmp_path / "again"))
-    assert again.status == 0, again.said
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_small(monkeypatch)
 
 
 @pytest.mark.slow
@@ -92,7 +42,12 @@ def test_a_verb_that_is_interrupted_says_how_to_go_on(
         shutil.rmtree(tmp_path / "out") if (tmp_path / "out").is_dir() else (tmp_path / "out").unlink()
     assert ended.status == status, ended.said
     assert "Traceback" not in ended.said
-    cures = {"train": "with --resume to go on", "ingest": "to go on; finished work is kept"}
+    cures = {
+        "train": "with --resume to go on",
+        "ingest": "to go on; finished work is kept",
+        "utility": "to go on; finished work is kept",
+        "demo": "remove its --out and run the same command again",
+    }
     last = ended.said.strip().splitlines()[-1]
     assert last.startswith(f"medattngan: {word}; ")
     assert cures.get(verb, "nothing was written; run the same command again") in last
@@ -126,36 +81,6 @@ def test_parents_made_for_a_lock_go_when_nothing_came_of_it(made: Path, tmp_path
     ended = command("sample", made / "run", "--count", -1, "--out", tmp_path / "deep" / "er" / "out")
     assert ended.status == 2
     assert left_in(tmp_path) == []
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("verb", QUICK)
-def test_a_verb_killed_at_any_moment_leaves_nothing_or_all_and_is_done_again_to_the_same_bytes(
-    made: Path, tmp_path: Path, verb: str
-) -> None:
-    whole = tmp_path / "whole"
-    whole.mkdir()
-    began = time.monotonic()
-    assert command(*call(verb, made, whole / "out")).status == 0
-    lasts = time.monotonic() - began
-    wanted, draw = contents(whole / "out"), random.Random(0)
-    for attempt in range(20):
-        folder = tmp_path / str(attempt)
-        folder.mkdir()
-        process = Forked(*call(verb, made, folder / "out"))
-        time.sleep(draw.uniform(0, lasts))
-        process.signal(signal.SIGKILL)
-        process.wait()
-        there = (folder / "out").exists()
-        if there and verb != "train":
-            assert contents(folder / "out") == wanted, f"attempt {attempt} left half a folder"
-            shutil.rmtree(folder / "out")
-        ended = command(*call(verb, made, folder / "out"))
-        assert ended.status == 0, f"attempt {attempt}: {ended.said}"
-        assert contents(folder / "out") == wanted
-        assert left_in(folder) == ["out"]
-        assert not list(folder.glob(".out.ingest"))
-        shutil.rmtree(folder)
 
 
 def test_a_second_interruption_ends_a_process_at_once(tmp_path: Path) -> None:

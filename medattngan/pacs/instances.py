@@ -30,6 +30,8 @@ NAMED_AT_ONCE = 5
 UIDS = ("SOPInstanceUID", "SOPClassUID", "StudyInstanceUID", "SeriesInstanceUID")
 PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 UNDEFINED = 0xFFFFFFFF
+EXPORT_SIGNS = {SEAL: {"kind", "files"}, "provenance.json": {"samples_digest", "series"}}
+"""By which keys of which files a folder that `export` wrote is known."""
 DAMAGE = (
     ValueError, TypeError, KeyError, AttributeError, IndexError, NotImplementedError, RuntimeError, EOFError,
     OverflowError, UserWarning, struct.error, zlib.error, BytesLengthException, InvalidDicomError,
@@ -123,21 +125,31 @@ def look_through(folder: Path) -> FolderContents:
     return FolderContents(tuple(by_uid.values()), tuple(others), tuple(copies))
 
 
-def require_as_exported(folder: Path) -> None:
-    """Read every file that `export` wrote, and refuse one that is not what it was; files of others may lie beside.
+def require_as_exported(folder: Path, instances: Sequence[Instance]) -> None:
+    """Read every file that `export` wrote in or around `folder`; refuse one that is not what it was, and DICOM that was
+    put beside. Other files may lie there, as they are not sent.
 
     Raises:
-        UserError: one was changed or is missing, as the seal may be.
+        UserError: a file was changed, added or is missing, as the seal may be.
     """
-    for exported in (folder, folder.resolve().parent):
-        if _is_export(exported):
-            with thorough():
-                check(exported, "dicom", additions=True)
+    inside = {path.parent for name in EXPORT_SIGNS for path in folder.rglob(name)}
+    for exported in sorted({folder.resolve().parent, *inside}):
+        if not _is_export(exported):
+            continue
+        with thorough():
+            known = check(exported, "dicom", additions=True)
+        sealed = {fact.sha256 for fact in known.files.values()}
+        for one in instances:
+            if one.path.resolve().is_relative_to(exported.resolve()) and one.sha256 not in sealed:
+                raise UserError(
+                    f"{one.name} was added to what export wrote, so nothing was sent; move it elsewhere, or, if it "
+                    f"belongs there: medattngan reseal {exported} --reason TEXT"
+                )
 
 
 def _is_export(folder: Path) -> bool:
     """Whether `export` wrote `folder`, by its seal or by its record: either may have been taken away."""
-    for name, signs in ((SEAL, {"kind", "files"}), ("provenance.json", {"samples_digest", "series"})):
+    for name, signs in EXPORT_SIGNS.items():
         try:
             record = read_json(folder / name) if (folder / name).is_file() else None
         except UserError:

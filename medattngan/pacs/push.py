@@ -137,7 +137,7 @@ def push(
     try:
         with Journal.open(path, server.name) as journal, _bar(len(found.instances), progress) as bar:
             _require_unchanged(journal, found.instances)
-            require_as_exported(folder)
+            require_as_exported(folder, found.instances)
             journal.note("push", server.name)
             if allow_unmarked is not None:
                 journal.note("allow-unmarked", allow_unmarked)

@@ -5,10 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
-WRITING = ("ingest", "train", "sample", "encoder", "evaluate", "export", "report", "review", "explain", "audit")
-QUICK = ("ingest", "train", "sample", "evaluate", "export", "review", "explain")
+from medattngan.stages.demo import demo as the_demo
+from medattngan.stages.utility.compare import score_arms
+
+WRITING = (
+    "ingest", "train", "sample", "encoder", "evaluate", "export", "report", "review", "explain", "audit", "utility",
+    "demo",
+)  # fmt: skip
 
 
 def write_pictures(folder: Path) -> None:
@@ -24,6 +30,7 @@ def call(verb: str, made: Path, out: Path) -> list[object]:
     data, samples = ["--data", made / "store"], made / "samples"
     radiomics = ["--extractor", "radiomics-2d"]
     audited = ["--encoder", made / "encoder", "--false-positives", "0.3", "--planted", "12"]
+    compared = ["--per-class", 6, "--seeds", 2, "--amounts", 1]
     calls: dict[str, list[object]] = {
         "ingest": [made / "pictures", "--size", 32],
         "train": [made / "config.yaml", *data, "--resume"],
@@ -35,5 +42,15 @@ def call(verb: str, made: Path, out: Path) -> list[object]:
         "review": ["create", samples, *data, "--count", 2, "--seed", 1],
         "explain": [made / "run"],
         "audit": [samples, *data, *audited],
+        "utility": [made / "config.yaml", *data, *compared],
+        "demo": ["--minutes", 0.02],
     }
     return [verb, *calls[verb], "--out", out]
+
+
+def make_small(patch: pytest.MonkeyPatch) -> None:
+    """What is always large takes as few patients, slices and replicates as it can; forked processes inherit that."""
+    patch.setitem(the_demo.demo.__wrapped__.__kwdefaults__, "patients", the_demo.LEAST_PATIENTS)  # type: ignore[attr-defined]
+    patch.setattr(the_demo, "SAMPLES", 12)
+    patch.setattr(the_demo, "EXPORTED", 4)
+    patch.setitem(score_arms.__kwdefaults__, "replicates", 50)

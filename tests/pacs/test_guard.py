@@ -14,7 +14,7 @@ from helpers.fake_pacs import FakePacs
 from helpers.push_cases import NOBODY, make_dicom, no_wait, rows_of
 
 from medattngan.core.files import UserError
-from medattngan.core.seal import seal
+from medattngan.core.seal import check, seal
 from medattngan.pacs.instances import look_through, read_instance, require_as_exported
 from medattngan.pacs.push import PushReport, push
 from medattngan.stages.reseal.reseal import reseal
@@ -216,11 +216,33 @@ def test_an_export_without_its_seal_is_not_sent(folder: Path) -> None:
     (folder / "seal.json").unlink()
     for given in (folder, folder / "series-01"):
         with pytest.raises(UserError, match=r"seal\.json is missing"):
-            require_as_exported(given)
+            require_as_exported(given, look_through(given).instances)
 
 
-def test_what_lies_in_a_sealed_folder_of_another_kind_is_not_taken_for_its_part(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pushed", [".", "series-01", ".."], ids=["export", "one series of it", "several exports"])
+def test_dicom_that_was_added_to_an_export_is_not_sent_until_somebody_says_why(
+    folder: Path, pacs: FakePacs, pushed: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    added = folder / "series-01" / "added.dcm"
+    shutil.copy(files(make_dicom(tmp_path_factory.mktemp("other") / "dicom", count=1, seed=8))[0], added)
+    given = (folder / pushed).resolve()
+    with pytest.raises(UserError, match=r"added\.dcm was added to what export wrote.* reseal"):
+        push(given, url=pacs.url, credentials=NOBODY, progress=False)
+    assert pacs.posts == []
+    assert "series-01/added.dcm" in reseal(folder, "one more")
+    assert push(given, url=pacs.url, credentials=NOBODY, progress=False).ok
+    assert len(pacs.held) == 6
+
+
+def test_what_lies_in_a_sealed_folder_of_another_kind_is_not_taken_for_its_part(tmp_path: Path, exported: Path) -> None:
+    """A folder of DICOM within samples, say: the seal around it is of something else, and has no say."""
     (tmp_path / "pixels.npy").write_bytes(b"0")
     seal(tmp_path, "samples")
-    (tmp_path / "dicom").mkdir()
-    require_as_exported(tmp_path / "dicom")
+    own = tmp_path / "dicom"
+    own.mkdir()
+    shutil.copy(files(exported)[0], own)
+    instances = look_through(own).instances
+    assert [one.name for one in instances] == ["slice-00001.dcm"]
+    require_as_exported(own, instances)
+    with pytest.raises(UserError, match="does not belong"):
+        check(tmp_path, "samples")

@@ -22,7 +22,7 @@ def reseal(folder: str | Path, reason: str) -> list[str]:
     """Take `folder` for whole as it is now; the names of the files that had changed.
 
     The record is in provenance.json under `resealed`: the reason, and of every changed file the SHA-256 before and
-    after (None where there was no such file); of a store also both digests. DICOM has no such file: see seal.json.
+    after (None where there was no such file); of a store also both digests. Where there is no such file: in seal.json.
 
     Raises:
         UserError: it has no seal, is of a kind that is made again instead, has not changed, or cannot be read.

@@ -15,7 +15,7 @@ from medattngan.core.run import Run
 from medattngan.data.samples import Samples
 from medattngan.data.store import SliceStore
 from medattngan.stages.demo.cohort import IN_PLANE_PX, SLAB_MM, SPACING_MM, PseudoPatient, make_cohort
-from medattngan.stages.demo.demo import WHAT_IT_IS, configure, demo
+from medattngan.stages.demo.demo import LEAST_PATIENTS, WHAT_IT_IS, configure, demo
 from medattngan.stages.demo.scans import write_dicom, write_nifti, write_scan
 
 
@@ -102,7 +102,9 @@ def test_the_demo_writes_over_nothing(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
-@pytest.mark.parametrize("wrong", [{"minutes": 0.0}, {"minutes": float("nan")}, {"seed": -1}, {"patients": 2}])
+@pytest.mark.parametrize(
+    "wrong", [{"minutes": 0.0}, {"minutes": float("nan")}, {"seed": -1}, {"patients": LEAST_PATIENTS - 1}]
+)
 def test_a_demo_that_cannot_work_leaves_nothing_behind(wrong: dict[str, float], tmp_path: Path) -> None:
     with pytest.raises(UserError):
         demo(tmp_path / "out", **wrong)  # type: ignore[arg-type]
@@ -115,11 +117,11 @@ def test_the_demo_trains_the_default_preset_for_the_minutes_asked() -> None:
 
 
 @pytest.mark.slow
-def test_the_demo_goes_the_whole_way(tmp_path: Path) -> None:
+def test_the_demo_goes_the_whole_way_with_the_fewest_patients_it_takes(tmp_path: Path) -> None:
     out = tmp_path / "demo"
-    page = demo(out, minutes=0.05, patients=8, progress=False)
+    page = demo(out, minutes=0.05, patients=LEAST_PATIENTS, progress=False)
     store = SliceStore.open(out / "store")
-    assert store.index["patient"].nunique() == 8
+    assert store.index["patient"].nunique() == LEAST_PATIENTS
     assert set(store.index["plane"]) == {"axial"}
     assert Run.open(out / "run").checkpoints()
     assert len(Samples.open(out / "samples")) == 200
