@@ -104,6 +104,10 @@ CONVENTIONS: tuple[Convention, ...] = (
     ),
     Convention("MIMIC-CXR", r"(?:^|/)p\d\d/(p\d{8})(?=/)", r"\1", "p10/p10000032/s50414267/02aa804e.jpg", "p10000032"),
     Convention("ChestX-ray14", r"(?:^|/)(\d{8})_\d{3}(?=\.)", r"\1", "images/00000013_005.png", "00000013"),
+    # Both knees of a patient have grades of their own, and lie in their folders.
+    Convention(
+        "OAI", r"(?:^|/)(9\d{6})(?:[_-]?[LR](?=[_.]|$)|(?=/))", r"OAI-\1", "train/0/9001695L.png", "OAI-9001695",
+    ),
     Convention("JSRT", rf"{_START}(JPC[LN]N\d{{3}}){_END}", r"\1", "JPCLN001.png", "JPCLN001"),
     Convention(
         "Shenzhen and Montgomery", rf"{_START}((?:CHN|MCU)CXR_\d{{4}}){_END}", r"\1",

@@ -25,6 +25,8 @@ _SHORT_DATE = re.compile(rf"(?<=[A-Za-z][_\-. ])\d\d{_MM}{_DD}(?!\d)")
 _YEAR_ALONE = re.compile(rf"(?<![A-Za-z0-9]){_YEAR}(?![A-Za-z0-9])")
 _FIELD = re.compile(r"(?<![A-Za-z0-9])\d+(?:[.p]\d+)?(?:T|mm|um|px|kv|mas|bit|d)(?![A-Za-z0-9])", re.IGNORECASE)
 """3T, 1.5T, 2mm, 3D: nobody's."""
+_JOINED = re.compile(r"(?<![^\W_])(\d{1,2})(?=(?![0-9a-f]+(?![^\W_]))[^\W\d_]{3,}(?![^\W_]))", re.IGNORECASE)
+"""The number of 2Smith and 0Normal, but not of 12abcd, which is a code."""
 _HASH = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4,12}){3,}|[0-9a-f]{16,}|\d+(?:\.\d+){5,}", re.IGNORECASE)
 """UUIDs, digests and UIDs are taken whole."""
 _VISIT_AT_END = re.compile(
@@ -48,12 +50,14 @@ class Name:
         number: the first number that counts neither visits nor slices, with its zeros.
         apart: whether a sign stands between word and number.
         after: what follows, in the same terms: the number of a visit, a slice, or of the patient of a collection.
+        behind: where no such letters stand before the number, those behind it.
     """
 
     word: str = ""
     number: str = ""
     after: str = ""
     apart: bool = False
+    behind: str = ""
 
     @property
     def key(self) -> str:
@@ -118,7 +122,7 @@ def parse(text: str) -> Name:
     text = unicodedata.normalize("NFKC", text)
     if found := _HASH.search(text):
         return Name(word=found.group().casefold())
-    bare = _SHORT_DATE.sub(" ", _FIELD.sub(" ", DATE.sub(" ", text)))
+    bare = _JOINED.sub(r"\1 ", _SHORT_DATE.sub(" ", _FIELD.sub(" ", DATE.sub(" ", text))))
     without_years = _assemble(_WORD.findall(_YEAR_ALONE.sub(" ", bare).casefold()))
     return without_years if without_years.key else _assemble(_WORD.findall(bare.casefold()))
 
@@ -126,6 +130,7 @@ def parse(text: str) -> Name:
 def _assemble(words: list[str]) -> Name:
     """The words of a name, without dates, put together: see `Name`."""
     prefix: list[str] = []
+    behind: list[str] = []
     own: list[str] = []
     things: list[str] = []
     findings: list[str] = []
@@ -147,14 +152,14 @@ def _assemble(words: list[str]) -> Name:
             # m06 is a month; M006 is somebody's number.
             things += [digits] * (letters not in COUNTER or (len(letters) == 1 and len(digits) > 2))
         elif not digits:
-            prefix += [word] * (not own)
+            (behind if own else prefix).append(word)
         else:
             prefix += [letters] * (bool(letters) and not own)
             own.append(digits)
         previous = word
     numbers = own if prefix else [word for word in _numbers(words) if word in own or word in things]
     number, after = [*(numbers or ([] if prefix else findings)), "", ""][:2]
-    return Name("-".join(prefix), number, after, apart)
+    return Name("-".join(prefix), number, after, apart, "" if prefix else "-".join(behind))
 
 
 def _numbers(words: list[str]) -> list[str]:

@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 from medattngan.scans.patients.conventions import named
 from medattngan.scans.patients.names import Name, parse, same, stem
 from medattngan.scans.patients.owner import CONVENTION, Owner
+from medattngan.scans.patients.surnames import LETTERS, VISITS, before_numbers, behind_numbers, letters
 
 MANY_SOURCES = 4
 """So many sources are one `*` of the shell, and each may be a patient; fewer are collections."""
@@ -22,12 +23,10 @@ COLLECTION = 20
 """A folder with so many numbered volumes, none of whose numbers recurs elsewhere, holds many patients and is none."""
 CHANNELS = 16
 """nnU-Net's files end in the number of a channel: _0000, _0001, ... below this."""
-VISITS = 12
-"""Up to so many numbers of one or two digits after one word may be visits of one patient."""
 CODE = 5
 """So many numbers after one code are patients of a collection that the code names: ISLES22_0001."""
-LETTERS = 3
-"""A word of so many letters may be a surname."""
+ID_DIGITS = 5
+"""So many digits, zeros in front left out, count no slices."""
 
 _CHANNEL = re.compile(r"(.+?)_(\d{4})")
 
@@ -57,15 +56,15 @@ def owners(
     rest = [path for path in paths if path not in known]
     folders = _folders(rest, paths, labelled, beside, called)
     names = {path: parse(stem) for path, stem in _stems(rest, pages).items()}
-    if not pages:
-        folders = _without_collections(folders, names)
+    folders = _without_grades(folders, names) if pages else _without_collections(folders, names)
+    called_so = _keys_of_folders(set(folders.values()))
     by_name = {path: names[path] for path in rest if path not in folders and names[path].key}
     keys = _keys(by_name, pages)
     counted = _counters([path for path in by_name if path in labelled], by_name)
     for path in rest:
         if path in folders:
             folder = folders[path]
-            known[path] = Owner(same(parse(PurePosixPath(folder).name).key), folder, "folder")
+            known[path] = Owner(same(called_so[folder]), folder, "folder")
         elif path in counted:
             known[path] = Owner(f"{PurePosixPath(path).parent}\0{keys[path]}", path, "file name")
         elif path in keys:
@@ -93,7 +92,8 @@ def folder_keys(folders: Collection[str], beside: Collection[str] = (), called: 
     """
     inside = [f"{folder}/" for folder in folders]
     chosen = _folders(inside, inside, (), beside, called)
-    return {path[:-1]: same(parse(PurePosixPath(folder).name).key) for path, folder in chosen.items()}
+    keys = _keys_of_folders(set(chosen.values()))
+    return {path[:-1]: same(keys[folder]) for path, folder in chosen.items()}
 
 
 def _folders(
@@ -132,6 +132,16 @@ def _folders(
         if keys:
             chosen[path] = "/".join(parts[: (numbered or list(keys))[0] + 1])
     return chosen
+
+
+def _keys_of_folders(folders: Collection[str]) -> dict[str, str]:
+    """The patient that each folder's name names, judged beside the others."""
+    names = {folder: parse(PurePosixPath(folder).name) for folder in folders}
+    behind, people = behind_numbers(names.values(), pages=False), before_numbers(names.values())
+    return {
+        folder: behind.get(name.behind, name.word if name.word in people else name.key)
+        for folder, name in names.items()
+    }
 
 
 def _may_be(folder: Name) -> bool:
@@ -176,6 +186,22 @@ def _without_collections(folders: Mapping[str, str], names: Mapping[str, Name]) 
     return {path: folder for path, folder in folders.items() if folder not in collections}
 
 
+def _without_grades(folders: Mapping[str, str], names: Mapping[str, Name]) -> dict[str, str]:
+    """The folders but those of grades: 0 to 4, say, in which pictures lie whose numbers are of patients, not of slices.
+
+    Both knees of a patient, or both eyes, may lie in folders of two grades.
+    """
+    inside: dict[str, list[str]] = defaultdict(list)
+    for path, folder in folders.items():
+        own = parse(PurePosixPath(folder).name)
+        if not own.word and len(own.number) == 1:
+            inside[folder].append(names[path].number.lstrip("0"))
+    numbers = [number for some in inside.values() for number in some]
+    long = sum(len(number) >= ID_DIGITS for number in numbers)
+    grades = inside.keys() if len(inside) > 1 and 2 * long > len(numbers) else set()
+    return {path: folder for path, folder in folders.items() if folder not in grades}
+
+
 def _keys(names: Mapping[str, Name], pages: bool) -> dict[str, str]:
     """The patient that each name names, judged beside the others."""
     alike: dict[str, set[Name]] = defaultdict(set)
@@ -186,12 +212,13 @@ def _keys(names: Mapping[str, Name], pages: bool) -> dict[str, str]:
         codes[name.key].add(name.after)
         words[name.number].add(name.word)
     people = {word for word, some in alike.items() if word and _is_person(word, some, pages, words)}
+    behind = behind_numbers(names.values(), pages)
     keys = {}
     for path, name in names.items():
         later = codes[name.key]
         code = not pages and len(name.number) < 3 and len(later) >= CODE and all(len(after) >= 3 for after in later)
-        key = f"{name.key}-{name.after}" if code and _letters(name.word) >= LETTERS else name.key
-        keys[path] = name.word if name.word in people else key
+        key = f"{name.key}-{name.after}" if code and letters(name.word) >= LETTERS else name.key
+        keys[path] = name.word if name.word in people else behind.get(name.behind, key)
     return keys
 
 
@@ -199,13 +226,9 @@ def _is_person(word: str, names: Collection[Name], pages: bool, words: Mapping[s
     """Whether a word is a patient's, and the number behind it one of his slices or visits, as in Smith_001.png."""
     alone = [name for name in names if not name.after]
     if pages:
-        return bool(alone) and (_letters(word) >= LETTERS or any(len(words[name.number]) > 1 for name in alone))
+        return bool(alone) and (letters(word) >= LETTERS or any(len(words[name.number]) > 1 for name in alone))
     few = len({name.number for name in names}) <= VISITS and all(len(name.number) < 3 for name in names)
-    return bool(alone) and few and (_letters(word) >= LETTERS or any(name.apart for name in alone))
-
-
-def _letters(word: str) -> int:
-    return sum(map(str.isalpha, word))
+    return bool(alone) and few and (letters(word) >= LETTERS or any(name.apart for name in alone))
 
 
 def _counters(paths: Sequence[str], names: Mapping[str, Name]) -> set[str]:

@@ -167,3 +167,39 @@ def test_the_order_of_files_decides_nothing() -> None:
     forward, backward = owners(names, False), owners(names[::-1], False)
     assert all(forward[one].key == backward[one].key for one in names)
     assert any(forward[a].key == forward[b].key for a, b in combinations(names, 2))
+
+
+@pytest.mark.parametrize("form", ["{}_{}.nii", "{}_{}/T1.nii", "{}{}.nii", "{} {}_pre.nii"])
+def test_a_number_before_a_surname_counts_visits(form: str) -> None:
+    visits = [("01", "Smith"), ("02", "Smith"), ("3", "Smith"), ("04", "Doe"), ("05", "Roe")]
+    names = [form.format(*one) for one in visits]
+    assert sorted(map(len, patients(*names).values())) == [1, 1, 3]
+    assert set(patients(*names)) == {"smith", "doe", "roe"}
+
+
+def test_a_number_after_a_surname_counts_visits_in_folders_too() -> None:
+    assert set(patients("Smith_1/T1.nii", "Smith_2/T1.nii", "Jones_1/T1.nii")) == {"smith", "jones"}
+    assert len(patients("ABC_01/T1.nii", "ABC_02/T1.nii", "ABC_03/T1.nii")) == 3
+
+
+def test_words_with_the_same_numbers_before_them_are_one_patient_in_doubt() -> None:
+    crossed = [f"{k:02d}_{word}" for k in (1, 2, 3) for word in ("smith", "jones")]
+    assert len(patients(*[f"{name}.nii" for name in crossed])) == 1
+    assert len(patients(*[f"{name}.png" for name in crossed], pages=True)) == 1
+    slices = [f"{k:03d}_{word}.png" for word, last in (("smith", 30), ("jones", 25)) for k in range(last)]
+    assert set(patients(*slices, pages=True)) == {"smith", "jones"}
+
+
+def test_numbers_of_many_patients_before_a_word_stay_patients() -> None:
+    assert len(patients(*[f"{k:03d}_xyzt.nii" for k in range(30)])) == 30
+    assert len(patients(*[f"{k:02d}_{word}.nii" for k in range(30) for word in ("xyzt", "abct")])) == 30
+    assert len(patients(*[f"{k:02d}abcd.nii" for k in range(5)])) == 5
+
+
+def test_a_folder_of_a_grade_is_no_patient_and_both_sides_of_one_stay_together() -> None:
+    knees = ["train/0/9001695L.png", "val/3/9001695R.png", "train/0/9001700R.png", "test/2/9001701L.png"]
+    assert sorted(map(len, patients(*knees, pages=True).values())) == [1, 1, 2]
+    eyes = [f"{(k + side) % 5}/{10_000 + k}_{('left', 'right')[side]}.jpeg" for k in range(20) for side in (0, 1)]
+    assert len(patients(*eyes, pages=True)) == 20
+    slices = [f"{k}/{s:05d}.png" for k in range(1, 6) for s in range(30)]
+    assert len(patients(*slices, pages=True)) == 5
