@@ -23,6 +23,7 @@ from medattngan.scans.formats.dicom_groups import functional
 from medattngan.scans.formats.dicom_mosaic import cut_out
 from medattngan.scans.formats.dicom_padding import padding, unpacked
 from medattngan.scans.formats.dicom_rescale import ARBITRARY, HOUNSFIELD, Rescale, rescale, signed_16
+from medattngan.scans.formats.gaps import is_filling
 from medattngan.scans.geometry.affine import is_sound, stack_affine
 from medattngan.scans.series import READ_ERRORS, Loaded, Piece, SetAside
 
@@ -130,7 +131,11 @@ def physical_frame(dataset: Dataset, frame: int) -> tuple[Physical, tuple[float,
         values = stored if stored.ndim == 2 else _grey(stored, int(dataset.BitsStored))
         scale = rescale(dataset, frame) if grey else Rescale(ARBITRARY)
         padded = padding(dataset, container, stored, scale) if grey else np.zeros(values.shape, bool)
-        values = scale.apply(values).astype(np.float32)
+        values = scale.apply(values)
+        if stored.dtype.kind == "f":
+            padded = padded | is_filling(values)
+            values = np.where(padded, 0, values)  # what is padded may not fit into 32 bits
+        values = values.astype(np.float32)
         window = _voi(dataset, frame, scale)
         inverted = dataset.PhotometricInterpretation == "MONOCHROME1" and scale.unit != HOUNSFIELD
         turned = sum(_ends(dataset, scale)) if inverted else None

@@ -107,13 +107,18 @@ def test_a_frame_that_is_all_padding_is_blank(tmp_path: Path) -> None:
         prepare(series, Options(16, "acquired", (0.0, 100.0)))
 
 
-@pytest.mark.parametrize("value", [-1e6, np.nan])
-def test_floats_have_padding_of_their_own(tmp_path: Path, value: float) -> None:
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(-1e6, True), (np.nan, True), (np.finfo(np.float32).min, False), (np.finfo(np.float32).max, False)],
+)
+def test_floats_have_padding_of_their_own(tmp_path: Path, value: float, told: bool) -> None:
     pixels = texture((16, 16), 0, -1, 1).astype(np.float32)
     pixels[:4] = value
     absent = ("BitsStored", "HighBit", "PixelRepresentation", "PixelData")
     dataset = write_dicom(tmp_path / "a", np.zeros((16, 16), np.int32), **dict.fromkeys(absent), **RADIOGRAPH)
-    dataset.FloatPixelData, dataset.FloatPixelPaddingValue = pixels.tobytes(), value
+    dataset.FloatPixelData = pixels.tobytes()
+    if told:
+        dataset.FloatPixelPaddingValue = value
     dataset.save_as(tmp_path / "a")
     expected = pixels.astype(float)
     expected[:4] = pixels[4:].min()

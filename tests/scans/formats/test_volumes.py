@@ -184,6 +184,19 @@ def test_what_is_no_number_becomes_the_least_and_what_is_infinite_the_last(tmp_p
     assert read(tmp_path / "a.nii")[0][0, 0, :3].tolist() == [least, greatest, least]
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_the_least_and_the_greatest_float_stand_for_no_value(tmp_path: Path, kind: type[np.floating]) -> None:
+    volume = VOLUME.astype(kind)
+    volume[0, 0, :3] = np.finfo(kind).min, np.finfo(kind).max, 9.96921e36
+    nib.Nifti1Image(volume, np.eye(4)).to_filename(tmp_path / "a.nii")
+    with np.errstate(over="ignore"):
+        got = read(tmp_path / "a.nii")[0]
+    least = VOLUME.ravel()[3:].min()
+    assert got[0, 0, [0, 2]].tolist() == [least, least]
+    assert got.max() == VOLUME.max()
+    np.testing.assert_array_equal(got[1:], VOLUME[1:])
+
+
 @pytest.mark.parametrize(
     ("intent", "why"),
     [("label", "label-mask"), ("neuroname", "label-mask"), ("t test", "derived-object"), ("vector", "derived-object")],
