@@ -80,7 +80,10 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write `value` to `path` atomically: sorted keys, so that equal values are equal bytes; NaN is an error."""
-    write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as handle:
+        # Piece by piece: the text of 50,000 entries, before it is joined, takes 40 MB.
+        json.dump(value, handle, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        handle.write("\n")
 
 
 def read_json(path: Path) -> Any:

@@ -54,7 +54,7 @@ CHANGEABLE = ("store", "samples", "run", "dicom")
 _THOROUGH: ContextVar[bool] = ContextVar("thorough", default=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Fact:
     """What a file was: its size, and SHA-256 of its bytes."""
 
@@ -95,11 +95,12 @@ class Seal:
     @property
     def digest(self) -> str:
         """SHA-256 of all that is sealed."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        return _digest(asdict(self))
 
     def write(self, folder: Path) -> None:
         """Write it, atomically."""
-        write_json(folder / SEAL, {**asdict(self), "digest": self.digest})
+        record = asdict(self)
+        write_json(folder / SEAL, {**record, "digest": _digest(record)})
 
     @classmethod
     def read(cls, folder: Path, kind: str) -> Seal:
@@ -123,6 +124,10 @@ class Seal:
         if not whole:
             raise UserError(f"{folder} is damaged: {SEAL} was damaged or edited; {cure}.")
         return seal
+
+
+def _digest(record: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
 @contextmanager

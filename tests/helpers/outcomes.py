@@ -8,6 +8,7 @@ from pathlib import Path
 
 from medattngan.core.run import Run
 from medattngan.core.seal import check, thorough
+from medattngan.stages.demo.demo import LEAST_PATIENTS
 
 RESUMED = ("train", "utility")
 """Their folders grow bit by bit, and the same command goes on in them."""
@@ -36,6 +37,8 @@ def require_whole_steps(demo: Path) -> None:
         for name, kind in folders.items():
             if (demo / name).exists():
                 check(demo / name, kind)
+    if (demo / "scans").exists():
+        assert len(list((demo / "scans").glob("*/*"))) == LEAST_PATIENTS
     if (demo / "run").exists():
         Run.open(demo / "run")
     page = demo / "report.html"

@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from medattngan.core.config import Config
-from medattngan.core.files import UserError, require_absent, write_text
+from medattngan.core.files import UserError, atomic_folder, require_absent, write_text
 from medattngan.core.locks import alone
 from medattngan.core.terminal import say, terminal
 from medattngan.stages.demo.cohort import make_cohort
@@ -98,8 +98,9 @@ def demo(
     say(console, WHAT_IT_IS, style="bold")
     write_text(out / "README.txt", README.format(what=WHAT_IT_IS, patients=patients))
     _say(console, 1, f"{patients} pseudo-patients")
-    for patient in make_cohort(patients, seed):
-        write_scan(patient, out / "scans", seed)
+    with atomic_folder(out / "scans") as scans:
+        for patient in make_cohort(patients, seed):
+            write_scan(patient, scans, seed)
     _say(console, 2, "ingest")
     store = ingest([out / "scans"], out / "store", size=SIZE_PX, split=SPLIT, seed=seed, progress=progress)
     _say(console, 3, f"train, {minutes:g} minutes")
