@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from medattngan.core.files import atomic_path
+from medattngan.core.progress import Advance, uncounted
 from medattngan.core.types import ImageRows
 from medattngan.extractors.table import Extractor, extract
 
@@ -47,20 +48,24 @@ def content_digest(images: ImageRows) -> str:
     return sha.hexdigest()
 
 
-def cached_features(extractor: Extractor, images: ImageRows, content: str | None = None) -> Tensor:
+def cached_features(
+    extractor: Extractor, images: ImageRows, content: str | None = None, advance: Advance = uncounted
+) -> Tensor:
     """`extract(extractor, images)`, from the cache if the same images met the same extractor before.
 
     Args:
         extractor: what makes the features.
         images: (count, 1, H, W).
         content: `content_digest(images)`, where it is known.
+        advance: is told how many more images have their features.
     """
     made_by = f"{_VERSION} {extractor.name} {extractor.digest} {content or content_digest(images)}"
     path = cache_folder() / "features" / f"{hashlib.sha256(made_by.encode()).hexdigest()}.npy"
     shape = (len(images), extractor.dim)
     if (found := _read(path, shape)) is not None:
+        advance(len(images))
         return found
-    features = extract(extractor, images)
+    features = extract(extractor, images, advance=advance)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _sweep(path.parent)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from medattngan.core.files import UserError, digest
 from medattngan.core.plugins import with_plugins
+from medattngan.core.progress import Advance, uncounted
 from medattngan.core.types import ImageRows, Images
 from medattngan.extractors import efficientnet, inception, radiomics
 from medattngan.extractors.encoder import RECORD, load_encoder
@@ -121,7 +122,9 @@ def _load_path(name: str) -> Extractor:
     return Extractor(*load_external(name))
 
 
-def extract(extractor: Extractor, images: ImageRows, batch_size: int = BATCH) -> Tensor:
+def extract(
+    extractor: Extractor, images: ImageRows, batch_size: int = BATCH, advance: Advance = uncounted
+) -> Tensor:
     """Features of `images` (count, 1, H, W): (count, dim) float32 on the CPU, `batch_size` at a time.
 
     Raises:
@@ -131,7 +134,9 @@ def extract(extractor: Extractor, images: ImageRows, batch_size: int = BATCH) ->
         raise ValueError(f"images must be (count, 1, H, W); got {tuple(images.shape)}")
     out = torch.empty(len(images), extractor.dim)
     for start in range(0, len(images), batch_size):
-        out[start : start + batch_size] = extractor(images[start : start + batch_size])
+        some = images[start : start + batch_size]
+        out[start : start + batch_size] = extractor(some)
+        advance(len(some))
     return out
 
 

@@ -20,6 +20,7 @@ import torch
 import medattngan
 from medattngan.core.files import NO_ROOM, UserError, atomic_folder, digest, read_json, require_absent, write_json
 from medattngan.core.locks import alone
+from medattngan.core.progress import Watch, unseen, watching
 from medattngan.core.seal import seal
 from medattngan.core.types import Images
 from medattngan.data.slice_images import SliceImages
@@ -76,6 +77,7 @@ def evaluate(
     limit: int | None = None,
     value_range: tuple[float, float] | None = None,
     say: Callable[[Mapping[str, Mapping[str, Any]]], None] = lambda scores: None,
+    progress: bool = True,
 ) -> dict[str, dict[str, Any]]:
     """Score `samples` against the real slices of `split` and write the folder `out`.
 
@@ -92,6 +94,7 @@ def evaluate(
         limit: compare at most so many slices a side.
         value_range: the values of black and white pixels, where their type leaves that in doubt.
         say: is told the scores before anything is written, so that a full disk does not take them away.
+        progress: show on the terminal (stderr) how far it is.
 
     Returns:
         What scores.json holds.
@@ -112,7 +115,8 @@ def evaluate(
     real = choose_real(store, split, n_fake, rng)
     fake = found.take(rng.permutation(len(found))[: len(real.reference)].tolist()).resized(store.size)
     contents = [content_digest(images) for images in (real.reference, fake.images, real.other)]
-    scored = score(real, fake, network, contents, seed=seed)
+    with watching(progress) as watch:
+        scored = score(real, fake, network, contents, seed=seed, watch=watch)
     scores = scored.entries
     for entry in scores.values():
         entry |= {"warnings": warnings} if warnings else {}
@@ -175,17 +179,25 @@ def choose_real(store: SliceStore, split: str, n_fake: int, rng: np.random.Gener
     return RealSets(images[0], tables[0].iloc[rows], images[1], tables[1].iloc[other_rows], described)
 
 
-def score(real: RealSets, fake: Synthetic, extractor: Extractor, contents: Sequence[str], *, seed: int) -> Scored:
+def score(
+    real: RealSets,
+    fake: Synthetic,
+    extractor: Extractor,
+    contents: Sequence[str],
+    *,
+    seed: int,
+    watch: Watch = unseen,
+) -> Scored:
     """Every metric of `all_metrics()` between the reference and `fake`, with interval, floor and strata.
 
     `contents` are the digests of the reference, of `fake`, and of the other patients' slices.
     """
     images = Sides(real.reference, fake.images, real.other)
     radiomics = load_extractor("radiomics-2d")
-    features, of_radiomics = (_features(one, images, contents) for one in (extractor, radiomics))
+    features, of_radiomics = (_features(one, images, contents, watch) for one in (extractor, radiomics))
     sides = {"images": images, "features": features, "radiomics": of_radiomics}
     divisions, absent = _divide(real, fake, sides)
-    scored, by_metric, too_few = score_strata(sides, real.patients, divisions, seed=seed)
+    scored, by_metric, too_few = score_strata(sides, real.patients, divisions, seed=seed, watch=watch)
     for metric, entry in scored.entries.items():
         entry["floor_sets"] = real.described
         if metric in by_metric:
@@ -199,9 +211,10 @@ def score(real: RealSets, fake: Synthetic, extractor: Extractor, contents: Seque
     return Scored({names[metric]: entry for metric, entry in scored.entries.items()}, left_out | absent | too_few)
 
 
-def _features(extractor: Extractor, images: Sides, contents: Sequence[str]) -> Sides:
-    sets = zip((images.reference, images.fake, images.other), contents, strict=True)
-    reference, fake, other = (cached_features(extractor, one, content) for one, content in sets)
+def _features(extractor: Extractor, images: Sides, contents: Sequence[str], watch: Watch) -> Sides:
+    sets = list(zip((images.reference, images.fake, images.other), contents, strict=True))
+    advance = watch(f"features of slices, {extractor.name}", sum(len(one) for one, _ in sets))
+    reference, fake, other = (cached_features(extractor, one, content, advance) for one, content in sets)
     return Sides(reference, fake, other)
 
 
