@@ -123,7 +123,7 @@ def utility(
 
     run_utility(
         Config.load(config, settings or ()), data, out, per_class=parse.counts(per_class, "--per-class"), seeds=seeds,
-        amounts=parse.counts(amounts, "--amounts"), pretrain_minutes=pretrain_minutes, say=say,
+        amounts=parse.counts(amounts, "--amounts"), pretrain_minutes=pretrain_minutes,
     )  # fmt: skip
     typer.echo(out)
 

@@ -64,7 +64,7 @@ def _bar(bar: Progress, name: str, total: int) -> Advance:
 
 
 def _lines(told: _Told, name: str, total: int) -> Advance:
-    console, pace, count = terminal(), _Pace(), 0
+    console, pace, count = terminal(), Pace(), 0
 
     def advance(done: int) -> None:
         nonlocal count
@@ -100,7 +100,7 @@ class ProgressLine:
             disable=not shown or self._lines,
         )
         self._task = self._bar.add_task(name, total=1.0, note="")
-        self._pace, self._told = _Pace(), _Told(every)
+        self._pace, self._told = Pace(), _Told(every)
 
     def __enter__(self) -> ProgressLine:
         self._bar.start()
@@ -139,7 +139,7 @@ class _Told:
         return True
 
 
-class _Pace:
+class Pace:
     """How long the rest takes, from what was done since it was first asked: a resumed work began before."""
 
     def __init__(self) -> None:

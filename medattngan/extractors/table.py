@@ -122,9 +122,7 @@ def _load_path(name: str) -> Extractor:
     return Extractor(*load_external(name))
 
 
-def extract(
-    extractor: Extractor, images: ImageRows, batch_size: int = BATCH, advance: Advance = uncounted
-) -> Tensor:
+def extract(extractor: Extractor, images: ImageRows, batch_size: int = BATCH, advance: Advance = uncounted) -> Tensor:
     """Features of `images` (count, 1, H, W): (count, dim) float32 on the CPU, `batch_size` at a time.
 
     Raises:

@@ -23,7 +23,6 @@ from medattngan.core.locks import alone
 from medattngan.core.progress import Advance, Watch, watching
 from medattngan.core.run import Run
 from medattngan.core.seal import seal, thorough
-from medattngan.core.types import Images
 from medattngan.data.images import load_images
 from medattngan.data.slice_images import SliceImages
 from medattngan.data.store import SliceStore
@@ -205,9 +204,7 @@ def _real(bank: Bank, store: SliceStore, split: str, options: AuditOptions) -> t
     return images, [str(name) for name in part.index["patient"]]
 
 
-def _side(
-    bank: Bank, images: SliceImages, patients: list[str], network: EncoderNetwork, advance: Advance
-) -> Side:
+def _side(bank: Bank, images: SliceImages, patients: list[str], network: EncoderNetwork, advance: Advance) -> Side:
     pixel, embedding, embedded = search(bank, images, network, advance)
     return Side(pixel, embedding, embedded, patients)
 

@@ -92,9 +92,7 @@ def step_count(images: Images, kimg: float) -> int:
     return max(1, math.ceil(kimg * 1000 / min(BATCH, len(images))))
 
 
-def fit(
-    network: EncoderNetwork, images: Images, kimg: float, seed: int, advance: Advance = uncounted
-) -> list[float]:
+def fit(network: EncoderNetwork, images: Images, kimg: float, seed: int, advance: Advance = uncounted) -> list[float]:
     """Train `network` in place on `images` (N, 1, H, W); the loss of every step."""
     batch, steps = min(BATCH, len(images)), step_count(images, kimg)
     optimizer = torch.optim.AdamW(network.parameters(), lr=LR, weight_decay=WEIGHT_DECAY)
