@@ -6,9 +6,10 @@ A score's name carries its extractor, as scores on unlike features cannot be com
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +26,10 @@ BATCH = 8
 """Images at a time. On a CPU larger batches are slower: what lies between layers no longer fits its cache."""
 
 
+Source: TypeAlias = tuple[str, Path | None]
+"""The name or path, and the weights file, that `load_extractor` was given."""
+
+
 @dataclass(frozen=True)
 class Extractor:
     """A fixed network from (B, 1, H, W) in [-1, 1] float32 to (B, dim) float32.
@@ -34,12 +39,14 @@ class Extractor:
         dim: width of the features.
         network: in eval mode, without gradients, on the device it runs on.
         digest: SHA-256 of its weights file, or of its definition where it has no weights.
+        source: how another process loads the same; None where it was not made by `load_extractor`.
     """
 
     name: str
     dim: int
     network: nn.Module
     digest: str
+    source: Source | None = None
 
     def score_name(self, metric: str) -> str:
         """`metric[extractor]`. `fd` of Inception, and of nothing else, is `fid[inception]`."""
@@ -105,7 +112,7 @@ def load_extractor(name: str, weights: Path | None = None, *, device: torch.devi
         _refuse(weights, name)
         extractor = _load_path(name)
     extractor.network.to(device)
-    return extractor
+    return replace(extractor, source=(name, weights))
 
 
 def _load_path(name: str) -> Extractor:

@@ -27,6 +27,7 @@ from medattngan.data.slice_images import SliceImages
 from medattngan.data.store import SliceStore
 from medattngan.external.open import Synthetic, open_slices
 from medattngan.extractors.cache import cached_features, content_digest
+from medattngan.extractors.crew import Crew, crew
 from medattngan.extractors.table import Extractor, load_extractor
 from medattngan.metrics import all_metrics
 from medattngan.metrics.sets import Sides
@@ -78,6 +79,8 @@ def evaluate(
     value_range: tuple[float, float] | None = None,
     say: Callable[[Mapping[str, Mapping[str, Any]]], None] = lambda scores: None,
     progress: bool = True,
+    workers: int | None = None,
+    cluster: str | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Score `samples` against the real slices of `split` and write the folder `out`.
 
@@ -95,6 +98,11 @@ def evaluate(
         value_range: the values of black and white pixels, where their type leaves that in doubt.
         say: is told the scores before anything is written, so that a full disk does not take them away.
         progress: show on the terminal (stderr) how far it is.
+        workers: make the features in so many processes of one thread each. The scores have the same bytes whatever
+            the number; without, this process makes them with all its threads, and they may differ in the last digit.
+            A script that asks for processes guards its own code by `if __name__ == "__main__":`.
+        cluster: the address of a Dask scheduler whose workers make the features, in place of processes here. A path in
+            `extractor` or `weights` must hold there, too. Needs the extra `cluster`.
 
     Returns:
         What scores.json holds.
@@ -115,8 +123,8 @@ def evaluate(
     real = choose_real(store, split, n_fake, rng)
     fake = found.take(rng.permutation(len(found))[: len(real.reference)].tolist()).resized(store.size)
     contents = [content_digest(images) for images in (real.reference, fake.images, real.other)]
-    with watching(progress) as watch:
-        scored = score(real, fake, network, contents, seed=seed, watch=watch)
+    with watching(progress) as watch, crew(workers, cluster) as by:
+        scored = score(real, fake, network, contents, seed=seed, watch=watch, by=by)
     scores = scored.entries
     for entry in scores.values():
         entry |= {"warnings": warnings} if warnings else {}
@@ -187,6 +195,7 @@ def score(
     *,
     seed: int,
     watch: Watch = unseen,
+    by: Crew | None = None,
 ) -> Scored:
     """Every metric of `all_metrics()` between the reference and `fake`, with interval, floor and strata.
 
@@ -194,7 +203,7 @@ def score(
     """
     images = Sides(real.reference, fake.images, real.other)
     radiomics = load_extractor("radiomics-2d")
-    features, of_radiomics = (_features(one, images, contents, watch) for one in (extractor, radiomics))
+    features, of_radiomics = (_features(one, images, contents, watch, by) for one in (extractor, radiomics))
     sides = {"images": images, "features": features, "radiomics": of_radiomics}
     divisions, absent = _divide(real, fake, sides)
     scored, by_metric, too_few = score_strata(sides, real.patients, divisions, seed=seed, watch=watch)
@@ -211,10 +220,10 @@ def score(
     return Scored({names[metric]: entry for metric, entry in scored.entries.items()}, left_out | absent | too_few)
 
 
-def _features(extractor: Extractor, images: Sides, contents: Sequence[str], watch: Watch) -> Sides:
+def _features(extractor: Extractor, images: Sides, contents: Sequence[str], watch: Watch, by: Crew | None) -> Sides:
     sets = list(zip((images.reference, images.fake, images.other), contents, strict=True))
     advance = watch(f"features of slices, {extractor.name}", sum(len(one) for one, _ in sets))
-    reference, fake, other = (cached_features(extractor, one, content, advance) for one, content in sets)
+    reference, fake, other = (cached_features(extractor, one, content, advance, by) for one, content in sets)
     return Sides(reference, fake, other)
 
 
