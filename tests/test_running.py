@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import sys
@@ -13,8 +14,23 @@ import pytest
 from helpers.forked import Forked, command
 from helpers.outcomes import left_in
 from helpers.verbs import WRITING, call, make_small
+from typer.testing import CliRunner
 
+from medattngan.cli.app import app
 from medattngan.core.locks import only_writer
+
+PARTS = {
+    "ingest": ["scanning files", "preparing series"],
+    "train": ["training"],
+    "sample": ["sampling slices"],
+    "encoder": ["training the encoder, step"],
+    "evaluate": ["features of slices, radiomics-2d", "scoring"],
+    "audit": ["searching slices"],
+    "export": ["writing slices"],
+}
+"""What a verb is told to be at."""
+COUNTED = re.compile(r"(\D.*?) (\d+) of (\d+)(?:  \d+:\d\d:\d\d left)?")
+"""A line on a part of a verb that is counted."""
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="forks")
 
@@ -22,6 +38,27 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="forks")
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     make_small(monkeypatch)
+
+
+@pytest.mark.parametrize("verb", PARTS)
+def test_a_log_sees_each_part_of_a_verb_end_and_stdout_the_result_alone(made: Path, tmp_path: Path, verb: str) -> None:
+    arguments = [str(argument) for argument in call(verb, made, tmp_path / "out")]
+    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert "\x1b" not in result.stderr
+    lines = result.stderr.splitlines()
+    told = {match[1]: (match[2], match[3]) for line in lines if (match := COUNTED.fullmatch(line))}
+    if verb == "train":
+        assert any(line.startswith("training 100 %") for line in lines), result.stderr
+    else:
+        assert list(told) == PARTS[verb], result.stderr
+    assert all(done == total for done, total in told.values())
+    assert result.stdout.splitlines()[-1] == str(tmp_path / "out")
+    if verb not in ("evaluate", "audit"):  # whose findings are their result
+        assert result.stdout == f"{tmp_path / 'out'}\n"
+    assert not any(part in result.stdout for part in PARTS[verb])
+
+
 
 
 @pytest.mark.slow

@@ -35,6 +35,13 @@ def evaluate(
         int | None, typer.Option(help="Use at most this many real and this many synthetic slices.")
     ] = None,
     value_range: GreyRangeOption = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Number of processes that extract features, of one thread each; by default this one alone."),
+    ] = None,
+    cluster: Annotated[
+        str | None, typer.Option(help="Dask scheduler, tcp://HOST:8786, whose workers extract features instead.")
+    ] = None,
 ) -> None:
     """Score synthetic slices against real patients."""
     from medattngan.data.store import SliceStore
@@ -51,6 +58,8 @@ def evaluate(
         limit=limit,
         value_range=parse.pair(value_range, "--range"),
         say=_tell,
+        workers=workers,
+        cluster=cluster,
     )
     for name, reason in read_json(out / "provenance.json")["left_out"].items():
         say(f"{name} not measured: {reason}", err=True)
@@ -123,7 +132,7 @@ def utility(
 
     run_utility(
         Config.load(config, settings or ()), data, out, per_class=parse.counts(per_class, "--per-class"), seeds=seeds,
-        amounts=parse.counts(amounts, "--amounts"), pretrain_minutes=pretrain_minutes, say=say,
+        amounts=parse.counts(amounts, "--amounts"), pretrain_minutes=pretrain_minutes,
     )  # fmt: skip
     typer.echo(out)
 

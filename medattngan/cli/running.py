@@ -66,7 +66,8 @@ def governed(verb: Callable[..., None]) -> Callable[..., None]:
                 verb(*args, **kwargs)
         except KeyboardInterrupt as stop:
             word, status = ("Terminated", 143) if isinstance(stop, Terminated) else ("Interrupted", 130)
-            say(f"{word}; {GOES_ON.get(verb.__name__, NOTHING_WRITTEN)}.")
+            if _is_first_process():
+                say(f"{word}; {GOES_ON.get(verb.__name__, NOTHING_WRITTEN)}.")
             raise SystemExit(status) from None
 
     if verb.__name__ not in (*ALWAYS, *OPENS_NOTHING):
@@ -77,6 +78,15 @@ def governed(verb: Callable[..., None]) -> Callable[..., None]:
         )
         governed_verb.__annotations__ = {**verb.__annotations__, "verify": VerifyOption}
     return governed_verb
+
+
+def _is_first_process() -> bool:
+    """Whether this is the process that speaks, of those that torchrun, SLURM or a training itself started.
+
+    All are interrupted at once. What they are is read from their environment, as PyTorch may not be imported yet.
+    """
+    given = (os.environ.get(name) for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK"))
+    return next((number for number in given if number), "0") == "0"
 
 
 def say(sentence: str) -> None:
@@ -106,8 +116,10 @@ def ending_well() -> Iterator[None]:
 
 
 def _first(number: int, frame: FrameType | None) -> NoReturn:
+    # torchrun hands on what a terminal sent to all: that is no second Ctrl+C, and torchrun itself ends who stays.
+    then = signal.SIG_IGN if "TORCHELASTIC_RUN_ID" in os.environ else _second
     for one in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(one, _second)
+        signal.signal(one, then)
     raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
 

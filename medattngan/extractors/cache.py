@@ -18,7 +18,9 @@ import torch
 from torch import Tensor
 
 from medattngan.core.files import atomic_path
+from medattngan.core.progress import Advance, uncounted
 from medattngan.core.types import ImageRows
+from medattngan.extractors.crew import Crew
 from medattngan.extractors.table import Extractor, extract
 
 _LOG = logging.getLogger(__name__)
@@ -47,20 +49,30 @@ def content_digest(images: ImageRows) -> str:
     return sha.hexdigest()
 
 
-def cached_features(extractor: Extractor, images: ImageRows, content: str | None = None) -> Tensor:
+def cached_features(
+    extractor: Extractor,
+    images: ImageRows,
+    content: str | None = None,
+    advance: Advance = uncounted,
+    by: Crew | None = None,
+) -> Tensor:
     """`extract(extractor, images)`, from the cache if the same images met the same extractor before.
 
     Args:
         extractor: what makes the features.
         images: (count, 1, H, W).
         content: `content_digest(images)`, where it is known.
+        advance: is told how many more images have their features.
+        by: the processes that make them; None for this one.
     """
     made_by = f"{_VERSION} {extractor.name} {extractor.digest} {content or content_digest(images)}"
+    made_by += "" if by is None else " with one thread"  # which may differ in the last digits
     path = cache_folder() / "features" / f"{hashlib.sha256(made_by.encode()).hexdigest()}.npy"
     shape = (len(images), extractor.dim)
     if (found := _read(path, shape)) is not None:
+        advance(len(images))
         return found
-    features = extract(extractor, images)
+    features = extract(extractor, images, advance=advance) if by is None else by.extract(extractor, images, advance)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _sweep(path.parent)

@@ -6,15 +6,17 @@ A score's name carries its extractor, as scores on unlike features cannot be com
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from medattngan.core.files import UserError, digest
 from medattngan.core.plugins import with_plugins
+from medattngan.core.progress import Advance, uncounted
 from medattngan.core.types import ImageRows, Images
 from medattngan.extractors import efficientnet, inception, radiomics
 from medattngan.extractors.encoder import RECORD, load_encoder
@@ -22,6 +24,10 @@ from medattngan.extractors.external import load_external
 
 BATCH = 8
 """Images at a time. On a CPU larger batches are slower: what lies between layers no longer fits its cache."""
+
+
+Source: TypeAlias = tuple[str, Path | None]
+"""The name or path, and the weights file, that `load_extractor` was given."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +39,14 @@ class Extractor:
         dim: width of the features.
         network: in eval mode, without gradients, on the device it runs on.
         digest: SHA-256 of its weights file, or of its definition where it has no weights.
+        source: how another process loads the same; None where it was not made by `load_extractor`.
     """
 
     name: str
     dim: int
     network: nn.Module
     digest: str
+    source: Source | None = None
 
     def score_name(self, metric: str) -> str:
         """`metric[extractor]`. `fd` of Inception, and of nothing else, is `fid[inception]`."""
@@ -104,7 +112,7 @@ def load_extractor(name: str, weights: Path | None = None, *, device: torch.devi
         _refuse(weights, name)
         extractor = _load_path(name)
     extractor.network.to(device)
-    return extractor
+    return replace(extractor, source=(name, weights))
 
 
 def _load_path(name: str) -> Extractor:
@@ -121,7 +129,7 @@ def _load_path(name: str) -> Extractor:
     return Extractor(*load_external(name))
 
 
-def extract(extractor: Extractor, images: ImageRows, batch_size: int = BATCH) -> Tensor:
+def extract(extractor: Extractor, images: ImageRows, batch_size: int = BATCH, advance: Advance = uncounted) -> Tensor:
     """Features of `images` (count, 1, H, W): (count, dim) float32 on the CPU, `batch_size` at a time.
 
     Raises:
@@ -131,7 +139,9 @@ def extract(extractor: Extractor, images: ImageRows, batch_size: int = BATCH) ->
         raise ValueError(f"images must be (count, 1, H, W); got {tuple(images.shape)}")
     out = torch.empty(len(images), extractor.dim)
     for start in range(0, len(images), batch_size):
-        out[start : start + batch_size] = extractor(images[start : start + batch_size])
+        some = images[start : start + batch_size]
+        out[start : start + batch_size] = extractor(some)
+        advance(len(some))
     return out
 
 

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import ssl
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from medattngan.core.addresses import why_unfit
 from medattngan.core.files import UserError
-from medattngan.core.terminal import terminal
+from medattngan.core.progress import watching
 from medattngan.pacs.credentials import Credentials, read_credentials
 from medattngan.pacs.deliver import Delivery, Server
 from medattngan.pacs.instances import Instance, look_through, require_as_exported, require_marks
@@ -112,7 +108,7 @@ def push(
         batch_instances: in one STOW-RS request at most.
         batch_bytes: in one STOW-RS request at most, but for a file that is larger by itself.
         retry: when to try again.
-        progress: show a bar.
+        progress: show on the terminal (stderr) how far it is.
 
     Raises:
         UserError: an option is not possible, a file is not fit to be sent, or the server does not want us.
@@ -135,7 +131,7 @@ def push(
         server = _dimse(str(dimse), called_aet, calling_aet, found.instances, ca, tls)
         batch_instances = 1  # so that each C-STORE has its own `sending`
     try:
-        with Journal.open(path, server.name) as journal, _bar(len(found.instances), progress) as bar:
+        with Journal.open(path, server.name) as journal, watching(progress) as watch:
             _require_unchanged(journal, found.instances)
             require_as_exported(folder, found.instances)
             journal.note("push", server.name)
@@ -143,7 +139,8 @@ def push(
                 journal.note("allow-unmarked", allow_unmarked)
             journal.note("not-dicom", files=found.not_dicom)
             journal.note("copy", files=found.copies)
-            delivery = Delivery(server, journal, retry or Retry(), resend_unknown, bar)
+            advance = watch("sending instances", len(found.instances))
+            delivery = Delivery(server, journal, retry or Retry(), resend_unknown, advance)
             delivery.survey(found.instances)
             if stopped := delivery.run(found.instances, batch_instances, batch_bytes):
                 journal.note("stopped", stopped)
@@ -216,12 +213,3 @@ def _require_unchanged(journal: Journal, instances: tuple[Instance, ...]) -> Non
                 f"{one.name} has changed since it was sent, but not its SOP Instance UID; "
                 "a server would keep the old one, so give it a new UID."
             )
-
-
-@contextmanager
-def _bar(total: int, wanted: bool) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error; what advances it."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=terminal(), disable=not wanted) as bar:
-        task = bar.add_task("Sending", total=total)
-        yield lambda count: bar.update(task, advance=count)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
+from rich.console import Console
 
 from medattngan.core import progress
-from medattngan.core.progress import ProgressLine
+from medattngan.core.progress import ProgressLine, watching
 
 
 @pytest.fixture
@@ -59,3 +62,42 @@ def test_text_is_never_markup(capsys: pytest.CaptureFixture[str]) -> None:
     with ProgressLine("training") as line:
         line.say("[red]label[/b]")
     assert lines(capsys) == ["[red]label[/b]"]
+
+
+def test_the_parts_of_a_work_are_counted_and_each_comes_to_its_end(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with watching(every=10) as watch:
+        for name in ("features", "scoring"):
+            advance = watch(name, 40)
+            for _ in range(10):
+                advance(4)
+                clock[0] += 4
+    assert lines(capsys) == [
+        "features 4 of 40",
+        "features 16 of 40  0:00:24 left",
+        "features 28 of 40  0:00:12 left",
+        "features 40 of 40",
+        "scoring 12 of 40  0:00:28 left",
+        "scoring 24 of 40  0:00:16 left",
+        "scoring 36 of 40  0:00:04 left",
+        "scoring 40 of 40",
+    ]
+
+
+def test_a_terminal_gets_a_bar_that_ends_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=80)
+    monkeypatch.setattr(progress, "terminal", lambda quiet=False: console)
+    with watching() as watch:
+        advance = watch("features", 3)
+        advance(1)
+        advance(2)
+    assert "3/3" in screen.getvalue()
+    assert "━" in screen.getvalue()
+
+
+def test_a_work_that_nobody_watches_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
+    with watching(shown=False) as watch:
+        watch("features", 1)(1)
+    assert lines(capsys) == []

@@ -20,9 +20,9 @@ import torch
 
 from medattngan.core.files import UserError, atomic_folder, digest, require_absent, write_json, write_text
 from medattngan.core.locks import alone
+from medattngan.core.progress import Advance, Watch, watching
 from medattngan.core.run import Run
 from medattngan.core.seal import seal, thorough
-from medattngan.core.types import Images
 from medattngan.data.images import load_images
 from medattngan.data.slice_images import SliceImages
 from medattngan.data.store import SliceStore
@@ -70,6 +70,7 @@ def audit(
     limit: int = LIMIT,
     seed: int = 0,
     value_range: tuple[float, float] | None = None,
+    progress: bool = True,
 ) -> dict[str, Any]:
     """Look for copies of training patients among `samples`, and write the folder `out`.
 
@@ -88,6 +89,7 @@ def audit(
         limit: take at most so many slices of each held-out split, at random.
         seed: of every draw, 0 or more.
         value_range: the values of black and white pixels, where their type leaves that in doubt.
+        progress: show on the terminal (stderr) how far it is.
 
     Returns:
         What audit.json holds.
@@ -110,10 +112,11 @@ def audit(
     require_enough(min(limit, len(store.split(split))), false_positives)
     found = open_slices(samples).unit(store.map, value_range)
     with atomic_folder(out) as folder:
-        loaded = _encoder(encoder, store, folder, seed)
+        loaded = _encoder(encoder, store, folder, seed, progress)
         bank = read_bank(store, loaded.network)
         images = SliceImages.of(found.resized(bank.size).images)
-        sides = _search_all(bank, store, images, loaded.network, options)
+        with watching(progress) as watch:
+            sides = _search_all(bank, store, images, loaded.network, options, watch)
         limits = thresholds(
             sides["held_out"].pixel.relative, sides["held_out"].embedding.relative, options.false_positives
         )
@@ -161,9 +164,9 @@ def _require(options: AuditOptions) -> None:
         raise UserError(f"--seed is {options.seed}; it must be 0 or more.")
 
 
-def _encoder(path: str | Path | None, store: SliceStore, folder: Path, seed: int) -> Encoder:
+def _encoder(path: str | Path | None, store: SliceStore, folder: Path, seed: int, progress: bool) -> Encoder:
     if path is None:
-        return train_encoder(store, folder / "encoder", seed=seed)
+        return train_encoder(store, folder / "encoder", seed=seed, progress=progress)
     loaded = load_encoder(path)
     if loaded.record["store_digest"] != store.digest:
         raise UserError(
@@ -174,33 +177,35 @@ def _encoder(path: str | Path | None, store: SliceStore, folder: Path, seed: int
 
 
 def _search_all(
-    bank: Bank, store: SliceStore, images: SliceImages, network: EncoderNetwork, options: AuditOptions
+    bank: Bank, store: SliceStore, images: SliceImages, network: EncoderNetwork, options: AuditOptions, watch: Watch
 ) -> dict[str, Side]:
     """Every set of slices that the audit looks at, searched: held-out, the other held-out split, copies, samples."""
-    sides = {"held_out": _real(bank, store, options.split, network, options)}
+    sets = {"held_out": _real(bank, store, options.split, options)}
     other = "test" if options.split == "val" else "val"
     if (store.index["split"] == other).any():
-        sides["checked"] = _real(bank, store, other, network, options)
+        sets["checked"] = _real(bank, store, other, options)
     chosen = np.random.default_rng([options.seed, 21]).permutation(len(bank.rows))[: options.planted]
     originals = bank.images[torch.from_numpy(chosen)]
     names = [str(number) for number in bank.patients[chosen]]
     for number, kind in enumerate(PLANTED):
         copies = plant(kind, originals, options.seed * 100 + number)
-        sides[f"planted {kind}"] = _side(bank, copies, names, network)
-    sides["samples"] = _side(bank, images, [], network)
-    return sides
+        sets[f"planted {kind}"] = SliceImages.of(copies), names
+    sets["samples"] = images, []
+    advance = watch("searching slices", sum(len(some) for some, _ in sets.values()))
+    return {name: _side(bank, some, patients, network, advance) for name, (some, patients) in sets.items()}
 
 
-def _real(bank: Bank, store: SliceStore, split: str, network: EncoderNetwork, options: AuditOptions) -> Side:
+def _real(bank: Bank, store: SliceStore, split: str, options: AuditOptions) -> tuple[SliceImages, list[str]]:
+    """Slices of a held-out split, and their patients."""
     part = store.split(split)
     chosen = np.random.default_rng([options.seed, 22]).permutation(len(part))[: options.limit]
     part = part.select(np.isin(np.arange(len(part)), chosen))
     images = SliceImages.of_store(part, size=bank.size, dtype=torch.float16)
-    return _side(bank, images, [str(name) for name in part.index["patient"]], network)
+    return images, [str(name) for name in part.index["patient"]]
 
 
-def _side(bank: Bank, images: Images | SliceImages, patients: list[str], network: EncoderNetwork) -> Side:
-    pixel, embedding, embedded = search(bank, images, network)
+def _side(bank: Bank, images: SliceImages, patients: list[str], network: EncoderNetwork, advance: Advance) -> Side:
+    pixel, embedding, embedded = search(bank, images, network, advance)
     return Side(pixel, embedding, embedded, patients)
 
 

@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from medattngan.core.files import UserError
+from medattngan.core.progress import Advance, uncounted
 from medattngan.core.types import Images
 from medattngan.data.images import load_images
 from medattngan.data.slice_images import SliceImages
@@ -122,8 +123,10 @@ def make_bank(rows: Rows, patients: Rows, images: Images, network: EncoderNetwor
     return Bank(rows, patients, starts, images, normalised, _unit(inner.flatten(1)), embed(network, images))
 
 
-def search(bank: Bank, images: Images | SliceImages, network: EncoderNetwork) -> tuple[Near, Near, Tensor]:
-    """The nearest training slices of `images` (N, 1, S, S) in [-1, 1].
+def search(
+    bank: Bank, images: Images | SliceImages, network: EncoderNetwork, advance: Advance = uncounted
+) -> tuple[Near, Near, Tensor]:
+    """The nearest training slices of `images` (N, 1, S, S) in [-1, 1]; `advance` is told of every few.
 
     Returns:
         In pixels; in the encoder's space; where the images lie in that space, (N, E) of length 1.
@@ -145,6 +148,7 @@ def search(bank: Bank, images: Images | SliceImages, network: EncoderNetwork) ->
             for one, coarse, far in zip(block, likeness, distances, strict=True)
         ]
         pixels.append(_join(refined))
+        advance(len(block))
     return _join(pixels), _join(embedded), places
 
 

@@ -107,11 +107,11 @@ def demo(
     run = train(config, store, out / "run", progress=progress)
     _say(console, 4, f"sample, {SAMPLES} slices")
     # The last, not the best: over so few minutes the validation score says little of which is better.
-    sample(run, out / "samples", count=SAMPLES, seed=seed, checkpoint="last")
+    sample(run, out / "samples", count=SAMPLES, seed=seed, checkpoint="last", progress=progress)
     _say(console, 5, "evaluate")
-    evaluate(out / "samples", store, out / "scores", seed=seed)
+    evaluate(out / "samples", store, out / "scores", seed=seed, progress=progress)
     _say(console, 6, f"export, {EXPORTED} slices as DICOM")
-    export(out / "samples", out / "dicom", limit=EXPORTED)
+    export(out / "samples", out / "dicom", limit=EXPORTED, progress=progress)
     _say(console, 7, "report")
     return report(
         [out / "run", out / "samples", out / "scores"],

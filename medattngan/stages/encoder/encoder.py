@@ -13,6 +13,7 @@ from torch import Tensor
 
 from medattngan.core.files import UserError, atomic_folder, digest, require_absent, write_json
 from medattngan.core.locks import alone
+from medattngan.core.progress import Advance, uncounted, watching
 from medattngan.core.provenance import provenance
 from medattngan.core.seal import seal
 from medattngan.core.types import Images
@@ -34,7 +35,9 @@ EMBEDDED_AT_ONCE = 128
 
 
 @alone
-def encoder(store: SliceStore | str | Path, out: str | Path, *, kimg: float = 40.0, seed: int = 0) -> Encoder:
+def encoder(
+    store: SliceStore | str | Path, out: str | Path, *, kimg: float = 40.0, seed: int = 0, progress: bool = True
+) -> Encoder:
     """Train an encoder on the training split of `store` and write it to the folder `out`.
 
     Only patients of the split `train` are shown to it. The same store, seed and machine give the same bytes.
@@ -42,6 +45,7 @@ def encoder(store: SliceStore | str | Path, out: str | Path, *, kimg: float = 40
     Args:
         kimg: thousands of slices shown, each as two views.
         seed: of weights, order and views, 0 or more.
+        progress: show on the terminal (stderr) how far it is.
 
     Raises:
         UserError: `out` exists, the store has too few training slices, or a number is out of range.
@@ -60,7 +64,8 @@ def encoder(store: SliceStore | str | Path, out: str | Path, *, kimg: float = 40
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = EncoderNetwork(size)
-    losses = fit(network, images, kimg, seed)
+    with watching(progress) as watch:
+        losses = fit(network, images, kimg, seed, watch("training the encoder, step", step_count(images, kimg)))
     network.eval()
     with atomic_folder(Path(out)) as folder:
         save_file({name: part.contiguous() for name, part in network.state_dict().items()}, folder / WEIGHTS)
@@ -82,10 +87,14 @@ def encoder(store: SliceStore | str | Path, out: str | Path, *, kimg: float = 40
     return load_encoder(out)
 
 
-def fit(network: EncoderNetwork, images: Images, kimg: float, seed: int) -> list[float]:
+def step_count(images: Images, kimg: float) -> int:
+    """How many steps show thousands of `images` to an encoder."""
+    return max(1, math.ceil(kimg * 1000 / min(BATCH, len(images))))
+
+
+def fit(network: EncoderNetwork, images: Images, kimg: float, seed: int, advance: Advance = uncounted) -> list[float]:
     """Train `network` in place on `images` (N, 1, H, W); the loss of every step."""
-    batch = min(BATCH, len(images))
-    steps = max(1, math.ceil(kimg * 1000 / batch))
+    batch, steps = min(BATCH, len(images)), step_count(images, kimg)
     optimizer = torch.optim.AdamW(network.parameters(), lr=LR, weight_decay=WEIGHT_DECAY)
     network.train()
     losses = []
@@ -105,6 +114,7 @@ def fit(network: EncoderNetwork, images: Images, kimg: float, seed: int) -> list
         loss.backward()  # type: ignore[no-untyped-call]  # missing from torch's stubs
         optimizer.step()
         losses.append(float(loss.detach()))
+        advance(1)
     return losses
 
 

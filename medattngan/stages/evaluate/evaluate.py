@@ -20,12 +20,14 @@ import torch
 import medattngan
 from medattngan.core.files import NO_ROOM, UserError, atomic_folder, digest, read_json, require_absent, write_json
 from medattngan.core.locks import alone
+from medattngan.core.progress import Watch, unseen, watching
 from medattngan.core.seal import seal
 from medattngan.core.types import Images
 from medattngan.data.slice_images import SliceImages
 from medattngan.data.store import SliceStore
 from medattngan.external.open import Synthetic, open_slices
 from medattngan.extractors.cache import cached_features, content_digest
+from medattngan.extractors.crew import Crew, crew
 from medattngan.extractors.table import Extractor, load_extractor
 from medattngan.metrics import all_metrics
 from medattngan.metrics.sets import Sides
@@ -76,6 +78,9 @@ def evaluate(
     limit: int | None = None,
     value_range: tuple[float, float] | None = None,
     say: Callable[[Mapping[str, Mapping[str, Any]]], None] = lambda scores: None,
+    progress: bool = True,
+    workers: int | None = None,
+    cluster: str | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Score `samples` against the real slices of `split` and write the folder `out`.
 
@@ -92,6 +97,12 @@ def evaluate(
         limit: compare at most so many slices a side.
         value_range: the values of black and white pixels, where their type leaves that in doubt.
         say: is told the scores before anything is written, so that a full disk does not take them away.
+        progress: show on the terminal (stderr) how far it is.
+        workers: make the features in so many processes of one thread each. The scores have the same bytes whatever
+            the number; without, this process makes them with all its threads, and they may differ in the last digit.
+            A script that asks for processes guards its own code by `if __name__ == "__main__":`.
+        cluster: the address of a Dask scheduler whose workers make the features, in place of processes here. A path in
+            `extractor` or `weights` must hold there, too. Needs the extra `cluster`.
 
     Returns:
         What scores.json holds.
@@ -112,7 +123,8 @@ def evaluate(
     real = choose_real(store, split, n_fake, rng)
     fake = found.take(rng.permutation(len(found))[: len(real.reference)].tolist()).resized(store.size)
     contents = [content_digest(images) for images in (real.reference, fake.images, real.other)]
-    scored = score(real, fake, network, contents, seed=seed)
+    with watching(progress) as watch, crew(workers, cluster) as by:
+        scored = score(real, fake, network, contents, seed=seed, watch=watch, by=by)
     scores = scored.entries
     for entry in scores.values():
         entry |= {"warnings": warnings} if warnings else {}
@@ -175,17 +187,26 @@ def choose_real(store: SliceStore, split: str, n_fake: int, rng: np.random.Gener
     return RealSets(images[0], tables[0].iloc[rows], images[1], tables[1].iloc[other_rows], described)
 
 
-def score(real: RealSets, fake: Synthetic, extractor: Extractor, contents: Sequence[str], *, seed: int) -> Scored:
+def score(
+    real: RealSets,
+    fake: Synthetic,
+    extractor: Extractor,
+    contents: Sequence[str],
+    *,
+    seed: int,
+    watch: Watch = unseen,
+    by: Crew | None = None,
+) -> Scored:
     """Every metric of `all_metrics()` between the reference and `fake`, with interval, floor and strata.
 
     `contents` are the digests of the reference, of `fake`, and of the other patients' slices.
     """
     images = Sides(real.reference, fake.images, real.other)
     radiomics = load_extractor("radiomics-2d")
-    features, of_radiomics = (_features(one, images, contents) for one in (extractor, radiomics))
+    features, of_radiomics = (_features(one, images, contents, watch, by) for one in (extractor, radiomics))
     sides = {"images": images, "features": features, "radiomics": of_radiomics}
     divisions, absent = _divide(real, fake, sides)
-    scored, by_metric, too_few = score_strata(sides, real.patients, divisions, seed=seed)
+    scored, by_metric, too_few = score_strata(sides, real.patients, divisions, seed=seed, watch=watch)
     for metric, entry in scored.entries.items():
         entry["floor_sets"] = real.described
         if metric in by_metric:
@@ -199,9 +220,10 @@ def score(real: RealSets, fake: Synthetic, extractor: Extractor, contents: Seque
     return Scored({names[metric]: entry for metric, entry in scored.entries.items()}, left_out | absent | too_few)
 
 
-def _features(extractor: Extractor, images: Sides, contents: Sequence[str]) -> Sides:
-    sets = zip((images.reference, images.fake, images.other), contents, strict=True)
-    reference, fake, other = (cached_features(extractor, one, content) for one, content in sets)
+def _features(extractor: Extractor, images: Sides, contents: Sequence[str], watch: Watch, by: Crew | None) -> Sides:
+    sets = list(zip((images.reference, images.fake, images.other), contents, strict=True))
+    advance = watch(f"features of slices, {extractor.name}", sum(len(one) for one, _ in sets))
+    reference, fake, other = (cached_features(extractor, one, content, advance, by) for one, content in sets)
     return Sides(reference, fake, other)
 
 

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, TypeVar
 from torch import Tensor
 
 from medattngan.core.files import UserError
+from medattngan.core.progress import Watch, unseen
 from medattngan.metrics.sets import Part, Sides
 from medattngan.metrics.table import Metric, all_metrics
 from medattngan.statistics.bootstrap import REPLICATES, Plan, centred_interval, plan_bootstrap
@@ -50,7 +51,12 @@ def score_sides(
 
 
 def score_parts(
-    sides: Mapping[str, Sides], patients: Sequence[str], parts: Sequence[Part], *, seed: int
+    sides: Mapping[str, Sides],
+    patients: Sequence[str],
+    parts: Sequence[Part],
+    *,
+    seed: int,
+    watch: Watch = unseen,
 ) -> list[Scored]:
     """`score_sides` of each part, as if there were nothing else; what parts have in common is measured once."""
     of_whom = [[patients[row] for row in part.reference.tolist()] for part in parts]
@@ -60,18 +66,22 @@ def score_parts(
     ]
     found = [Scored({}, {}) for _ in parts]
     metrics = all_metrics()
-    for alike in _that_share(metrics):
+    groups = [alike for alike in _that_share(metrics) if metrics[alike[0]].on in sides]
+    advance = watch("scoring", len(groups) * len(parts))
+    for alike in groups:
         first = metrics[alike[0]]
-        if first.on not in sides:
-            continue
         some = [part.first(first.most_slices) for part in parts]
         drawn = [_first(plan, first.most_slices) for plan in plans]
+        left = len(parts)
         try:
             for scored, plan, given in zip(found, drawn, first.share(sides[first.on], some), strict=True):
                 _measure({name: metrics[name] for name in alike}, given, plan, scored)
+                left -= 1
+                advance(1)
         except UserError as error:
             for scored in found:
                 scored.left_out.update((name, str(error)) for name in alike if name not in scored.entries)
+            advance(left)
     for scored, whom in zip(found, of_whom, strict=True):
         for entry in scored.entries.values():
             entry["patients_real"] = len(set(whom[: entry["n_real"]]))

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from medattngan.core.progress import Watch, unseen
 from medattngan.core.types import Images
 from medattngan.data.slice_images import SliceImages
 from medattngan.metrics.sets import Part, Sides
@@ -94,7 +95,12 @@ def by_vote(
 
 
 def score_strata(
-    sides: Mapping[str, Sides], patients: Sequence[str], divisions: Mapping[str, Strata], *, seed: int
+    sides: Mapping[str, Sides],
+    patients: Sequence[str],
+    divisions: Mapping[str, Strata],
+    *,
+    seed: int,
+    watch: Watch = unseen,
 ) -> tuple[Scored, ByStratum, dict[str, str]]:
     """Score all slices, and every stratum that has slices enough.
 
@@ -103,7 +109,7 @@ def score_strata(
     """
     whole = next(iter(sides.values())).whole
     parts, left_out = _parts(patients, divisions)
-    scored, *of_strata = score_parts(sides, patients, [whole, *parts.values()], seed=seed)
+    scored, *of_strata = score_parts(sides, patients, [whole, *parts.values()], seed=seed, watch=watch)
     found: ByStratum = {}
     for (by, name), one in zip(parts, of_strata, strict=True):
         for metric, entry in one.entries.items():

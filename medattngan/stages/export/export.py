@@ -19,6 +19,7 @@ import pandas as pd
 
 from medattngan.core.files import UserError, atomic_folder, require_absent, write_json
 from medattngan.core.locks import alone
+from medattngan.core.progress import watching
 from medattngan.core.room import require_room
 from medattngan.core.seal import seal, thorough
 from medattngan.data.samples import Samples
@@ -67,6 +68,7 @@ def export(
     like: str | Path | None = None,
     include_flagged: str | None = None,
     notes: Sequence[str] = (),
+    progress: bool = True,
 ) -> ExportReport:
     """Write synthetic slices as DICOM, one series a label.
 
@@ -87,6 +89,7 @@ def export(
         include_flagged: the reason why slices that an audit flagged are exported all the same. It is written
             into each of them. Without a reason they are left out and counted.
         notes: what was left out of `samples` before, in sentences, to be recorded.
+        progress: show on the terminal (stderr) how far it is.
 
     Raises:
         UserError: there is no slice to export, the samples are not what they were when they were written or audited,
@@ -111,9 +114,10 @@ def export(
     left_out = count_left_out(flagged, len(rows), include_flagged)
     beyond = [f"--limit: {left_out['beyond_limit']} slices left out"] if left_out["beyond_limit"] else []
     said = [*notes, *beyond, *([] if borrowed is None else [f"--like: {borrowed.told()}"])]
-    with atomic_folder(out) as folder:
+    with atomic_folder(out) as folder, watching(progress) as watch:
+        advance = watch("writing slices", len(rows))
         for one in planned:
-            write_series(one, samples.codes, folder / one.folder)
+            write_series(one, samples.codes, folder / one.folder, advance)
         write_json(folder / "provenance.json", record(planned, asked, left_out, said))
         seal(folder, "dicom")
     return ExportReport(out, [out / one.folder for one in planned], len(rows), left_out["flagged"], said)

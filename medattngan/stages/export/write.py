@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydicom import Dataset
 
+from medattngan.core.progress import Advance, uncounted
 from medattngan.core.types import Codes
 from medattngan.data.blocks import read_rows
 from medattngan.stages.export.plan import PlannedSeries
@@ -36,11 +37,12 @@ def first_object(planned: PlannedSeries, codes: Codes) -> Dataset:
     return make(planned.series, read_rows(codes, planned.rows[:1])[0 if make is build else slice(None)], 1)
 
 
-def write_series(planned: PlannedSeries, codes: Codes, folder: Path) -> None:
-    """Write all objects of a series into the new folder `folder`."""
+def write_series(planned: PlannedSeries, codes: Codes, folder: Path, advance: Advance = uncounted) -> None:
+    """Write all objects of a series into the new folder `folder`; `advance` is told how many slices each holds."""
     folder.mkdir()
     for name, dataset in (_multiframe if planned.series.multiframe else _slices)(planned, codes):
         save(dataset, folder / name, planned.series.transfer_syntax)
+        advance(int(dataset.get("NumberOfFrames", 1)))
 
 
 def _slices(planned: PlannedSeries, codes: Codes) -> Iterator[tuple[str, Dataset]]:

@@ -7,7 +7,7 @@ from concurrent.futures import as_completed
 from functools import partial
 from typing import Any
 
-from medattngan.core.files import UserError
+from medattngan.core.processes import dask_client
 from medattngan.scans.bounds import Bounds
 from medattngan.stages.ingest.watch import Mend, watched
 from medattngan.stages.ingest.worker import Task, arm, unwatched
@@ -26,16 +26,10 @@ def on_cluster(
         UserError: Dask is not installed, or no scheduler is there.
         Exception: what `task` raised.
     """
-    try:
-        from distributed import Client, KilledWorker
-    except ImportError:
-        raise UserError("--cluster needs Dask; install it with: pip install 'medattngan[cluster]'") from None
-    try:
-        client = Client(address, timeout=10)
-    except (OSError, ValueError):
-        raise UserError(f"--cluster {address}: no Dask scheduler answers there; give one as tcp://HOST:8786.") from None
     given_up: list[int] = []
-    with client:
+    with dask_client(address) as client:
+        from distributed import KilledWorker
+
         client.run(arm, bounds)
         pool = client.get_executor()
         starts = range(0, len(items), batch)

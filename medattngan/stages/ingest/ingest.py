@@ -13,27 +13,17 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-
 import medattngan
 from medattngan.core.files import UserError, atomic_path, digest, read_json, write_json
 from medattngan.core.locks import alone, sweep_inside
 from medattngan.core.plugins import versions
+from medattngan.core.progress import Watch, watching
 from medattngan.core.spreadsheets import defuse
 from medattngan.core.terminal import say, terminal
 from medattngan.core.text import shown
@@ -123,31 +113,15 @@ def ingest(
     files = walk(places.sources, skip=places.not_scans)
     small = sum(state(path)[0] for path, _ in files) < SMALL_BYTES
     run = partial(_run, cluster=cluster, workers=1 if small else workers, bounds=bounds)
-    with quiet(), _bars(console) as bars:
-        found = _examine(run, files, bars)
+    with quiet(), watching(progress) as watch:
+        found = _examine(run, files, watch)
         jobs = _plan(request, places, table, found, salt, bounds)
-        _prepare(run, jobs, bars)
+        _prepare(run, jobs, watch)
         _join(request, places, table, found, jobs, salt)
     store = SliceStore.open(places.out)
     for line in [*_summary(store, places.rejected), *examples([one for job in jobs for one in job.series])]:
         say(console, line)
     return store
-
-
-Bars = Callable[[str, int], Callable[[int], None]]
-
-
-@contextmanager
-def _bars(console: Console) -> Iterator[Bars]:
-    """A function that starts a bar, given its words and total, and returns what advances it."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=console, disable=console.quiet) as bar:
-
-        def start(words: str, total: int) -> Callable[[int], None]:
-            task = bar.add_task(words, total=total)
-            return lambda done: bar.update(task, advance=done)
-
-        yield start
 
 
 Run = Callable[[Task, Sequence[Any], Mend, int], Iterator[tuple[int, Any]]]
@@ -163,8 +137,8 @@ def _run(
     return watched(task, items, mend, workers, bounds)
 
 
-def _examine(run: Run, files: Sequence[tuple[Path, str]], bars: Bars) -> list[Found]:
-    advance = bars("Scanning files", len(files))
+def _examine(run: Run, files: Sequence[tuple[Path, str]], watch: Watch) -> list[Found]:
+    advance = watch("scanning files", len(files))
     found: dict[int, Found] = {}
     for number, one in run(
         look, [Look(*file) for file in files], lambda item, lost: replace(item, lost=lost), FILES_AT_ONCE
@@ -174,9 +148,9 @@ def _examine(run: Run, files: Sequence[tuple[Path, str]], bars: Bars) -> list[Fo
     return without_pages([found[number] for number in range(len(files))])
 
 
-def _prepare(run: Run, jobs: Sequence[Job], bars: Bars) -> None:
+def _prepare(run: Run, jobs: Sequence[Job], watch: Watch) -> None:
     """Do the jobs whose shard is not there yet."""
-    advance = bars("Preparing series", sum(len(job.series) for job in jobs))
+    advance = watch("preparing series", sum(len(job.series) for job in jobs))
     left = [job for job in jobs if not job.records_path.is_file()]
     advance(sum(len(job.series) for job in jobs) - sum(len(job.series) for job in left))
     if left and METHOD == "fork":  # MONAI takes seconds to import: once, before the workers fork

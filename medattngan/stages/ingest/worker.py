@@ -9,13 +9,11 @@ import math
 import os
 import pickle
 import signal
-import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import connection, parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from typing import Any
 import pydicom
 import torch
 
+from medattngan.core.processes import end_with_parent
 from medattngan.scans import bounds as limits
 from medattngan.scans.bounds import Bounds
 from medattngan.scans.find import Found, examine
@@ -132,14 +131,7 @@ def _settle() -> None:
         os.dup2(silence, stream)
     torch.set_num_threads(1)
     _hush()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
+    end_with_parent()
 
 
 def _do(slate: Slate, number: int, item: Any, task: Task, bounds: Bounds) -> Done:

@@ -17,6 +17,7 @@ from medattngan.conditions.condition import NOTHING, Column, Condition, Conditio
 from medattngan.conditions.table import draw, encoded, of_run
 from medattngan.core.files import UserError, digest, read_json, require_absent
 from medattngan.core.locks import alone
+from medattngan.core.progress import Advance, watching
 from medattngan.core.provenance import provenance
 from medattngan.core.room import require_room
 from medattngan.core.run import Run
@@ -93,6 +94,7 @@ def sample(
     truncation: float = 1.0,
     checkpoint: str = "best",
     say: Callable[[str], None] | None = None,
+    progress: bool = True,
 ) -> Samples:
     """Write `count` synthetic slices to the folder `out` and return them, as a map of their file.
 
@@ -104,6 +106,7 @@ def sample(
         values: of the run's conditions, by name: one value for all slices, or one for each; text is read as on the
             command line. Those not given are drawn from the distribution of the training slices, each by itself.
         say: is told what the slices will take on disk, where that is much.
+        progress: show on the terminal (stderr) how far it is.
 
     Raises:
         UserError: the run, label, values, count or truncation is not usable, `out` exists, or there is no room for it.
@@ -124,12 +127,12 @@ def sample(
     generator = load_generator(run, folder)
     conditions = of_run(run.store)
     chosen = choose(run, label, values or {}, count, seed)
-    made = _slices(generator, conditions, chosen, seed, count, truncation, side)
     record = _record(run, folder, seed, count, truncation)
-    write_samples(
-        Path(out), made, (side, side), _table(conditions, chosen, seed, count, truncation), run.store["intensity"],
-        record,
-    )  # fmt: skip
+    table = _table(conditions, chosen, seed, count, truncation)
+    with watching(progress) as watch:
+        advance = watch("sampling slices", count)
+        made = _slices(generator, conditions, chosen, seed, count, truncation, side, advance)
+        write_samples(Path(out), made, (side, side), table, run.store["intensity"], record)
     return Samples.open(out)
 
 
@@ -141,6 +144,7 @@ def _slices(
     count: int,
     truncation: float,
     side: int,
+    advance: Advance,
 ) -> Iterator[Codes]:
     """The slices as codes (n, side, side), a block at a time: what they are does not depend on where one ends."""
     block = CHUNK * max(1, BLOCK_PIXELS // (CHUNK * side**2))
@@ -149,6 +153,7 @@ def _slices(
         z = latents(seed, start, n, int(generator.z_dim), truncation)  # type: ignore[arg-type]
         told = encoded(conditions, {name: column[start : start + n] for name, column in chosen.items()})
         yield unit_to_codes(generate(generator, z, told)[:, 0].numpy())
+        advance(n)
 
 
 def _table(

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
@@ -70,7 +72,8 @@ class Ranks:
     def part(self) -> None:
         """End the talk between the processes, all at once; a process that just ends may abort in a thread of gloo's."""
         if self.count > 1:
-            self.fabric.barrier()
+            with _together():
+                self.fabric.barrier()
             distributed.destroy_process_group()
 
     @property
@@ -98,7 +101,8 @@ class Ranks:
         if self.count == 1 or not tensors:
             return
         flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
-        distributed.all_reduce(flat)
+        with _together():
+            distributed.all_reduce(flat)
         flat /= self.count
         for tensor, mean in zip(tensors, torch.split(flat, [tensor.numel() for tensor in tensors]), strict=True):
             tensor.copy_(mean.view_as(tensor))
@@ -106,15 +110,17 @@ class Ranks:
     def copy_first(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor by the first process's."""
         if self.count > 1:
-            for tensor in tensors:
-                distributed.broadcast(tensor, 0)
+            with _together():
+                for tensor in tensors:
+                    distributed.broadcast(tensor, 0)
 
     def agreed(self, number: float) -> float:
         """The first process's number, such as its clock's, in every process."""
         if self.count == 1:
             return number
         told = torch.tensor([number], dtype=torch.float64)
-        distributed.broadcast(told, 0, group=self._talk)
+        with _together():
+            distributed.broadcast(told, 0, group=self._talk)
         return float(told)
 
     def done_by_first(self, action: Callable[[], T]) -> T | None:
@@ -134,6 +140,23 @@ class Ranks:
         if self.agreed(float(trouble is not None)):
             raise trouble or SystemExit(1)
         return result
+
+
+@contextmanager
+def _together() -> Iterator[None]:
+    """What takes all processes.
+
+    Raises:
+        UserError: another one has ended, and said why.
+    """
+    try:
+        yield
+    except RuntimeError as error:  # gloo has no kind of its own
+        reason = re.sub(r"^\[\S*\] ?", "", str(error)).partition(". ")[0].strip()
+        raise UserError(
+            f"another process of this training has ended ({reason}); see above what it said, then run the same command "
+            "with --resume to go on."
+        ) from error
 
 
 def is_first() -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -13,6 +15,7 @@ import torch
 from medattngan.augment import LEAKS, augment
 from medattngan.core import types
 from medattngan.core.config import Config
+from medattngan.core.progress import Advance, Watch, watching
 from medattngan.core.run import Run
 from medattngan.core.seal import replace_file
 from medattngan.data.images import codes_to_images, load_images
@@ -46,12 +49,24 @@ class Cell:
     begin: Run | None
 
 
-def chances(cell: Cell, test: SliceStore, extractor: Extractor) -> dict[str, Array]:
-    """Chances of each class for every test slice, (count, classes), by arm; from disk where they stand."""
-    path = cell.folder / "chances.npz"
-    if not path.is_file():
-        run = train(cell.config, cell.real, cell.folder / "run", resume=True, begin=cell.begin)
-        arms = dict(_arms(cell, run, test, extractor))
+CHANCES = "chances.npz"
+
+
+def has_chances(folder: Path) -> bool:
+    """Whether this cell was done before."""
+    return (folder / CHANCES).is_file()
+
+
+def chances(cell: Cell, test: SliceStore, extractor: Extractor, progress: bool = False) -> dict[str, Array]:
+    """Chances of each class for every test slice, (count, classes), by arm; from disk where they stand.
+
+    With `progress`, show on the terminal (stderr) how far the training and the features are.
+    """
+    path = cell.folder / CHANCES
+    if not has_chances(cell.folder):
+        run = train(cell.config, cell.real, cell.folder / "run", resume=True, begin=cell.begin, progress=progress)
+        with watching(progress) as watch:
+            arms = dict(_arms(cell, run, test, extractor, watch))
 
         def write(to: Path) -> None:
             with to.open("wb") as handle:
@@ -62,14 +77,16 @@ def chances(cell: Cell, test: SliceStore, extractor: Extractor) -> dict[str, Arr
         return {name: stored[name] for name in stored.files}
 
 
-def _arms(cell: Cell, run: Run, test: SliceStore, extractor: Extractor) -> Iterator[tuple[str, Array]]:
+def _arms(cell: Cell, run: Run, test: SliceStore, extractor: Extractor, watch: Watch) -> Iterator[tuple[str, Array]]:
     """(a) real, (b) with classical augmentation, (c) with synthetic by amount, (d) synthetic only, and (b) with (c)."""
-    real = _see(extractor, cell.real)
-    classical = _augmented(extractor, cell)
-    synthetic = _synthetic(extractor, cell, run)
-    strength = choose_strength(real, cell.seed)
-    unseen = _see(extractor, test).features
     most = max(cell.amounts)
+    labels: list[str] = run.store["labels"]
+    each = most * len(cell.real) // len(labels)
+    total = len(cell.real) * (1 + most) + each * len(labels) + len(test)
+    see = partial(_features, extractor, watch(f"features of slices, {extractor.name}", total))
+    real, classical, synthetic = _real(see, cell.real), _augmented(see, cell), _synthetic(see, cell, run, each)
+    strength = choose_strength(real, cell.seed)
+    unseen = _real(see, test).features
 
     def predict(own: FeatureSet | None, made: FeatureSet | None) -> Array:
         model = fit(own, made, strength, real)
@@ -84,16 +101,20 @@ def _arms(cell: Cell, run: Run, test: SliceStore, extractor: Extractor) -> Itera
     yield "real + classical + synthetic", predict(real, classical + synthetic)
 
 
-def _see(extractor: Extractor, part: SliceStore) -> FeatureSet:
+See: TypeAlias = Callable[[types.Images], Array]
+"""Images (count, 1, H, W) to their features (count, dim)."""
+
+
+def _features(extractor: Extractor, advance: Advance, images: types.Images) -> Array:
+    return cached_features(extractor, images, advance=advance).double().numpy()
+
+
+def _real(see: See, part: SliceStore) -> FeatureSet:
     labels = part.index["label"].to_numpy(str)
-    return FeatureSet(_features(extractor, load_images(part)), labels, part.index["patient"].to_numpy(str))
+    return FeatureSet(see(load_images(part)), labels, part.index["patient"].to_numpy(str))
 
 
-def _features(extractor: Extractor, images: types.Images) -> Array:
-    return cached_features(extractor, images).double().numpy()
-
-
-def _augmented(extractor: Extractor, cell: Cell) -> FeatureSet:
+def _augmented(see: See, cell: Cell) -> FeatureSet:
     """As many copies of every real slice as the sweep's largest amount, each transformed by itself."""
     modality = str(cell.real.intensity.get("modality"))
     policy = [name for name in CLASSICAL if name not in LEAKS.get(modality, LEAKS["OT"])]
@@ -101,24 +122,24 @@ def _augmented(extractor: Extractor, cell: Cell) -> FeatureSet:
     images = load_images(cell.real)
     copies = [augment(images, policy, CLASSICAL_PROBABILITY, source).clamp(-1, 1) for _ in range(max(cell.amounts))]
     index, times = cell.real.index, len(copies)
-    features = _features(extractor, torch.cat(copies))
+    features = see(torch.cat(copies))
     labels = np.tile(index["label"].to_numpy(str), times)
     return FeatureSet(features, labels, np.tile(index["patient"].to_numpy(str), times))
 
 
-def _synthetic(extractor: Extractor, cell: Cell, run: Run) -> FeatureSet:
-    """As many synthetic slices of each class as real ones times the sweep's largest amount; the classes take turns."""
+def _synthetic(see: See, cell: Cell, run: Run, each: int) -> FeatureSet:
+    """So many synthetic slices of each class; the classes take turns."""
     labels: list[str] = run.store["labels"]
-    each = max(cell.amounts) * len(cell.real) // len(labels)
     drawn = []
     for number, label in enumerate(labels):
         folder = cell.folder / f"samples-{number}"
         shutil.rmtree(folder, ignore_errors=True)
-        drawn.append(sample(run, folder, count=each, seed=cell.seed, label=label, checkpoint="last").codes)
+        made = sample(run, folder, count=each, seed=cell.seed, label=label, checkpoint="last", progress=False)
+        drawn.append(made.codes)
         shutil.rmtree(folder)
     codes = np.stack(drawn, 1).reshape(-1, *drawn[0].shape[1:])
     names = np.tile(np.array(labels), each)
-    return FeatureSet(_features(extractor, codes_to_images(codes)), names, np.full(len(names), "synthetic"))
+    return FeatureSet(see(codes_to_images(codes)), names, np.full(len(names), "synthetic"))
 
 
 def _first(images: FeatureSet, count: int) -> FeatureSet:

@@ -7,7 +7,7 @@ et al. 2018, arXiv:1803.01229, ask the question this way for liver lesions).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,15 @@ import numpy as np
 from medattngan.core.config import Config
 from medattngan.core.files import UserError, atomic_folder, read_json, write_json
 from medattngan.core.locks import alone, sweep_inside
+from medattngan.core.progress import Pace
 from medattngan.core.provenance import provenance
 from medattngan.core.run import Run
 from medattngan.core.seal import check, finish, replace_file, seal, unfinish
+from medattngan.core.terminal import say, terminal
 from medattngan.data.store import SliceStore
 from medattngan.extractors.table import load_extractor
 from medattngan.stages.train.train import train
-from medattngan.stages.utility.cell import Cell, chances
+from medattngan.stages.utility.cell import Cell, chances, has_chances
 from medattngan.stages.utility.classifier import Array
 from medattngan.stages.utility.compare import score_arms
 from medattngan.stages.utility.draw import draw_per_class, halve
@@ -47,7 +49,7 @@ def utility(
     amounts: Sequence[int] = (1, 3, 10),
     pretrain_minutes: float = 0.0,
     extractor: str = "efficientnet-lite0",
-    say: Callable[[str], None] = lambda line: None,
+    progress: bool = True,
 ) -> dict[str, Any]:
     """Fill the folder `out` with `utility.json` and a figure; what stands there is not computed again.
 
@@ -57,7 +59,7 @@ def utility(
         amounts: synthetic images for every real one.
         pretrain_minutes: of a GAN on the unlabelled half of the training patients, from which every cell is
             trained once more; 0 for none.
-        say: is told how far it is.
+        progress: show on the terminal (stderr) how far it is.
 
     Raises:
         UserError: the store has no two classes or too few slices, or `out` was started with other settings.
@@ -74,21 +76,24 @@ def utility(
     pool = training.select(halve(training.index, 0))
     begins: dict[str, Run | None] = {SCRATCH: None}
     if pretrain_minutes > 0:
-        begins[PRETRAINED] = _pretrain(config, training.select(~halve(training.index, 0)), out, pretrain_minutes)
+        unlabelled = training.select(~halve(training.index, 0))
+        begins[PRETRAINED] = _pretrain(config, unlabelled, out, pretrain_minutes, progress)
     network = load_extractor(extractor)
     truth = np.unique(test.index["label"].to_numpy(str), return_inverse=True)[1]
     patients = test.index["patient"].to_numpy(str)
     record = {"settings": settings, "test_slices": len(test), "test_patients": len(set(patients))}
     results: dict[str, Any] = {}
+    cells = [f"{count}-{start}-seed{seed}" for count in per_class for start in begins for seed in range(seeds)]
+    told = _Told(sum(not has_chances(out / name) for name in cells), progress)
     for count in per_class:
         for start, begin in begins.items():
             arms: dict[str, list[Array]] = {}
             for seed in range(seeds):
-                say(f"{count} a class, {start}, seed {seed}")
                 real = pool.select(draw_per_class(pool.index, count, seed))
                 folder = out / f"{count}-{start}-seed{seed}"
+                told.begin(folder, f"{count} a class, {start}, seed {seed}")
                 cell = Cell(folder, real, seed, amounts, _of_seed(config, seed), begin)
-                for arm, values in chances(cell, test, network).items():
+                for arm, values in chances(cell, test, network, progress).items():
                     arms.setdefault(arm, []).append(values)
             scores = score_arms(truth, patients, arms, BASELINES)
             results[f"{count} {start}"] = {"per_class": count, "start": start, "seeds": seeds, **scores}
@@ -97,6 +102,21 @@ def utility(
     save_figure(out / "utility.png", results)
     finish(out, "utility", RUNS)
     return results
+
+
+class _Told:
+    """Says which cell begins, of how many that do not stand yet, and how long the rest will take."""
+
+    def __init__(self, total: int, progress: bool) -> None:
+        self.total, self.begun, self.pace = total, 0, Pace()
+        self.console = terminal(quiet=not progress)
+
+    def begin(self, folder: Path, name: str) -> None:
+        if has_chances(folder):
+            return
+        left = self.pace.left(self.begun / self.total)
+        self.begun += 1
+        say(self.console, "  ".join(part for part in (f"cell {self.begun} of {self.total}: {name}", left) if part))
 
 
 def _of_seed(config: Config, seed: int) -> Config:
@@ -139,12 +159,12 @@ def _begin(out: Path, settings: dict[str, Any]) -> None:
     unfinish(out, "utility", [name for name in known.files if name != "utility.png"], ["*"])
 
 
-def _pretrain(config: Config, unlabelled: SliceStore, out: Path, minutes: float) -> Run:
+def _pretrain(config: Config, unlabelled: SliceStore, out: Path, minutes: float, progress: bool) -> Run:
     """A GAN without labels on the patients whose labels nobody is to have."""
     plain = config.data.model_copy(update={"conditional": False})
     options = config.train.model_copy(update={"minutes": minutes, "validate_minutes": None})
     own = config.model_copy(update={"data": plain, "train": options})
-    return train(own, unlabelled, out / "pretraining", resume=True)
+    return train(own, unlabelled, out / "pretraining", resume=True, progress=progress)
 
 
 __all__ = ["utility"]

@@ -29,6 +29,7 @@ TRAIN = {
     "validate_minutes": None, "seed": 5,
 }  # fmt: skip
 STEPS = 10
+TORCHRUN = ["torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m"]
 
 
 def config(preset: str = "compact", **train_keys: object) -> Config:
@@ -43,11 +44,19 @@ def command(configuration: Config, store: SliceStore, out: Path, *more: str) -> 
     return ["medattngan", "train", str(path), "--data", str(store.path), "--out", str(out), *more]
 
 
-def start(arguments: Sequence[str], **variables: str) -> subprocess.Popen[str]:
+def start(arguments: Sequence[str], start_new_session: bool = False, **variables: str) -> subprocess.Popen[str]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", **variables}
     return subprocess.Popen(
-        [sys.executable, "-m", *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+        [sys.executable, "-m", *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=start_new_session,
+    )  # fmt: skip
+
+
+def wait_for(run: Path) -> None:
+    """Until the run has a checkpoint besides its first."""
+    deadline = time.monotonic() + 120
+    while not list(run.glob("checkpoints/step-*4")) and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def end(process: subprocess.Popen[str], status: int = 0) -> tuple[str, str]:
@@ -96,7 +105,7 @@ def test_two_processes_arrive_where_one_does_and_one_of_them_writes(
 @pytest.mark.slow
 def test_torchrun_starts_them(tiny_store: SliceStore, tmp_path: Path, alone: dict[str, torch.Tensor]) -> None:
     arguments = command(config(devices=2), tiny_store, tmp_path / "run")
-    end(start(["torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", *arguments]))
+    end(start([*TORCHRUN, *arguments]))
     assert_close(alone, weights(tmp_path / "run"))
 
 
@@ -134,9 +143,7 @@ def test_killing_one_ends_all_and_a_resume_repeats_what_was_lost(
 ) -> None:
     end(start(command(config("dcgan", devices=2), tiny_store, tmp_path / "whole")))
     killed = start(command(config("dcgan", devices=2, kimg=100.0), tiny_store, tmp_path / "run"))
-    deadline = time.monotonic() + 120
-    while not list((tmp_path / "run").glob("checkpoints/step-*4")) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_for(tmp_path / "run")
     children = Path(f"/proc/{killed.pid}/task/{killed.pid}/children").read_text().split()
     processes = [killed.pid, *map(int, children)]
     os.kill(processes[victim], signal.SIGKILL)
@@ -150,6 +157,33 @@ def test_killing_one_ends_all_and_a_resume_repeats_what_was_lost(
         end(start(command(config("dcgan", devices=2), tiny_store, tmp_path / "run", "--resume")))
         for key, tensor in weights(tmp_path / "whole").items():
             assert torch.equal(tensor, weights(tmp_path / "run")[key]), key
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("devices", "launcher"), [(1, []), (2, []), (2, TORCHRUN)], ids=["one", "own", "torchrun"])
+def test_an_interruption_is_told_once_with_how_to_go_on(
+    devices: int, launcher: list[str], tiny_store: SliceStore, tmp_path: Path
+) -> None:
+    arguments = command(config(devices=devices, kimg=100.0), tiny_store, tmp_path / "run")
+    process = start([*launcher, *arguments], start_new_session=True)
+    wait_for(tmp_path / "run")
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does at Ctrl+C
+    out, err = process.communicate(timeout=120)
+    assert process.returncode in ((1,) if launcher else (130,))  # torchrun's own
+    assert out == ""
+    assert err.count("medattngan: ") == 1, err
+    assert "medattngan: Interrupted; run the same command with --resume to go on." in err.splitlines()
+
+
+@pytest.mark.slow
+def test_who_loses_another_process_says_so_in_a_sentence(tiny_store: SliceStore, tmp_path: Path) -> None:
+    process = start(command(config(devices=2, kimg=100.0), tiny_store, tmp_path / "run"))
+    wait_for(tmp_path / "run")
+    process.terminate()  # the first alone
+    _, err = end(process, status=143)
+    assert "medattngan: Terminated; run the same command with --resume to go on." in err
+    assert "medattngan: another process of this training has ended (Connection closed by peer" in err
+    assert "Traceback" not in err
 
 
 @pytest.mark.slow

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 from helpers.told import conditions, told
+from typer.testing import CliRunner
 
+from medattngan.cli.app import app
 from medattngan.core.config import Config
 from medattngan.core.files import UserError
 from medattngan.core.run import Run
@@ -100,3 +102,18 @@ def test_a_store_without_labels_is_refused(tiny_store: SliceStore, tmp_path: Pat
     bare.index["label"] = None
     with pytest.raises(UserError, match="ingest with --labels"):
         utility(TOY, bare, tmp_path / "utility")
+
+
+@pytest.mark.slow
+def test_a_log_sees_which_cell_a_study_is_at_and_stdout_the_path_alone(tiny_store: SliceStore, tmp_path: Path) -> None:
+    TOY.save(tmp_path / "toy.yaml")
+    study = [tmp_path / "toy.yaml", "--data", tiny_store.path, "--out", tmp_path / "out", "--per-class", 2]
+    command = ["utility", *map(str, study), "--seeds", "2", "--amounts", "1"]
+    result = CliRunner().invoke(app, command, catch_exceptions=False)
+    assert result.stdout == f"{tmp_path / 'out'}\n"
+    lines = result.stderr.splitlines()
+    assert "cell 1 of 2: 2 a class, scratch, seed 0" in lines
+    assert any(line.startswith("cell 2 of 2: 2 a class, scratch, seed 1  0:") for line in lines)
+    assert lines.count("features of slices, efficientnet-lite0 24 of 24") == 2, result.stderr
+    again = CliRunner().invoke(app, command, catch_exceptions=False)
+    assert "cell" not in again.stderr, "what stands is done again"
