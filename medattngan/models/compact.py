@@ -21,7 +21,14 @@ from medattngan.core.types import Features, Images, Latent, Logits
 from medattngan.games.adversarial import AdversarialGame
 from medattngan.games.game import System
 from medattngan.games.objective import Objective
-from medattngan.models.layers import GROUP, attention_at, minibatch_deviation, prefer, require_labels_and_numbers
+from medattngan.models.layers import (
+    GROUP,
+    attended,
+    attention_at,
+    minibatch_deviation,
+    prefer,
+    require_labels_and_numbers,
+)
 from medattngan.models.shape import Shape
 
 Z_DIM = 128
@@ -122,7 +129,7 @@ class Generator(nn.Module):
         for exponent in range(3, int(math.log2(shape.size)) + 1):
             width = width_at(2**exponent, shape.size, base)
             self.stages.append(StyledConv(channels, width, self.z_dim))
-            self.attentions.append(nn.Sequential(*attention_at(shape, 2**exponent, width)))
+            self.attentions.append(nn.Sequential(*attention_at(shape, 2**exponent, width, self.z_dim)))
             self.images.append(_to_image(width))
             channels = width
 
@@ -139,7 +146,7 @@ class Generator(nn.Module):
         for stage, attention, part in zip(self.stages, self.attentions, self.images, strict=True):
             # Nearest: the convolution after it has a kernel of its own for each of the four new pixels, and so can
             # write detail finer than the maps it reads. The image itself is interpolated.
-            x = attention(stage(x, w))
+            x = attended(attention, stage(x, w), w)
             image = _upsample(image) + part(x)
         # tanh: the background of a scan is exactly -1, and a discriminator sees at once where it is not.
         return torch.tanh(image)
