@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from medattngan.stages.encoder.encoder import encoder
     from medattngan.stages.evaluate.evaluate import evaluate
     from medattngan.stages.explain.explain import explain
+    from medattngan.stages.explore.explore import explore
     from medattngan.stages.export.export import export
     from medattngan.stages.ingest.ingest import ingest
     from medattngan.stages.inspect.inspect import inspect
@@ -47,6 +48,7 @@ _HOMES = {
     "encoder": "stages.encoder.encoder",
     "evaluate": "stages.evaluate.evaluate",
     "explain": "stages.explain.explain",
+    "explore": "stages.explore.explore",
     "export": "stages.export.export",
     "ingest": "stages.ingest.ingest",
     "inspect": "stages.inspect.inspect",
@@ -84,6 +86,7 @@ __all__ = [
     "encoder",
     "evaluate",
     "explain",
+    "explore",
     "export",
     "ingest",
     "inspect",

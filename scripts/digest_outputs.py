@@ -63,8 +63,8 @@ LIBRARIES = (
 )  # fmt: skip
 """Imported before the verbs' processes are forked."""
 VERBS = (
-    "ingest", "inspect", "train", "sample", "explain", "evaluate", "export", "utility", "encoder", "audit", "push",
-    "report", "demo", "review",
+    "ingest", "inspect", "train", "sample", "explain", "explore", "evaluate", "export", "utility", "encoder", "audit",
+    "push", "report", "demo", "review",
 )  # fmt: skip
 
 FILE_NAMES = {"ema.safetensors": "generator_ema.safetensors"}
@@ -266,6 +266,7 @@ class Plan:
 
     def _explained(self) -> Iterator[Step]:
         yield self._step("explain/compact", "explain", self._at("train/compact"), "--seed", "3")
+        yield self._step("explore/compact", "explore", self._at("train/compact"), "--truncation", "0.7")
         yield self._step("explain/dcgan", "explain", self._at("train/dcgan"))
         yield self._step("explain/dynamic", "explain", self._at("train/attention-dynamic"), "--point", "16,12")
         told = ("--label", "low", "--set", "age=49", "--number", "2")

@@ -16,8 +16,8 @@ from medattngan.stages.train.train import train
 @pytest.mark.parametrize(
     "verb",
     [
-        "ingest", "inspect", "train", "sample", "explain", "evaluate", "export", "utility", "encoder", "audit", "push",
-        "report",
+        "ingest", "inspect", "train", "sample", "explain", "explore", "evaluate", "export", "utility", "encoder",
+        "audit", "push", "report",
     ],
 )  # fmt: skip
 def test_every_verb_is_a_function(verb: str) -> None:

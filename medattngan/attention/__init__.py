@@ -7,6 +7,7 @@ from collections.abc import Callable
 from torch import nn
 
 from medattngan.attention.additive import AdditiveAttention2d
+from medattngan.attention.bipartite import BipartiteAttention2d
 from medattngan.attention.dynamic import DynamicAttention2d
 from medattngan.attention.multi_head import MultiHeadAttention2d
 from medattngan.attention.multi_scale import MultiScaleAttention2d
@@ -20,6 +21,7 @@ ATTENTION: dict[str, Callable[..., nn.Module]] = {
     "multi_head": MultiHeadAttention2d,
     "multi_scale": MultiScaleAttention2d,
     "dynamic": DynamicAttention2d,
+    "bipartite": BipartiteAttention2d,
     "none": NoAttention2d,
 }
 """By the name in `attention.kind`: (channels, **options) → a module (B, channels, H, W) → the same shape."""

@@ -19,6 +19,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     model.train,
     model.sample,
     model.explain,
+    model.explore,
     judge.evaluate,
     deliver.export,
     judge.utility,

@@ -1,4 +1,4 @@
-"""Networks and what they draw: train, sample, explain, encoder."""
+"""Networks and what they draw: train, sample, explain, explore, encoder."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from medattngan.cli.types import (
     OutOption,
     RunArgument,
     SettingsOption,
+    TruncationOption,
     ValuesOption,
 )
 
@@ -49,9 +50,7 @@ def sample(
     seed: Annotated[int, typer.Option(help="Random seed: the same seed gives the same slices.")] = 0,
     label: LabelOption = None,
     values: ValuesOption = None,
-    truncation: Annotated[
-        float, typer.Option(help="Truncation of the latent; below 1, slices are more typical and less diverse.")
-    ] = 1.0,
+    truncation: TruncationOption = 1.0,
     checkpoint: CheckpointOption = "best",
 ) -> None:
     """Sample synthetic slices from a trained run; needs no scans."""
@@ -84,6 +83,28 @@ def explain(
     made = run_explain(
         run, out, seed=seed, number=number, points=[parse.point(text) for text in point or []], label=label,
         values=parse.condition_values(values or []), checkpoint=checkpoint,
+    )  # fmt: skip
+    for note in made.notes:
+        say(note, err=True)
+    typer.echo(made.path)
+
+
+def explore(
+    run: RunArgument,
+    out: OutOption,
+    seed: Annotated[int, typer.Option(help="The first random seed of the sheet.")] = 0,
+    count: Annotated[int, typer.Option(help="Seeds on the sheet, one slice each.")] = 64,
+    label: LabelOption = None,
+    values: ValuesOption = None,
+    truncation: TruncationOption = 1.0,
+    checkpoint: CheckpointOption = "best",
+) -> None:
+    """Draw a sheet of seeds, a film from seed to seed, and mixtures of two."""
+    from medattngan.stages.explore.explore import explore as run_explore
+
+    made = run_explore(
+        run, out, seed=seed, count=count, label=label, values=parse.condition_values(values or []),
+        truncation=truncation, checkpoint=checkpoint,
     )  # fmt: skip
     for note in made.notes:
         say(note, err=True)

@@ -23,6 +23,9 @@ ValuesOption = Annotated[
     list[str] | None,
     typer.Option("--set", help="Value of a condition, for a run trained with conditions: NAME=NUMBER; repeatable."),
 ]
+TruncationOption = Annotated[
+    float, typer.Option(help="Truncation about the mean style; below 1, slices are more typical and less diverse.")
+]
 SamplesArgument = Annotated[
     Path, typer.Argument(help="A samples folder, a folder of images, or a .npy of (count, H, W).")
 ]

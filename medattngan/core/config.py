@@ -50,12 +50,14 @@ class AttentionConfig(Section):
     """One switch for both networks."""
 
     kind: str = "scaled_dot"
-    """scaled_dot, additive, multi_head, multi_scale, dynamic, none, or that of an installed package."""
+    """scaled_dot, additive, multi_head, multi_scale, dynamic, bipartite, none, or that of an installed package."""
     resolutions: tuple[int, ...] = (16,)
     """Attend wherever a network's maps have one of these heights. The preset attention_generator attends at a
     quarter of data.size and nowhere else."""
     heads: int = Field(4, ge=1)
     """For whatever has heads: multi_head, and dynamic where that is one of its experts."""
+    tokens: int = Field(8, ge=1)
+    """For whatever has tokens: bipartite."""
 
     @field_validator("resolutions")
     @classmethod

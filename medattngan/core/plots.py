@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SIGNED = ("Software", "medattngan")
-"""The PNG text (key, value) that tells a picture of ours. It stands before the pixels."""
+"""The PNG text (key, value), or the comment of a GIF, that tells a picture of ours. It stands before the pixels."""
 
 
 def is_signed(head: bytes) -> bool:
@@ -30,6 +30,8 @@ def is_signed(head: bytes) -> bool:
     >>> is_signed(png(np.zeros((2, 2), np.uint8))), is_signed(b"any other file")
     (True, False)
     """
+    if head.startswith(b"GIF8"):
+        return " ".join(SIGNED).encode("ascii") in head
     return head.startswith(b"\x89PNG") and b"tEXt" + "\0".join(SIGNED).encode("ascii") in head
 
 
@@ -55,6 +57,20 @@ def png(picture: Figure | npt.NDArray[np.uint8], *, dpi: int = 120) -> bytes:
     else:
         _on_agg(picture).savefig(buffer, format="png", dpi=dpi, metadata=dict([SIGNED]))
     return buffer.getvalue()
+
+
+def save_film(path: Path, frames: npt.NDArray[np.uint8], *, milliseconds: int = 80) -> None:
+    """Write grey frames (count, H, W) as an endless GIF, signed, atomically.
+
+    Args:
+        milliseconds: that a frame is shown; GIF counts in tens.
+    """
+    first, *others = [Image.fromarray(frame) for frame in frames]
+    with atomic_path(path) as temporary, temporary.open("wb") as handle:
+        first.save(
+            handle, format="GIF", save_all=True, append_images=others, duration=milliseconds, loop=0,
+            comment=" ".join(SIGNED).encode("ascii"),
+        )  # fmt: skip
 
 
 def svg(figure: Figure) -> bytes:

@@ -42,6 +42,7 @@ AGAIN = {
     "audit": "copy it again or audit again",
     "encoder": "copy it again or train the encoder again",
     "explanation": "copy it again or explain again",
+    "exploration": "copy it again or explore again",
     "utility": "copy it again or run utility again in another --out",
     "statistics": "copy it again or run review stats again",
     "study": "put back a copy of the study",

@@ -9,6 +9,7 @@ from typing import Any, Generic, Literal, TypeVar
 from torch import Tensor
 
 from medattngan.core.plugins import with_plugins
+from medattngan.metrics.coherence import judged_of, mean_coherence, mean_coherence_replicates, mirrored
 from medattngan.metrics.frechet import frechet_distance_of_pair, paired, standardised
 from medattngan.metrics.frechet_bootstrap import frechet_replicates
 from medattngan.metrics.kernel import discrepancy, discrepancy_replicates, kernels_of, mean_of_subsets
@@ -219,6 +220,21 @@ METRICS: dict[str, Metric[Any]] = {
         share=in_pairs_of_images,
         heading="Intra-set MS-SSIM",
         meaning="The same at five scales, for slices of 176 pixels or more.",
+    ),
+    "mirror_coherence": Metric(
+        "images",
+        judged_of,
+        mean_coherence,
+        mean_coherence_replicates,
+        "floor",
+        -1.0,
+        1.0,
+        share=mirrored,
+        heading="Mirror coherence",
+        meaning=(
+            "Whether detail on one side of a bilateral organ has its counterpart on the other: the correlation of a "
+            "slice's detail with its mirror image. Below the baseline, the two halves suit different patients."
+        ),
     ),
 }
 """Ours, in the order of scores.json and of the report."""

@@ -10,6 +10,7 @@ was tried and how it fared.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -21,7 +22,14 @@ from medattngan.core.types import Features, Images, Latent, Logits
 from medattngan.games.adversarial import AdversarialGame
 from medattngan.games.game import System
 from medattngan.games.objective import Objective
-from medattngan.models.layers import GROUP, attention_at, minibatch_deviation, prefer, require_labels_and_numbers
+from medattngan.models.layers import (
+    GROUP,
+    attended,
+    attention_at,
+    minibatch_deviation,
+    prefer,
+    require_labels_and_numbers,
+)
 from medattngan.models.shape import Shape
 
 Z_DIM = 128
@@ -115,31 +123,41 @@ class Generator(nn.Module):
             *(layer for _ in range(2) for layer in (nn.Linear(self.z_dim, self.z_dim), nn.LeakyReLU(0.2)))
         )
         channels = width_at(4, shape.size, base)
+        self.resolutions = tuple(2**exponent for exponent in range(2, int(math.log2(shape.size)) + 1))
         self.first = nn.Linear(self.z_dim, channels * 16)
         self.stages = nn.ModuleList()
         self.attentions = nn.ModuleList()
         self.images = nn.ModuleList()
-        for exponent in range(3, int(math.log2(shape.size)) + 1):
-            width = width_at(2**exponent, shape.size, base)
+        for resolution in self.resolutions[1:]:
+            width = width_at(resolution, shape.size, base)
             self.stages.append(StyledConv(channels, width, self.z_dim))
-            self.attentions.append(nn.Sequential(*attention_at(shape, 2**exponent, width)))
+            self.attentions.append(nn.Sequential(*attention_at(shape, resolution, width, self.z_dim)))
             self.images.append(_to_image(width))
             channels = width
 
     def forward(self, z: Latent, conditions: Conditions = NOTHING) -> Images:
+        return self.draw([self.style(z, conditions)] * len(self.resolutions))
+
+    def style(self, z: Latent, conditions: Conditions = NOTHING) -> Tensor:
+        """(B, z_dim), and what is known of each slice → (B, z_dim)."""
         if self.embedding is not None:
             z = z + self.embedding(conditions["label"])
         if self.values is not None:
             z = z + self.values(conditions)
-        w = self.mapping(z)
-        x = F.leaky_relu(self.first(w), 0.2).reshape(len(z), -1, 4, 4)
+        style: Tensor = self.mapping(z)
+        return style
+
+    def draw(self, styles: Sequence[Tensor]) -> Images:
+        """One style (B, z_dim) a resolution, from 4 px on → (B, 1, size, size) in [-1, 1]."""
+        first, *others = styles
+        x = F.leaky_relu(self.first(first), 0.2).reshape(len(first), -1, 4, 4)
         # channels_last from here on is a quarter to a third faster on the CPU.
         x = x.contiguous(memory_format=torch.channels_last)
-        image = x.new_zeros(len(z), 1, 4, 4)
-        for stage, attention, part in zip(self.stages, self.attentions, self.images, strict=True):
+        image = x.new_zeros(len(first), 1, 4, 4)
+        for stage, attention, part, w in zip(self.stages, self.attentions, self.images, others, strict=True):
             # Nearest: the convolution after it has a kernel of its own for each of the four new pixels, and so can
             # write detail finer than the maps it reads. The image itself is interpolated.
-            x = attention(stage(x, w))
+            x = attended(attention, stage(x, w), w)
             image = _upsample(image) + part(x)
         # tanh: the background of a scan is exactly -1, and a discriminator sees at once where it is not.
         return torch.tanh(image)

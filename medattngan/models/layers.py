@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from inspect import signature
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from medattngan.attention import all_attention
 from medattngan.conditions.labels import Label
@@ -15,14 +16,20 @@ from medattngan.core.types import Features
 from medattngan.models.shape import Shape
 
 
-def make_attention(shape: Shape, channels: int) -> nn.Module:
+def make_attention(shape: Shape, channels: int, latent: int = 0) -> nn.Module:
     """The attention module of a configuration, for maps `channels` wide.
+
+    Args:
+        latent: width of what a generator can tell it of the latent; kinds that listen to none are made without.
 
     Raises:
         UserError: the kind cannot be made that wide.
     """
+    kind, options = all_attention()[shape.attention], dict(shape.attention_options or {})
+    if latent and "latent" in signature(kind).parameters:
+        options["latent"] = latent
     try:
-        return all_attention()[shape.attention](channels, **(shape.attention_options or {}))
+        return kind(channels, **options)
     except ValueError as error:
         raise UserError(
             f"attention.kind={shape.attention} does not fit maps {channels} wide ({error}); "
@@ -30,9 +37,16 @@ def make_attention(shape: Shape, channels: int) -> nn.Module:
         ) from error
 
 
-def attention_at(shape: Shape, resolution: int, channels: int) -> list[nn.Module]:
+def attention_at(shape: Shape, resolution: int, channels: int, latent: int = 0) -> list[nn.Module]:
     """The attention module for maps of this height, or nothing where none is asked for."""
-    return [make_attention(shape, channels)] if resolution in shape.attention_resolutions else []
+    return [make_attention(shape, channels, latent)] if resolution in shape.attention_resolutions else []
+
+
+def attended(attentions: nn.Module, x: Features, w: Tensor) -> Features:
+    """`x` after these attentions in a row; those that listen to the latent are told `w` (B, z_dim)."""
+    for one in attentions.children():
+        x = one(x, w) if getattr(one, "latent", None) is not None else one(x)
+    return x
 
 
 def prefer(shape: Shape, kind: str, **options: Any) -> Shape:

@@ -10,7 +10,7 @@ from torch import nn
 
 from medattngan.attention import all_attention
 from medattngan.conditions.condition import Condition
-from medattngan.core.config import Config
+from medattngan.core.config import AttentionConfig, Config
 from medattngan.core.files import UserError
 from medattngan.core.plugins import with_plugins
 from medattngan.games.game import System
@@ -52,7 +52,7 @@ def build(config: Config, conditions: Sequence[Condition] = ()) -> System:
         discriminator_width=model.discriminator_width,
         attention=attention.kind,
         attention_resolutions=attention.resolutions,
-        attention_options=_options(attention.kind, attention.heads),
+        attention_options=_options(attention),
     )
     system = presets[model.preset](shape)
     _require_attention(system.networks.values(), config)
@@ -64,9 +64,10 @@ def all_presets() -> dict[str, Callable[[Shape], System]]:
     return with_plugins(PRESETS, "medattngan.presets")
 
 
-def _options(kind: str, heads: int) -> Mapping[str, int]:
-    """What a configuration says to an attention: how many heads, if it has heads."""
-    return {"heads": heads} if "heads" in signature(all_attention()[kind]).parameters else {}
+def _options(attention: AttentionConfig) -> Mapping[str, int]:
+    """What a configuration says to an attention: how many heads or tokens, if it has any."""
+    takes = signature(all_attention()[attention.kind]).parameters
+    return {name: int(getattr(attention, name)) for name in ("heads", "tokens") if name in takes}
 
 
 def _require_attention(networks: Iterable[nn.Module], config: Config) -> None:

@@ -60,7 +60,7 @@ def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
 def test_an_unknown_key_is_named_with_what_is_allowed(tmp_path: Path) -> None:
     message = refusal(tmp_path, "attention:\n  knid: none\n")
     assert str(tmp_path / "config.yaml") in message
-    assert "attention.knid is not a key; allowed here: heads, kind, resolutions" in message
+    assert "attention.knid is not a key; allowed here: heads, kind, resolutions, tokens" in message
 
 
 def test_an_unknown_section_is_named_with_what_is_allowed(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from medattngan.stages.demo import demo as the_demo
 from medattngan.stages.utility.compare import score_arms
 
 WRITING = (
-    "ingest", "train", "sample", "encoder", "evaluate", "export", "report", "review", "explain", "audit", "utility",
-    "demo",
+    "ingest", "train", "sample", "encoder", "evaluate", "export", "report", "review", "explain", "explore", "audit",
+    "utility", "demo",
 )  # fmt: skip
 
 
@@ -41,6 +41,7 @@ def call(verb: str, made: Path, out: Path) -> list[object]:
         "report": [made / "run", samples, *data],
         "review": ["create", samples, *data, "--count", 2, "--seed", 1],
         "explain": [made / "run"],
+        "explore": [made / "run", "--count", "4"],
         "audit": [samples, *data, *audited],
         "utility": [made / "config.yaml", *data, *compared],
         "demo": ["--minutes", 0.02],

@@ -31,6 +31,7 @@ class Attended:
         kind: its key in ATTENTION.
         module: itself.
         before, after: (1, C, H, W), what it was given and what it made of it.
+        told: what else it was given: the latent, where it listens to one.
     """
 
     network: str
@@ -39,6 +40,7 @@ class Attended:
     module: nn.Module
     before: Features
     after: Features
+    told: tuple[Tensor, ...] = ()
 
     @property
     def height(self) -> int:
@@ -81,10 +83,10 @@ def _attentions(module: nn.Module) -> Iterator[nn.Module]:
 def observe(name: str, network: nn.Module, *inputs: Any) -> tuple[Tensor, list[Attended]]:
     """The network's output for inputs of batch size 1, and what each of its attentions did on the way."""
     found = list(_attentions(network))
-    seen: dict[nn.Module, tuple[Tensor, Tensor]] = {}
+    seen: dict[nn.Module, tuple[Tensor, Tensor, tuple[Tensor, ...]]] = {}
 
     def keep(module: nn.Module, given: tuple[Tensor, ...], made: Tensor) -> None:
-        seen[module] = given[0].detach(), made.detach()
+        seen[module] = given[0].detach(), made.detach(), tuple(one.detach() for one in given[1:])
 
     hooks = [module.register_forward_hook(keep) for module in found]
     try:
@@ -107,7 +109,7 @@ def maps(attended: Attended, point: Point, size: int) -> dict[str, Map]:
     """
     row, column = (n * attended.height // size for n in point)
     with torch.no_grad():
-        whole = _weights(attended.module, attended.before, (row, column))
+        whole = _weights(attended.module, attended.before, (row, column), *attended.told)
         parts = {f"head {i}": one for i, one in enumerate(whole, 1)} if len(whole) > 1 else {}
         if isinstance(attended.module, DynamicAttention2d):
             experts = attended.module.experts.items()
@@ -116,8 +118,8 @@ def maps(attended: Attended, point: Point, size: int) -> dict[str, Map]:
     return {name: (one * one.numel()).numpy() for name, one in every.items()}
 
 
-def _weights(module: nn.Module, x: Features, query: Point) -> Tensor:
+def _weights(module: nn.Module, x: Features, query: Point, *told: Tensor) -> Tensor:
     """(heads, H', W'), each summing to 1."""
     weights = module.weights
     assert callable(weights)
-    return cast(Tensor, weights(x, query))[0].float()
+    return cast(Tensor, weights(x, query, *told))[0].float()

@@ -25,6 +25,7 @@ from medattngan.core.types import Codes
 from medattngan.data.intensity import unit_to_codes
 from medattngan.data.samples import Samples, write_samples
 from medattngan.models import build
+from medattngan.models.styles import Styled, truncated
 
 CHUNK = 16
 """Slices through the network at a time: always the same, so that no batch size can change a byte."""
@@ -35,11 +36,8 @@ ROW_BYTES = 128
 """About what the table takes of a slice."""
 
 
-def latents(seed: int, start: int, count: int, z_dim: int, truncation: float = 1.0) -> Tensor:
+def latents(seed: int, start: int, count: int, z_dim: int) -> Tensor:
     """Latents number `start` to `start + count` of `seed`, (count, z_dim); each depends on its own number alone.
-
-    `truncation` is their standard deviation: below 1 they lie closer to the mean, and the slices are more typical and
-    less varied, as with the truncation of Brock et al. 2019, arXiv:1809.11096, section 3.1.
 
     >>> torch.equal(latents(3, 0, 4, 8)[2:], latents(3, 2, 2, 8))
     True
@@ -49,7 +47,7 @@ def latents(seed: int, start: int, count: int, z_dim: int, truncation: float = 1
         words = np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)
         generator = torch.Generator().manual_seed(int(words[0]))
         rows.append(torch.randn(z_dim, generator=generator))
-    return torch.stack(rows) * truncation
+    return torch.stack(rows)
 
 
 def load_generator(run: Run, checkpoint: Path) -> nn.Module:
@@ -61,20 +59,30 @@ def load_generator(run: Run, checkpoint: Path) -> nn.Module:
 
 
 @torch.inference_mode()
-def generate(generator: nn.Module, z: Tensor, conditions: Conditions = NOTHING) -> Tensor:
+def generate(generator: nn.Module, z: Tensor, conditions: Conditions = NOTHING, truncation: float = 1.0) -> Tensor:
     """Latents (N, z_dim) → images (N, 1, H, W) in [-1, 1], in chunks of one fixed size.
 
     The last chunk is filled up, because the kernels chosen for another batch size round differently.
 
     Args:
         conditions: what the generator is told, by name: (N, …) each.
+        truncation: in (0, 1]; below 1 the slices are more typical and less varied. Styles are drawn to the mean style
+            of the same conditions (Karras et al. 2019, arXiv:1812.04948, appendix B); a generator without styles
+            gets latents of this standard deviation (Brock et al. 2019, arXiv:1809.11096, section 3.1).
     """
     images = []
     for start in range(0, len(z), CHUNK):
         told = {name: _filled(one[start : start + CHUNK]) for name, one in conditions.items()}
-        made = generator(_filled(z[start : start + CHUNK]), told)
+        made = _drawn(generator, _filled(z[start : start + CHUNK]), told, truncation)
         images.append(made[: len(z) - start].float().clamp(-1, 1))
     return torch.cat(images)
+
+
+def _drawn(generator: nn.Module, z: Tensor, told: Conditions, truncation: float) -> Tensor:
+    if truncation < 1 and isinstance(generator, Styled):
+        return generator.draw([truncated(generator, z, told, truncation)] * len(generator.resolutions))
+    drawn: Tensor = generator(z * truncation, told)
+    return drawn
 
 
 def _filled(part: Tensor) -> Tensor:
@@ -150,9 +158,9 @@ def _slices(
     block = CHUNK * max(1, BLOCK_PIXELS // (CHUNK * side**2))
     for start in range(0, count, block):
         n = min(block, count - start)
-        z = latents(seed, start, n, int(generator.z_dim), truncation)  # type: ignore[arg-type]
+        z = latents(seed, start, n, int(generator.z_dim))  # type: ignore[arg-type]
         told = encoded(conditions, {name: column[start : start + n] for name, column in chosen.items()})
-        yield unit_to_codes(generate(generator, z, told)[:, 0].numpy())
+        yield unit_to_codes(generate(generator, z, told, truncation)[:, 0].numpy())
         advance(n)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from helpers.memory import peak_bytes
 
 from medattngan.core.config import Config
@@ -15,7 +16,8 @@ from medattngan.core.files import UserError
 from medattngan.core.run import Run
 from medattngan.data.samples import Samples
 from medattngan.data.store import SliceStore
-from medattngan.stages.sample.sample import latents, sample
+from medattngan.models.styles import Styled, mean_style, truncated
+from medattngan.stages.sample.sample import generate, latents, load_generator, sample
 from medattngan.stages.train.train import train
 
 
@@ -84,9 +86,26 @@ def test_what_cannot_be_sampled_is_refused_without_a_trace(
     assert not (tmp_path / "s").exists()
 
 
-def test_truncation_draws_latents_closer_to_the_mean() -> None:
-    wide, narrow = latents(0, 0, 50, 64), latents(0, 0, 50, 64, truncation=0.5)
-    assert float(narrow.std()) == pytest.approx(float(wide.std()) / 2, rel=1e-3)
+@pytest.mark.parametrize("truncation", [0.25, 0.5])
+def test_truncation_draws_styles_towards_the_mean_of_their_own_conditions(run: Run, truncation: float) -> None:
+    generator = load_generator(run, run.checkpoint("last"))
+    assert isinstance(generator, Styled)
+    z, told = latents(0, 0, 6, generator.z_dim), {"label": torch.tensor([0, 1, 0, 1, 0, 1])}
+    middle = mean_style(generator, told, 6)
+    near = truncated(generator, z, told, truncation)
+    torch.testing.assert_close(near - middle, truncation * (generator.style(z, told) - middle))
+    assert torch.equal(middle[0], middle[2])
+    assert not torch.equal(middle[0], middle[1])
+
+
+def test_a_generator_without_styles_is_truncated_by_its_latents() -> None:
+    scale = torch.nn.Linear(4, 4)
+
+    def drawn(z: torch.Tensor, told: object) -> torch.Tensor:
+        return scale(z)[:, None, None].tanh()
+
+    z = torch.randn(3, 4)
+    assert torch.equal(generate(drawn, z, truncation=0.5), generate(drawn, z * 0.5))  # type: ignore[arg-type]
 
 
 def test_memory_does_not_grow_with_the_count(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,1 @@
+"""Run → what its generator can draw, to look at."""
