@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 Play = Callable[[], None]
 
@@ -23,25 +22,31 @@ class Tape(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.steps: list[tuple[Any, tuple[Any, ...], dict[str, Any], Any]] = []
+        self.steps: list[tuple[Any, Any, Any, list[Tensor]]] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
-        read = {t.untyped_storage().data_ptr() for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)}
-        made = [t for t in tree_leaves(out) if isinstance(t, Tensor)]
-        alias = all(t.untyped_storage().data_ptr() in read for t in made)
-        if func._schema.is_mutable or not (made and alias):  # a view stays a view
-            self.steps.append((func, args, kwargs or {}, out))
+        made, mutable = _tensors(out), func._schema.is_mutable
+        read = {t.untyped_storage().data_ptr() for t in _tensors(args)}
+        fresh = [t for t in made if t.untyped_storage().data_ptr() not in read]
+        if mutable or fresh or not made:  # a view stays a view
+            self.steps.append((func, args, kwargs or {}, [] if mutable else made))
         return out
 
     @torch.no_grad()
     def replay(self) -> None:
         """Every operation again, its results into the tensors it made then."""
-        for func, args, kwargs, out in self.steps:
+        for func, args, kwargs, made in self.steps:
             again = func(*args, **kwargs)
-            for old, new in zip(tree_leaves(out), tree_leaves(again), strict=True):
-                if isinstance(old, Tensor) and old.data_ptr() != new.data_ptr():
-                    old.copy_(new)
+            for old, new in zip(made, _tensors(again) if made else (), strict=True):
+                old.copy_(new)
+
+
+def _tensors(tree: Any) -> list[Tensor]:
+    """The tensors among arguments or results of an operation."""
+    if isinstance(tree, Tensor):
+        return [tree]
+    return [t for one in tree for t in _tensors(one)] if isinstance(tree, list | tuple) else []
 
 
 class Taped:
@@ -86,7 +91,7 @@ class Guard(TorchDispatchMode):
         self.broken += [f"{func} {TAGS[tag]}" for tag in tags if tag in TAGS]
         if func.name() in LIFT:
             self.broken.append(f"{func} makes a tensor of numbers of the host")
-        devices = {t.device.type for t in tree_leaves((args, kwargs, out)) if isinstance(t, Tensor)}
+        devices = {t.device.type for t in _tensors((args, list((kwargs or {}).values()), out))}
         if len(devices) > 1:
             self.broken.append(f"{func} goes between {' and '.join(sorted(devices))}")
         return out

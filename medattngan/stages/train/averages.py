@@ -25,9 +25,10 @@ def follow(twin: nn.Module, live: nn.Module, share: float | Tensor) -> None:
     Args:
         share: a number of the host, or one that lies on the device, where a recorded round finds it.
     """
-    averaged, weights = list(twin.parameters()), list(live.parameters())
+    averaged: list[Tensor] = list(twin.parameters())
+    weights: list[Tensor] = list(live.parameters())
     if isinstance(share, Tensor):  # `_foreach_lerp_` takes one only as an operation for every tensor
-        ways = torch._foreach_sub(weights, averaged)
+        ways = list(torch._foreach_sub(weights, averaged))
         torch._foreach_mul_(ways, share)
         torch._foreach_add_(averaged, ways)
     else:

@@ -7,7 +7,7 @@ gradients. So all of it is captured at once, gradients and optimisers included; 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
@@ -46,12 +46,12 @@ class CudaGraphs:
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
-        self._stream: torch.cuda.Stream | None = None
-        self._pool: tuple[int, int] | None = None
+        self._stream: Any = None
+        self._pool: Any = None
 
     def record(self, play: Play) -> Play:
         """Warm up and capture on one stream aside, so that no gradient is accumulated on another."""
-        stream = self._stream = self._stream or torch.cuda.Stream(self.device)
+        stream = self._stream = self._stream or torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
         now = torch.cuda.current_stream(self.device)
         stream.wait_stream(now)
         with torch.cuda.stream(stream):

@@ -44,11 +44,11 @@ def players(
     return Players(config, build(config), Batches(store.split("train"), 32, 4, 0), recorder=recorder, say=say)
 
 
-def play(game: Players, rounds: int) -> list[dict[str, float]]:
+def play(game: Players, rounds: int, budget: int = ROUNDS) -> list[dict[str, float]]:
     """Rounds up to this number, with rates that begin to fall half-way; what each logs, and ADA's probability."""
     found = []
     while game.state.progress.step < rounds:
-        logged = {name: float(value) for name, value in game.play(game.state.progress.step / ROUNDS).items()}
+        logged = {name: float(value) for name, value in game.play(game.state.progress.step / budget).items()}
         found.append({**logged, "probability": game.state.progress.augment_probability})
     return found
 
@@ -70,14 +70,15 @@ def assert_same(one: Players, other: Players) -> None:
     assert one.state.progress.augment_probability == other.state.progress.augment_probability
 
 
-@pytest.mark.parametrize("preset", ["compact", *(pytest.param(p, marks=pytest.mark.slow) for p in PRESETS)])
+@pytest.mark.parametrize(
+    "preset", ["compact", *(pytest.param(name, marks=pytest.mark.slow) for name in PRESETS if name != "compact")]
+)
 def test_after_twenty_rounds_a_recorded_game_has_the_bytes_of_a_played_one(preset: str, tiny_store: SliceStore) -> None:
     taped = Taped()
     played, recorded = players(tiny_store, Unrecorded(), preset), players(tiny_store, taped, preset)
     assert play(played, ROUNDS) == play(recorded, ROUNDS)
     assert_same(played, recorded)
-    # With and without penalties, each before ADA first turned augmentation on and after.
-    assert len(taped.tapes) == 3
+    assert len(taped.tapes) > 2  # with and without penalties, before ADA first turned augmentation on and after
     assert recorded.state.progress.augment_probability > 0
 
 
@@ -86,51 +87,44 @@ def test_what_a_recording_froze_would_be_seen(tiny_store: SliceStore) -> None:
     played, recorded = players(tiny_store, Unrecorded()), players(tiny_store, Taped())
     for optimizer in recorded.state.optimizers.values():
         optimizer.param_groups[0]["lr"] = 5e-4
-    assert play(played, ROUNDS) != play(recorded, ROUNDS)
+    found, frozen = play(played, 6, budget=6), play(recorded, 6, budget=6)
+    assert found[:4] == frozen[:4]
+    assert found[4:] != frozen[4:]
 
 
 def test_recorded_and_plain_games_differ_by_rounding_alone(tiny_store: SliceStore) -> None:
     """`train.graphs=off` has Adam of many operations and rates of the host's; the losses are the same but for that."""
     plain, recorded = play(players(tiny_store, None), 6), play(players(tiny_store, Taped()), 6)
     for one, other in zip(plain, recorded, strict=True):
+        for game in (one, other):  # what shifts all logits has a gradient of rounding alone, and Adam a step for it
+            game["lead"] = game.pop("logits_real") - game.pop("logits_fake")
         assert other == pytest.approx(one, rel=1e-4, abs=1e-5)
 
 
-def test_a_recorded_game_resumes_to_the_same_bytes(tiny_store: SliceStore, tmp_path: Path) -> None:
-    whole = players(tiny_store, Taped())
-    play(whole, 7)
-    saved = checkpointing.save(whole.state, tmp_path)
-    rest = play(whole, ROUNDS)
-    resumed = players(tiny_store, Taped())
-    checkpointing.load(resumed.state, saved)
-    assert play(resumed, ROUNDS) == rest
-    assert_same(whole, resumed)
-
-
-def test_a_recorded_game_goes_back_to_a_checkpoint_without_being_recorded_anew(
+def test_a_recorded_game_goes_back_to_a_checkpoint_and_another_goes_on_from_it(
     tiny_store: SliceStore, tmp_path: Path
 ) -> None:
     taped = Taped()
-    game = players(tiny_store, taped)
+    game, resumed = players(tiny_store, taped), players(tiny_store, Taped())
     play(game, 7)
     saved = checkpointing.save(game.state, tmp_path)
-    first = play(game, ROUNDS)
-    recordings = len(taped.tapes)
+    first, recordings = play(game, 14), len(taped.tapes)
     checkpointing.load(game.state, saved)
-    assert play(game, ROUNDS) == first
+    assert play(game, 14) == first
+    checkpointing.load(resumed.state, saved)
+    assert play(resumed, 14) == first
+    assert_same(game, resumed)
     checkpointing.load(game.state, saved)
     game.state.progress.lr_scale = 0.5
-    assert play(game, ROUNDS) != first  # the rates are not what they were
+    assert play(game, 10) != first[:3]  # the rates are not what they were
     assert len(taped.tapes) == recordings
 
 
-def test_ada_read_seldom_is_read_when_it_would_have_been_after_a_resume(
-    tiny_store: SliceStore, tmp_path: Path
-) -> None:
-    whole, resumed = players(tiny_store, Taped()), players(tiny_store, Taped())
+def test_ada_read_seldom_is_read_when_it_would_have_been_after_a_resume(tiny_store: SliceStore, tmp_path: Path) -> None:
+    whole, resumed = players(tiny_store, Unrecorded()), players(tiny_store, Unrecorded())
     for game in (whole, resumed):
         assert game.control is not None
-        game.control.every = 8
+        game.control.every, game.control.target = 8, -2.0
     steps = [one["probability"] for one in play(whole, 5)]
     saved = checkpointing.save(whole.state, tmp_path)
     steps += [one["probability"] for one in play(whole, ROUNDS)]
@@ -139,6 +133,17 @@ def test_ada_read_seldom_is_read_when_it_would_have_been_after_a_resume(
     checkpointing.load(resumed.state, saved)
     play(resumed, ROUNDS)
     assert_same(whole, resumed)
+
+
+class Counting:
+    """Counts its recordings, which repeat by playing."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def record(self, play: Play) -> Play:
+        self.count += 1
+        return play
 
 
 class Fails:
@@ -179,13 +184,13 @@ def test_graphs_on_without_a_gpu_is_a_mistake_and_auto_says_why_not(tiny_store: 
 
 
 def test_kinds_without_end_are_played_and_not_recorded(tiny_store: SliceStore) -> None:
-    taped = Taped()
-    game = players(tiny_store, taped)
+    counting = Counting()
+    game = players(tiny_store, counting)
     assert game.recordings is not None
     for count in range(MOST + 3):
         inputs = {**game._inputs(), "draw.unused": torch.zeros(count)}
         game.recordings.play(inputs)
-    assert len(taped.tapes) == len(game.recordings.kinds) == MOST
+    assert counting.count == len(game.recordings.kinds) == MOST
 
 
 def test_a_recorded_training_that_diverges_rolls_back_and_ends_with_numbers(
@@ -194,24 +199,25 @@ def test_a_recorded_training_that_diverges_rolls_back_and_ends_with_numbers(
     config = tiny_config(
         model={"z_dim": 4, "generator_width": 4, "discriminator_width": 4},
         train={
-            "accelerator": "cpu", "batch_size": 4, "kimg": 0.08, "minutes": None, "log_kimg": 0.004,
+            "accelerator": "cpu", "batch_size": 4, "kimg": 0.048, "minutes": None, "log_kimg": 0.004,
             "validate_minutes": None, "checkpoint_steps": 4,
         },
+        augment={"probability": 0.0},
     )  # fmt: skip
     taped, poisoned = Taped(), []
     monkeypatch.setattr(players_module, "recorder_for", lambda *_: (taped, ""))
     logged = Training._log
 
     def log(self: Training, *arguments: object) -> None:
-        if self.numbers.step == 10 and not poisoned:
+        if self.numbers.step == 6 and not poisoned:
             poisoned.append(self.numbers.step)
-            next(iter(self.players.state.networks.values())).parameters().__next__().data.fill_(float("nan"))
+            torch.nn.init.constant_(next(self.players.state.networks["generator"].parameters()), float("nan"))
             raise DivergedError("a test has poisoned a weight")
         logged(self, *arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Training, "_log", log)
     run = train(config, tiny_store, tmp_path / "run", progress=False)
-    assert poisoned == [10]
+    assert poisoned == [6]
     assert isinstance(run, Run)
-    assert run.checkpoint("last").name == "step-000000020"
+    assert run.checkpoint("last").name == "step-000000012"
     assert len(taped.tapes) == 2  # none anew after the roll-back
