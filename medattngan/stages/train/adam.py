@@ -15,18 +15,17 @@ from torch.optim import Adam, Optimizer
 
 
 def make_adam(
-    parameters: Iterable[nn.Parameter], rate: float, betas: tuple[float, float], recorded: torch.device | None
+    parameters: Iterable[nn.Parameter], rate: float, betas: tuple[float, float], device: torch.device, recorded: bool
 ) -> Adam:
-    """Adam for parameters that lie on one device.
+    """Adam for parameters that lie on `device`.
 
     Args:
-        recorded: that device where rounds are recorded: rate and step then lie on it, and a step is one kernel. None
-            for numbers of the host.
+        recorded: whether rounds are recorded: rate and step then lie on the device, and a step is one kernel.
     """
-    if recorded is None:
+    if not recorded:
         return Adam(parameters, lr=rate, betas=betas, foreach=True)
-    held = torch.tensor(rate, dtype=torch.float32, device=recorded)
-    return Adam(parameters, lr=held, betas=betas, fused=True, capturable=recorded.type == "cuda")
+    held = torch.tensor(rate, dtype=torch.float32, device=device)
+    return Adam(parameters, lr=held, betas=betas, fused=True, capturable=device.type == "cuda")
 
 
 def set_rate(optimizer: Optimizer, rate: float) -> None:

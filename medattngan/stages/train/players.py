@@ -79,7 +79,7 @@ class Players:
             recorder, reason = recorder_for(config.train, self.ranks)
             if reason:
                 say(reason)
-        self.state = self._set_up(self.fabric.device if recorder else None)
+        self.state = self._set_up(recorder is not None)
         self.players = {name: Player(self.fabric, network) for name, network in self.state.networks.items()}
         self.gates = gate_names(self.state)
         # Listed once: walking through the modules at every phase took a hundredth of a round.
@@ -90,15 +90,15 @@ class Players:
         adaptive = is_adaptive(config, len(batches.store))
         self.control = Control(self.state, system.control, config.augment.target) if adaptive else None
         self._rates: dict[str, float] = {}
-        self._share: float | Tensor = torch.zeros((), device=self.fabric.device) if recorder else 0.0
+        self._share: float | Tensor = torch.zeros((), device=self.fabric.device) if recorder is not None else 0.0
         self.recordings = None
-        if recorder:
+        if recorder is not None:
             required = config.train.graphs == "on"
             self.recordings = Recordings(recorder, self.whole_round, self.state, required, say)
 
-    def _set_up(self, recorded: torch.device | None) -> State:
+    def _set_up(self, recorded: bool) -> State:
         """Move the networks to the device and give them optimisers."""
-        options, system = self.config.train, self.system
+        options, system, device = self.config.train, self.system, self.fabric.device
         layout = torch.channels_last if options.channels_last else torch.contiguous_format
         averaged, networks, optimizers = {}, {}, {}
         for name in system.averaged:
@@ -110,9 +110,9 @@ class Players:
                 network.compile()
             player = networks[name] = self.fabric.setup_module(network)
             if name in system.rates:
-                adam = make_adam(player.parameters(), system.rates[name], system.betas, recorded)
+                adam = make_adam(player.parameters(), system.rates[name], system.betas, device, recorded)
                 optimizers[name] = cast(Optimizer, self.fabric.setup_optimizers(adam))
-        numbers, device = Progress(augment_probability=self.config.augment.probability or 0.0), self.fabric.device
+        numbers = Progress(augment_probability=self.config.augment.probability or 0.0)
         precise = torch.float32 if device.type == "mps" else torch.float64  # which has no float64
         due = torch.zeros((), dtype=precise, device=device)
         return State(dict(networks), averaged, optimizers, numbers, system.generator, due)
