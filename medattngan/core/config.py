@@ -132,6 +132,8 @@ class TrainConfig(Section):
     """Machines. torchrun or SLURM starts the processes where there are several."""
     channels_last: bool = True
     compile: bool = False
+    graphs: Literal["auto", "on", "off"] = "auto"
+    """Launch whole rounds as CUDA graphs: wherever that can be done, or else not begin, or never."""
     log_kimg: float = Field(0.5, gt=0)
     grid_kimg: float = Field(10.0, gt=0)
     checkpoint_minutes: float = Field(2.0, gt=0)

@@ -37,7 +37,8 @@ class Batches:
         self._epoch = -1
         self._order = np.empty(0, np.intp)
 
-    def _rows(self, step: int) -> list[int]:
+    def rows(self, step: int) -> list[int]:
+        """Which slices of the store are in batch number `step`, in order."""
         rows = []
         for position in range(step * self.batch_size, (step + 1) * self.batch_size):
             epoch, offset = divmod(position, len(self.store))
@@ -50,5 +51,9 @@ class Batches:
     def __call__(self, step: int, part: slice = slice(None)) -> tuple[Images, dict[str, Tensor]]:
         """Batch number `step`, or a part of it: images (B, 1, size, size) in [-1, 1], and of each condition, by name,
         (B, …)."""
-        rows = self._rows(step)[part]
-        return load_images(self.store, rows, self.size), {name: one[rows] for name, one in self.told.items()}
+        rows = self.rows(step)[part]
+        return load_images(self.store, rows, self.size), self.conditions_of(rows)
+
+    def conditions_of(self, rows: Sequence[int]) -> dict[str, Tensor]:
+        """What the networks are told of these slices, by name: (len(rows), …) each."""
+        return {name: one[rows] for name, one in self.told.items()}

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import shutil
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from medattngan.core.files import UserError, naming, read_json, write_json
 from medattngan.core.run import best_checkpoint
 from medattngan.core.seal import check, replace_file, seal, thorough
+from medattngan.stages.train.adam import put_back
 
 KEEP = 2
 """Newest checkpoints kept, besides the best."""
@@ -33,6 +36,8 @@ class Progress:
     """Halved at each roll-back."""
     rollbacks: int = 0
     augment_probability: float = 0.0
+    augment_due: float = 0.0
+    """What `State.due` was when a checkpoint was written."""
     validated_at: float = 0.0
     """`seconds` at the last validation."""
     validated_step: int = -1
@@ -45,12 +50,22 @@ class Progress:
         return self.images / 1000
 
 
+@dataclass(frozen=True)
+class Snapshot:
+    """The weights of every file, the state of every optimiser, and ADA's count."""
+
+    weights: Mapping[str, Mapping[str, Tensor]]
+    moments: Mapping[str, Mapping[str, Any]]
+    due: Tensor
+
+
 @dataclass
 class State:
     """The networks, their averaged twins and optimisers by name, and the numbers.
 
     Args:
         generator: name of the network that `sample` asks, whose averaged twin is `ema` on the disk.
+        due: a number on the device: what ADA's control has counted and not answered yet.
     """
 
     networks: dict[str, nn.Module]
@@ -58,11 +73,33 @@ class State:
     optimizers: dict[str, Optimizer]
     progress: Progress
     generator: str = "generator"
+    due: Tensor = field(default_factory=lambda: torch.zeros((), dtype=torch.float64))
 
     def files(self) -> dict[str, nn.Module]:
         """Every network by the name of its file."""
         twins = {averaged_name(name, self.generator): twin for name, twin in self.averaged.items()}
         return {**self.networks, **twins}
+
+    def snapshot(self) -> Snapshot:
+        """A copy of every tensor that a round writes to."""
+        weights = {
+            name: {key: tensor.clone() for key, tensor in network.state_dict().items()}
+            for name, network in self.files().items()
+        }
+        moments = {name: copy.deepcopy(optimizer.state_dict()) for name, optimizer in self.optimizers.items()}
+        return Snapshot(weights, moments, self.due.clone())
+
+    def put_back(self, kept: Snapshot) -> None:
+        """Write them back into the tensors that there are: a recorded round finds them where they were.
+
+        Raises:
+            KeyError, RuntimeError, ValueError: they are of other networks.
+        """
+        for name, network in self.files().items():
+            network.load_state_dict(kept.weights[name])
+        for name, optimizer in self.optimizers.items():
+            put_back(optimizer, kept.moments[name])
+        self.due.copy_(kept.due)
 
     def finite(self) -> bool:
         """Whether every weight and buffer is a number."""
@@ -86,6 +123,7 @@ def save(state: State, checkpoints: Path) -> Path:
     at any moment leaves either no new checkpoint or a whole one. Where there is one of this step already, its
     weights are these, and only the numbers are written anew.
     """
+    state.progress.augment_due = float(state.due)
     target = checkpoints / f"step-{state.progress.step:09d}"
     if target.exists():
         numbers = asdict(state.progress)
@@ -129,16 +167,15 @@ def load(state: State, checkpoint: Path) -> None:
     """
     with thorough():
         check(checkpoint, "checkpoint")
+    numbers = read_json(checkpoint / "checkpoint.json")
     try:
-        for name, network in state.files().items():
-            network.load_state_dict(load_file(checkpoint / f"{name}.safetensors"))
-        optimizers: dict[str, Any] = torch.load(checkpoint / "optimizers.pt", map_location="cpu", weights_only=True)
-        for name, optimizer in state.optimizers.items():
-            optimizer.load_state_dict(optimizers[name])
+        weights = {name: load_file(checkpoint / f"{name}.safetensors") for name in state.files()}
+        moments = torch.load(checkpoint / "optimizers.pt", map_location="cpu", weights_only=True)
+        due = torch.tensor(numbers.get("augment_due", 0.0), dtype=torch.float64)
+        state.put_back(Snapshot(weights, moments, due))
     except (RuntimeError, OSError, KeyError, ValueError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{checkpoint} cannot be resumed from ({reason}); remove it to use the one before.") from error
-    numbers = read_json(checkpoint / "checkpoint.json")
     for key, value in numbers.items():
         setattr(state.progress, key, value)
 

@@ -9,7 +9,6 @@ from functools import partial
 from medattngan.core.files import UserError
 from medattngan.core.progress import ProgressLine
 from medattngan.core.run import Run
-from medattngan.games.game import Terms
 from medattngan.stages.train import checkpoint as checkpointing
 from medattngan.stages.train import overfit
 from medattngan.stages.train.log import Log, Row, columns, save_grid
@@ -82,10 +81,12 @@ class Training:
         while (spent := self._spent()) < 1:
             began = time.monotonic()
             terms = self.players.play(spent)
+            # To read is to wait for what a GPU has still to do, which belongs to the time that playing takes.
+            read = {name: float(value) for name, value in terms.items()} if self._crossed(options.log_kimg) else {}
             played += time.monotonic() - began
             numbers.seconds = self.ranks.agreed(time.monotonic() - clock_zero)
-            if self._crossed(options.log_kimg):
-                self._log(log, terms, (numbers.images - logged_images) / max(played, 1e-9))
+            if read:
+                self._log(log, read, (numbers.images - logged_images) / max(played, 1e-9))
                 logged_images, played = numbers.images, 0.0
             if self._crossed(options.grid_kimg):
                 self._grid()
@@ -115,14 +116,13 @@ class Training:
         now, every = self.numbers.images, every_kimg * 1000
         return now // every > (now - self.players.system.batch_size) // every
 
-    def _log(self, log: Log, terms: Terms, images_per_second: float) -> None:
+    def _log(self, log: Log, values: Row, images_per_second: float) -> None:
         """One row of metrics.csv.
 
         Raises:
             DivergedError: a loss is not a number.
         """
         numbers = self.numbers
-        values = {name: float(value) for name, value in terms.items()}
         for name, value in values.items():
             if not math.isfinite(value):
                 raise DivergedError(f"{name} is {value} at step {numbers.step}")

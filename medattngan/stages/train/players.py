@@ -6,7 +6,7 @@ What is random is drawn before a round from seed and step, so that a resumed tra
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 import torch
@@ -14,17 +14,25 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from medattngan.augment.adaptive import adjust
 from medattngan.conditions.table import encoded, spread
 from medattngan.core.config import Config
 from medattngan.core.types import Images
 from medattngan.data.batches import Batches, derived_seed
+from medattngan.data.resident import slices_on
 from medattngan.games.game import Batch, Draws, Round, System, Terms
 from medattngan.stages.sample.sample import generate, latents
+from medattngan.stages.train.adam import make_adam, set_rate
+from medattngan.stages.train.averages import follow, share_taken
 from medattngan.stages.train.checkpoint import Progress, State
+from medattngan.stages.train.control import Control
 from medattngan.stages.train.gates import gate_names, gate_shares
+from medattngan.stages.train.graphs import Recorder, recorder_for
 from medattngan.stages.train.ranks import Ranks
+from medattngan.stages.train.recordings import Recordings
 from medattngan.stages.train.resolve import is_adaptive
+
+DRAWN = "draw."
+"""Begins the names of what was drawn among what a round is given."""
 
 
 class Player:
@@ -51,24 +59,46 @@ class Players:
         system: the networks and the game.
         batches: real images by step.
         ranks: the processes that share each batch, launched; this one alone where there are none.
+        recorder: what records rounds, in place of what `train.graphs` says.
+        say: is told where rounds are not recorded, and why.
     """
 
-    def __init__(self, config: Config, system: System, batches: Batches, ranks: Ranks | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        system: System,
+        batches: Batches,
+        ranks: Ranks | None = None,
+        recorder: Recorder | None = None,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self.config, self.system, self.batches = config, system, batches
-        self.adaptive = is_adaptive(config, len(batches.store))
         self.ranks = ranks or Ranks(config.train)
         self.fabric = self.ranks.fabric
-        self.state = self._set_up()
+        if recorder is None:
+            recorder, reason = recorder_for(config.train, self.ranks)
+            if reason:
+                say(reason)
+        self.state = self._set_up(recorder is not None)
         self.players = {name: Player(self.fabric, network) for name, network in self.state.networks.items()}
         self.gates = gate_names(self.state)
         # Listed once: walking through the modules at every phase took a hundredth of a round.
         self._parameters = {name: list(network.parameters()) for name, network in self.state.networks.items()}
         self._buffers = [tensor for network in self.state.networks.values() for tensor in network.buffers()]
         self._only(self.state.optimizers)
+        self.slices = slices_on(self.fabric.device, batches)
+        adaptive = is_adaptive(config, len(batches.store))
+        self.control = Control(self.state, system.control, config.augment.target) if adaptive else None
+        self._rates: dict[str, float] = {}
+        self._share: float | Tensor = torch.zeros((), device=self.fabric.device) if recorder is not None else 0.0
+        self.recordings = None
+        if recorder is not None:
+            required = config.train.graphs == "on"
+            self.recordings = Recordings(recorder, self.whole_round, self.state, required, say)
 
-    def _set_up(self) -> State:
+    def _set_up(self, recorded: bool) -> State:
         """Move the networks to the device and give them optimisers."""
-        options, system = self.config.train, self.system
+        options, system, device = self.config.train, self.system, self.fabric.device
         layout = torch.channels_last if options.channels_last else torch.contiguous_format
         averaged, networks, optimizers = {}, {}, {}
         for name in system.averaged:
@@ -80,28 +110,58 @@ class Players:
                 network.compile()
             player = networks[name] = self.fabric.setup_module(network)
             if name in system.rates:
-                adam = torch.optim.Adam(player.parameters(), lr=system.rates[name], betas=system.betas, foreach=True)
+                adam = make_adam(player.parameters(), system.rates[name], system.betas, device, recorded)
                 optimizers[name] = cast(Optimizer, self.fabric.setup_optimizers(adam))
         numbers = Progress(augment_probability=self.config.augment.probability or 0.0)
-        return State(dict(networks), averaged, optimizers, numbers, system.generator)
+        precise = torch.float32 if device.type == "mps" else torch.float64  # which has no float64
+        due = torch.zeros((), dtype=precise, device=device)
+        return State(dict(networks), averaged, optimizers, numbers, system.generator, due)
 
     def play(self, budget_spent: float) -> Terms:
         """One round; returns every loss term and a few numbers to watch, the means of all processes, without graph.
 
+        They lie on the device, and stay what they are until the next round is played.
+
         Args:
             budget_spent: share of the budget, 0 to 1, for the learning rates.
         """
-        numbers, seed = self.state.progress, self.config.train.seed
-        count = self.batches.batch_size
+        numbers, count = self.state.progress, self.batches.batch_size
+        inputs = self._inputs()
+        numbers.step += 1
+        numbers.images += count
+        self._set_learning_rates(budget_spent)
+        self._set_share(share_taken(numbers.images, count, self.config.train.ema_kimg, self.config.train.ema_rampup))
+        if self.recordings is not None:
+            logged = self.recordings.play(inputs)
+        else:
+            logged = self.whole_round(self.fabric.to_device(inputs))
+        if self.control is not None:
+            self.control.answer(count)
+        return logged
+
+    def _inputs(self) -> dict[str, Tensor]:
+        """All that the next round is given: what is fetched of its slices, and what is drawn."""
+        numbers, seed, count = self.state.progress, self.config.train.seed, self.batches.batch_size
         torch.manual_seed(derived_seed(seed, numbers.step, 0, *([self.ranks.number] if self.ranks.number else [])))
         source = torch.Generator().manual_seed(derived_seed(seed, numbers.step, 1))
-        batch = Batch(*self.fabric.to_device(self.batches(numbers.step, self.ranks.share(count))))
+        fetched = self.slices.fetch(numbers.step, self.ranks.share(count))
         now = Round(numbers.step, count, self.batches.size, self.system.policy, numbers.augment_probability)
-        draws = self.fabric.to_device(self.ranks.rows(self.system.game.draw(now, source), count))
-        self._set_learning_rates(budget_spent)
-        logged = self.round(batch, draws)
+        drawn = self.ranks.rows(self.system.game.draw(now, source), count)
+        return fetched | {DRAWN + name: tensor for name, tensor in drawn.items()}
+
+    def whole_round(self, inputs: Mapping[str, Tensor]) -> Terms:
+        """A round, the averaged networks and ADA's count: a pure function of `inputs` and of the state, on the device.
+
+        Nothing is read back, and nothing drawn: see `tests/stages/train/test_pure_round.py`.
+        """
+        batch = Batch(*self.slices.batch(inputs))
+        drawn = {name.removeprefix(DRAWN): t for name, t in inputs.items() if name.startswith(DRAWN)}
+        logged = self.round(batch, drawn)
         self.ranks.mean(list(logged.values()))
-        self._count(count, logged)
+        for name, twin in self.state.averaged.items():
+            follow(twin, self.state.networks[name], self._share)
+        if self.control is not None:
+            self.control.watch(logged)
         return logged
 
     def round(self, batch: Batch, draws: Draws) -> Terms:
@@ -128,26 +188,23 @@ class Players:
             for parameter in parameters:
                 parameter.requires_grad_(name in players)
 
-    def _count(self, batch: int, logged: Terms) -> None:
-        """The averaged networks, ADA's control and the counters."""
-        numbers, options = self.state.progress, self.config.train
-        numbers.step += 1
-        numbers.images += batch
-        for name, twin in self.state.averaged.items():
-            live = self.state.networks[name]
-            update_ema(twin, live, numbers.images, batch, options.ema_kimg, options.ema_rampup)
-        if self.adaptive and self.system.control in logged:
-            sign, target = float(logged[self.system.control]), self.config.augment.target
-            numbers.augment_probability = adjust(numbers.augment_probability, sign, target, batch)
-
     def _set_learning_rates(self, budget_spent: float) -> None:
         """The preset's rates, halved at each roll-back, falling to zero over the last `lr_decay` of the budget."""
         scale, decay = self.state.progress.lr_scale, self.config.train.lr_decay
         if decay > 0:
             scale *= min(1.0, max(0.0, (1 - budget_spent) / decay))
         for name, optimizer in self.state.optimizers.items():
-            for group in optimizer.param_groups:
-                group["lr"] = self.system.rates[name] * scale
+            rate = self.system.rates[name] * scale
+            if self._rates.get(name) != rate:  # on a device it is a kernel
+                set_rate(optimizer, rate)
+                self._rates[name] = rate
+
+    def _set_share(self, share: float) -> None:
+        """Of the live weights, that the averaged ones take over in this round."""
+        if isinstance(self._share, Tensor):
+            self._share.fill_(share)
+        else:
+            self._share = share
 
     def synthesize(self, count: int) -> Images:
         """The averaged generator's images of the run's fixed latents, (count, 1, H, W); labels take turns.
@@ -158,16 +215,3 @@ class Players:
         z = self.fabric.to_device(latents(seed, 0, count, self.system.z_dim))
         told = self.fabric.to_device(encoded(conditions, spread(conditions, count, seed)))
         return generate(self.state.averaged[self.system.generator], z, told).cpu()
-
-
-@torch.no_grad()
-def update_ema(ema: nn.Module, live: nn.Module, images: int, batch: int, half_life_kimg: float, rampup: float) -> None:
-    """Move the averaged weights towards the live ones; buffers are copied (Karras et al. 2018, arXiv:1710.10196).
-
-    The half-life is `half_life_kimg`, or `rampup` of the images shown so far where that is less.
-    """
-    half_life = max(min(half_life_kimg * 1000, images * rampup), 1e-8)
-    keep = 0.5 ** (batch / half_life)
-    torch._foreach_lerp_(list(ema.parameters()), list(live.parameters()), 1 - keep)
-    for averaged, buffer in zip(ema.buffers(), live.buffers(), strict=True):
-        averaged.copy_(buffer)

@@ -29,8 +29,8 @@ from medattngan.stages.train.select import describe, select_training
 from medattngan.stages.train.validate import Validation
 
 BETWEEN_RESUMPTIONS = (
-    "kimg", "minutes", "accelerator", "devices", "nodes", "compile", "channels_last", "checkpoint_minutes",
-    "checkpoint_steps",
+    "kimg", "minutes", "accelerator", "devices", "nodes", "compile", "graphs", "channels_last",
+    "checkpoint_minutes", "checkpoint_steps",
 )  # fmt: skip
 """Keys of `train` that may differ when a run is resumed: the budget, and what belongs to the machine."""
 
@@ -76,7 +76,7 @@ def train(
 
         run = ranks.done_by_first(begun) or Run.open(out)
         ranks.agreed(0.0)  # all have opened it before the first writes to it again
-        players = Players(config, system, batches, ranks)
+        players = Players(config, system, batches, ranks, say=line.say)
         _warn_of_leaks(system.policy, run, line)
         validation = Validation.prepare(store, config, line.say)
         overfitting = None if validation is None else Overfitting.prepare(store, config, players)
