@@ -80,7 +80,9 @@ class Players:
                 network.compile()
             player = networks[name] = self.fabric.setup_module(network)
             if name in system.rates:
-                adam = torch.optim.Adam(player.parameters(), lr=system.rates[name], betas=system.betas, foreach=True)
+                # On a CPU the fused step reads and writes each number once; foreach is a loop over eight operations.
+                way = {"fused": True} if self.fabric.device.type == "cpu" else {"foreach": True}
+                adam = torch.optim.Adam(player.parameters(), lr=system.rates[name], betas=system.betas, **way)
                 optimizers[name] = cast(Optimizer, self.fabric.setup_optimizers(adam))
         numbers = Progress(augment_probability=self.config.augment.probability or 0.0)
         return State(dict(networks), averaged, optimizers, numbers, system.generator)
