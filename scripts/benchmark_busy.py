@@ -65,8 +65,10 @@ def measure(data: Path, named: dict[str, dict[str, str]], loops: int, turns: int
     clean = {name: value for name, value in os.environ.items() if name not in (*WAITING, *COUNTING)}
     players = {name: start(TREE, data, {**clean, **settings}) for name, settings in named.items()}
     seconds: dict[str, dict[str, list[float]]] = {name: {"quiet": [], "busy": []} for name in named}
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # or what was started here would outlive it
     try:
         for turn in range(-1, turns):
+            print(f"turn {turn + 1} of {turns}", file=sys.stderr, flush=True)
             for when, count in (("quiet", 0), ("busy", loops)):
                 with neighbours(count):
                     # Each policy begins a turn in its turn: the machine may slow down over a turn.

@@ -18,21 +18,28 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 THRESHOLDS = ((M_MMAP_THRESHOLD, 1 << 30), (M_TRIM_THRESHOLD, (1 << 31) - 1))
 """Bytes: from where a block gets a mapping of its own, and how much may lie free at the top of the heap."""
 OTHERS = ("jemalloc", "tcmalloc", "mimalloc")
+_said = {"allocator": "as the system has it"}
 
 
-def keep_freed_memory() -> str:
-    """Raise both thresholds for the whole process, and say in a word what allocator it now runs with.
+def told() -> str:
+    """What `keep_freed_memory` found or did in this process."""
+    return _said["allocator"]
+
+
+def keep_freed_memory() -> None:
+    """Raise both thresholds for the whole process.
 
     Does nothing where the library is not glibc, where another allocator was put in its place, or where the user has
     set thresholds already (MALLOC_MMAP_THRESHOLD_ and others, GLIBC_TUNABLES).
     """
     if not _is_glibc():
-        return "system"
+        return
     if by_user(os.environ):
-        return "given"
+        _said["allocator"] = "as the user has it"
+        return
     library = ctypes.CDLL(None)
-    done = [library.mallopt(number, value) for number, value in THRESHOLDS]
-    return "glibc, freed memory kept" if all(done) else "glibc"
+    if all(library.mallopt(number, value) for number, value in THRESHOLDS):
+        _said["allocator"] = "glibc, freed memory kept"
 
 
 def by_user(environment: Mapping[str, str]) -> bool:

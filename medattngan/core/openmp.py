@@ -1,7 +1,7 @@
 """How the threads of PyTorch wait for each other, and how many they are; settled before PyTorch is loaded.
 
-Every parallel operation ends with its threads waiting for the slowest. GNU's OpenMP, which PyTorch's Linux wheels bring,
-lets the others spin for some milliseconds first, 300,000 turns of a loop (libgomp manual, section 4, GOMP_SPINCOUNT).
+Every parallel operation ends with its threads waiting for the slowest. GNU's OpenMP, which PyTorch's Linux wheels
+bring, lets the others spin for some milliseconds first, 300,000 turns of a loop (libgomp manual, GOMP_SPINCOUNT).
 Where another program wants a core too, a spinning thread burns the time in which the slow one could run.
 docs/benchmarks/training.md has what each choice costs.
 
@@ -34,8 +34,9 @@ def settle(environment: MutableMapping[str, str] | None = None, cores: int | Non
         cores: the share of the machine that is this process's; what the system says by default.
 
     >>> wishes = {"OMP_WAIT_POLICY": "active"}
-    >>> settle(wishes, cores=2) or wishes
-    {'OMP_WAIT_POLICY': 'active'}
+    >>> settle(wishes, cores=2)
+    >>> wishes["OMP_WAIT_POLICY"], wishes["OMP_NUM_THREADS"], "GOMP_SPINCOUNT" in wishes
+    ('active', '2', False)
     """
     own = environment is None
     if own and ("torch" in sys.modules or not sys.platform.startswith("linux")):
@@ -75,6 +76,11 @@ def _quota(root: Path) -> tuple[float, float]:
         return (0.0, 0.0) if quota.strip() in ("max", "-1") else (float(quota), float(period))
     except (OSError, ValueError):
         return 0.0, 0.0
+
+
+def chosen_threads() -> int | None:
+    """How many threads were set here for the sake of a container's limit; None where the user or nobody set them."""
+    return int(os.environ["OMP_NUM_THREADS"]) if "OMP_NUM_THREADS" in os.environ.get(CHOSEN, "").split() else None
 
 
 def told(environment: Mapping[str, str] | None = None) -> dict[str, str]:
