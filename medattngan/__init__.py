@@ -12,7 +12,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from medattngan.core.openmp import settle
 from medattngan.core.version import __version__
+
+settle()  # as early as can be: once PyTorch is loaded, its threads wait as they do
 
 if TYPE_CHECKING:
     from medattngan.core.config import Config

@@ -14,6 +14,7 @@ import os
 import statistics
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Annotated
 
@@ -39,10 +40,10 @@ for line in sys.stdin:
 """
 
 
-def start(tree: Path, store: Path) -> subprocess.Popen[str]:
-    """A process that plays as many rounds as it is told."""
+def start(tree: Path, store: Path, settings: Mapping[str, str] = os.environ) -> subprocess.Popen[str]:
+    """A process that plays as many rounds as it is told, with these variables of the environment."""
     code = f"TREE, STORE = {str(tree.resolve())!r}, {str(store.resolve())!r}\n" + PLAYER
-    environment = {**os.environ, "PYTHONPATH": str(tree.resolve())}
+    environment = {**settings, "PYTHONPATH": str(tree.resolve())}
     pipe = subprocess.PIPE
     return subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, text=True, env=environment)
 

@@ -123,7 +123,9 @@ class TrainConfig(Section):
     """The half-life is never more than this share of the images shown so far."""
     lr_decay: float = Field(0.0, ge=0, le=1)
     """Share of the budget, at its end, over which the learning rates fall to zero linearly."""
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    precision: Literal["32-true", "bf16-mixed", "auto"] = "32-true"
+    """Of the networks; penalties, scores and averaged weights are float32 always. `auto` takes bf16 on a CPU that
+    multiplies it in hardware."""
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     devices: int = Field(1, ge=1)
     """Processes on each machine, each on a device of its own (or with cores of its own) and with a share of every

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from medattngan.core import allocator, openmp
 from medattngan.core.version import __version__
 
 _LIBRARIES = ("torch", "lightning-fabric", "monai", "numpy", "pydicom", "nibabel")
@@ -28,6 +29,8 @@ def provenance(seed: int) -> dict[str, Any]:
             "system": platform.system(),
             "cpu_count": os.cpu_count(),
             "torch_threads": torch.get_num_threads(),
+            "openmp": openmp.told(),
+            "allocator": allocator.told(),
             "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         },
     }

@@ -51,6 +51,18 @@ def _initialise(layer: nn.Conv2d | nn.Linear) -> None:
         nn.init.zeros_(layer.bias)
 
 
+def _taps() -> Tensor:
+    """(16, 9): which taps of a 3×3 kernel add up to each of the 4×4, upside down as a transposed convolution has it.
+
+    Of four in a row, the last takes the first tap; those between, two each; the first, the last tap.
+    """
+    row = torch.tensor([[0.0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]])
+    return torch.kron(row, row)
+
+
+_TAPS = _taps()
+
+
 def upsampled_convolution(x: Features, kernel: Tensor) -> Features:
     """The 3×3 convolution of `x` after nearest-neighbour upsampling: (B, I, H, W), (O, I, 3, 3) → (B, O, 2H, 2W).
 
@@ -65,10 +77,11 @@ def upsampled_convolution(x: Features, kernel: Tensor) -> Features:
     """
     if x.shape[-1] < 8:
         return F.conv2d(F.interpolate(x, scale_factor=2, mode="nearest"), kernel, padding=1)
-    padded = F.pad(kernel, (1, 1, 1, 1))
-    columns = padded[..., 1:] + padded[..., :-1]
-    joint = columns[..., 1:, :] + columns[..., :-1, :]
-    return F.conv_transpose2d(x, joint.flip(2, 3).transpose(0, 1), stride=2, padding=1)
+    outputs, inputs = kernel.shape[:2]
+    # As one product, (16, 9) by (9, inputs) for each output, so that the kernel comes out as channels_last has it.
+    spread = _TAPS.to(kernel).expand(outputs, 16, 9) @ kernel.permute(0, 2, 3, 1).reshape(outputs, 9, inputs)
+    joint = spread.view(outputs, 4, 4, inputs).permute(3, 0, 1, 2)
+    return F.conv_transpose2d(x, joint, stride=2, padding=1)
 
 
 class StyledConv(nn.Module):
@@ -90,8 +103,9 @@ class StyledConv(nn.Module):
         scale = 1 + self.style(w)
         kernel = self.convolution.weight
         demodulation = RECTIFIER_GAIN * torch.rsqrt(scale.square() @ kernel.square().sum((2, 3)).T + 1e-8)
-        x = upsampled_convolution(x * scale[:, :, None, None], kernel) * demodulation[:, :, None, None]
-        return F.leaky_relu(x + self.convolution.bias[:, None, None], 0.2)  # type: ignore[index]
+        x = upsampled_convolution(x * scale[:, :, None, None], kernel)
+        bias = self.convolution.bias[:, None, None]  # type: ignore[index]
+        return F.leaky_relu(torch.addcmul(bias, x, demodulation[:, :, None, None]), 0.2)
 
 
 def _to_image(channels: int) -> nn.Conv2d:

@@ -64,8 +64,20 @@ def _training(run: Run, made: dict[str, Any]) -> Rows:
         ("trained", _spent(run)),
         ("seed", str(made["seed"])),
         ("hardware", str(device)),
+        ("threads", threads_in_words(hardware)),
         ("versions", ", ".join(f"{name} {number}" for name, number in made["versions"].items())),
     ]
+
+
+def threads_in_words(hardware: dict[str, Any]) -> str:
+    """How many threads trained, how they waited for each other, and how memory was kept.
+
+    >>> threads_in_words({"torch_threads": 2, "openmp": {"GOMP_SPINCOUNT": "1000 (chosen)"}, "allocator": "glibc"})
+    '2; GOMP_SPINCOUNT 1000 (chosen); allocator: glibc'
+    """
+    settings = [f"{name} {value}" for name, value in hardware.get("openmp", {}).items()]
+    allocator = [f"allocator: {hardware['allocator']}"] if "allocator" in hardware else []
+    return "; ".join([str(hardware.get("torch_threads")), *settings, *allocator])
 
 
 def _spent(run: Run) -> str:

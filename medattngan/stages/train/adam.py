@@ -23,7 +23,9 @@ def make_adam(
         recorded: whether rounds are recorded: rate and step then lie on the device, and a step is one kernel.
     """
     if not recorded:
-        return Adam(parameters, lr=rate, betas=betas, foreach=True)
+        # On a CPU the fused step reads and writes each number once; foreach is a loop over eight operations.
+        fused = device.type == "cpu"
+        return Adam(parameters, lr=rate, betas=betas, fused=fused, foreach=not fused)
     held = torch.tensor(rate, dtype=torch.float32, device=device)
     return Adam(parameters, lr=held, betas=betas, fused=True, capturable=device.type == "cuda")
 

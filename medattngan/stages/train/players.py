@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from typing import Any, cast
 
 import torch
@@ -46,9 +47,10 @@ class Player:
 
     def bare(self, *inputs: Any, twice: bool = False) -> Tensor:
         """Past Fabric's wrapper, which under mixed precision refuses the gradient penalties' autograd.grad; and with
-        `twice` past what train.compile made of the network, which cannot be differentiated twice: `forward` can."""
+        `twice` in float32, past what train.compile made of the network, which cannot be differentiated twice:
+        `forward` can."""
         network = cast(nn.Module, self.network.module)
-        with self.fabric.autocast():
+        with nullcontext() if twice else self.fabric.autocast():
             return cast(Tensor, (network.forward if twice else network)(*inputs)).float()
 
 

@@ -21,8 +21,10 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 from lightning_fabric.utilities.rank_zero import rank_zero_only
 from torch import Tensor, distributed, nn
 
+from medattngan.core import allocator, openmp
 from medattngan.core.config import TrainConfig
 from medattngan.core.files import UserError
+from medattngan.stages.train.precision import precision_for
 
 T = TypeVar("T")
 
@@ -57,8 +59,11 @@ class Ranks:
             devices=options.devices,
             num_nodes=options.nodes,
             strategy=BareModules() if self.count > 1 else "auto",
-            precision=options.precision,
+            precision=precision_for(options),
         )
+        if self.fabric.device.type == "cpu":
+            allocator.keep_freed_memory()
+            _share_cores(options.devices)
         self._talk: distributed.ProcessGroup | None = None
 
     def launch(self) -> None:
@@ -176,6 +181,14 @@ def require_shares(batch_size: int, options: TrainConfig) -> None:
             f"train.batch_size is {batch_size}, which {count} processes (train.devices x train.nodes) cannot share "
             f"evenly; set it to a multiple of {count}."
         )
+
+
+def _share_cores(processes: int) -> None:
+    """Divide the threads that a container's limit left us; Fabric divides the machine's where nobody has set any."""
+    limit = openmp.chosen_threads()
+    if limit is not None and processes > 1:
+        os.environ["OMP_NUM_THREADS"] = str(max(1, limit // processes))
+        torch.set_num_threads(max(1, limit // processes))
 
 
 def _require_accelerator(options: TrainConfig) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from medattngan.core.config import Config
 from medattngan.games.adversarial import AdversarialGame
 from medattngan.games.game import System
+from medattngan.stages.train.precision import precision_for
 
 SCARCE = 2000
 """Below so many slices the discriminator soon knows them by heart: augmentation is adaptive unless configured
@@ -37,7 +38,7 @@ def resolved(config: Config, system: System, slices: int) -> Config:
             "adaptive": is_adaptive(config, slices),
         },
         "optimizer": {**rates, "beta1": system.betas[0], "beta2": system.betas[1]},
-        "train": {"batch_size": system.batch_size},
+        "train": {"batch_size": system.batch_size, "precision": precision_for(config.train)},
     }
     updated = {}
     for name, values in chosen.items():
