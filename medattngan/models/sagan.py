@@ -79,7 +79,7 @@ class ClassBatchNorm2d(nn.Module):
     def forward(self, x: Features, conditions: Conditions) -> Features:
         label = conditions.get("label")
         if label is None:  # numbers alone: one class
-            label = torch.zeros(x.shape[0], dtype=torch.long, device=x.device)
+            label = x.new_zeros(x.shape[0], dtype=torch.long)
         gain, shift = self.gain(label), self.shift(label)
         if self.values is not None:
             more = self.values(conditions).chunk(2, 1)
