@@ -21,6 +21,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     model.explain,
     judge.evaluate,
     deliver.export,
+    deliver.export_model,
     judge.utility,
     model.encoder,
     judge.audit,

@@ -70,3 +70,11 @@ def _forget_devices(graph: Any) -> None:
 def write(known: Known, folder: Path) -> None:
     """Write model.ts into the folder."""
     torch.jit.save(trace(known.network), str(folder / FILE))
+
+
+def use(known: Known) -> str:
+    """How the file is called."""
+    network = known.network
+    call = [f"torch.randn(16, {network.z_dim})"]
+    call += [f"torch.full((16,), {known.usual(one)})" for one in network.conditions]
+    return USE.format(call=", ".join(call), shape=(16, 1, network.size, network.size), unit=network.intensity.unit)

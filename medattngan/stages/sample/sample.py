@@ -15,11 +15,11 @@ from torch import Tensor, nn
 
 from medattngan.conditions.condition import NOTHING, Column, Condition, Conditions
 from medattngan.conditions.table import draw, encoded, of_run
-from medattngan.core.files import UserError, digest, read_json, require_absent
+from medattngan.core.files import UserError, digest, require_absent
 from medattngan.core.locks import alone
 from medattngan.core.provenance import provenance
 from medattngan.core.room import require_room
-from medattngan.core.run import Run
+from medattngan.core.run import Run, numbers_of, weights_of
 from medattngan.core.types import Codes
 from medattngan.data.intensity import unit_to_codes
 from medattngan.data.samples import Samples, write_samples
@@ -55,7 +55,7 @@ def load_generator(run: Run, checkpoint: Path) -> nn.Module:
     """The averaged generator of a checkpoint, on the CPU, ready to sample."""
     system = build(run.config, of_run(run.store))
     generator = system.networks[system.generator]
-    generator.load_state_dict(load_file(checkpoint / "ema.safetensors"))
+    generator.load_state_dict(load_file(weights_of(checkpoint)))
     return generator.eval().requires_grad_(False)
 
 
@@ -169,7 +169,7 @@ def _table(
 
 def _record(run: Run, folder: Path, seed: int, count: int, truncation: float) -> dict[str, Any]:
     """The samples' provenance.json."""
-    weights = digest(folder / "ema.safetensors")
+    weights = digest(weights_of(folder))
     return {
         **provenance(seed),
         "synthetic": True,
@@ -177,7 +177,7 @@ def _record(run: Run, folder: Path, seed: int, count: int, truncation: float) ->
         "preset": run.config.model.preset,
         "store_digest": run.store["digest"],
         "weights_digest": weights,
-        "checkpoint": read_json(folder / "checkpoint.json"),
+        "checkpoint": numbers_of(folder),
         "count": count,
         "truncation": truncation,
     }
