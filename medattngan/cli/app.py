@@ -16,6 +16,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     data.ingest,
     data.inspect,
     data.reseal,
+    model.configs,
     model.train,
     model.sample,
     model.explain,

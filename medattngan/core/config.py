@@ -9,7 +9,8 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from medattngan.core.files import UserError, write_text
+from medattngan.core.files import UserError, mistaken, write_text
+from medattngan.core.shipped import find, shipped
 
 
 class Section(BaseModel):
@@ -153,18 +154,31 @@ class Config(Section):
     train: TrainConfig = TrainConfig()
 
     @classmethod
+    def of(cls, given: Config | str | Path) -> Config:
+        """A configuration that is loaded already, or the shipped one of that name, or the one in a file.
+
+        Raises:
+            UserError: it is none of these.
+        """
+        if isinstance(given, cls):
+            return given
+        if not isinstance(given, str | Path):
+            raise mistaken(given, "a configuration, its name", 'mg.Config.load("compact")')
+        return cls.load(given)
+
+    @classmethod
     def load(cls, path: str | Path, overrides: Sequence[str] = ()) -> Config:
-        """Read a YAML file and apply `a.b=c` overrides; both are checked the same way.
+        """Read a YAML file, or the shipped one of that name, and apply `a.b=c` overrides; both are checked the same way.
 
         Raises:
             UserError: the file is missing or is not YAML, or a key or value is not allowed.
         """
-        path = Path(path)
+        path = find(path)
         try:
             tree = yaml.safe_load(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise UserError(
-                f"{path} does not exist; give the path of a configuration such as configs/compact.yaml."
+                f"{path} does not exist; give the path of a configuration, or the name of one: {', '.join(shipped())}."
             ) from None
         except IsADirectoryError:
             raise UserError(f"{path} is a folder; give the configuration file in it.") from None

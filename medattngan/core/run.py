@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from medattngan.core.config import Config
-from medattngan.core.files import UserError, atomic_folder, digest, read_json, write_json
+from medattngan.core.files import UserError, atomic_folder, digest, mistaken, read_json, write_json
 from medattngan.core.provenance import provenance
 from medattngan.core.seal import check, finish, is_thorough, replace_file, seal, unfinish
 
@@ -57,6 +57,19 @@ class Run:
             seal(folder, "run")
             unfinish(folder, "run", RECORDS, [ALL])
         return cls(path, config, store)
+
+    @classmethod
+    def of(cls, given: Run | str | Path) -> Run:
+        """A run that is open already, or the one at a path.
+
+        Raises:
+            UserError: it is neither.
+        """
+        if isinstance(given, cls):
+            return given
+        if not isinstance(given, str | Path):
+            raise mistaken(given, "a run", 'mg.Run.open("run")')
+        return cls.open(given)
 
     @classmethod
     def open(cls, path: str | Path) -> Run:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 import pandas as pd
 from pyarrow import ArrowException
 
-from medattngan.core.files import UserError, read_json, write_json
+from medattngan.core.files import UserError, mistaken, read_json, write_json
 from medattngan.core.seal import check, seal
 from medattngan.core.types import Codes, Physical
 from medattngan.data.intensity import IntensityMap, codes_to_unit
@@ -57,6 +57,19 @@ class SliceStore:
         self._parts = _open_parts(path)
         self.intensity: dict[str, Any] = read_json(path / "intensity.json")
         self.provenance: dict[str, Any] = read_json(path / "provenance.json")
+
+    @classmethod
+    def of(cls, given: SliceStore | str | Path) -> SliceStore:
+        """A slice store that is open already, or the one at a path.
+
+        Raises:
+            UserError: it is neither.
+        """
+        if isinstance(given, cls):
+            return given
+        if not isinstance(given, str | Path):
+            raise mistaken(given, "a slice store", 'mg.SliceStore.open("store")')
+        return cls.open(given)
 
     @classmethod
     def open(cls, path: str | Path) -> SliceStore:

@@ -79,7 +79,7 @@ def export_model(
         raise UserError(f"--format {format!r} is not known; it must be one of {', '.join(MODEL_FORMATS)}.")
     if format == "onnx":
         onnx.require_packages()
-    run = run if isinstance(run, Run) else Run.open(run)
+    run = Run.of(run)
     folder = run.checkpoint(checkpoint)
     card = card if isinstance(card, Card) else Card() if card is None else Card.load(Path(card))
     known = Known(run, folder, portable(run, folder), read_evidence(evidence, weights_of(folder)), card)

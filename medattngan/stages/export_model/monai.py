@@ -119,6 +119,7 @@ def inference(known: Known) -> dict[str, Any]:
     at = places(network.conditions)
     names = [one.name for one in network.conditions]
     told = f"$np.stack([np.broadcast_to(np.asarray(v, float), @count) for v in [{', '.join('@' + n for n in names)}]], 1)"
+    volume = {"spatial_shape": (network.size, network.size, 1)}  # one slice deep, and no channels: see SaveImage
     item = (
         f"torch.randn({network.z_dim}, generator=torch.Generator().manual_seed("
         "int(np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)[0])))"
@@ -145,7 +146,7 @@ def inference(known: Known) -> dict[str, Any]:
             "transforms": [
                 {
                     "_target_": "Lambdad", "keys": "pred",
-                    "func": "$lambda x: monai.data.MetaTensor(x.transpose(-1, -2)[..., None], affine=@affine)",
+                    "func": f"$lambda x: monai.data.MetaTensor(x[0].T[..., None], affine=@affine, meta={volume})",
                 },
                 {
                     "_target_": "SaveImaged", "keys": "pred", "output_dir": "@output_dir", "output_ext": ".nii.gz",

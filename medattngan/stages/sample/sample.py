@@ -108,7 +108,7 @@ def sample(
     Raises:
         UserError: the run, label, values, count or truncation is not usable, `out` exists, or there is no room for it.
     """
-    run = run if isinstance(run, Run) else Run.open(run)
+    run = Run.of(run)
     require_absent(Path(out))
     if seed < 0:
         raise UserError(f"--seed is {seed}; it must be 0 or more.")
