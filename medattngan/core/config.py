@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from medattngan.core import cards
 from medattngan.core.files import UserError, mistaken, write_text
 from medattngan.core.shipped import find, shipped
 
@@ -152,6 +154,15 @@ class Config(Section):
     augment: AugmentConfig = AugmentConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     train: TrainConfig = TrainConfig()
+
+    def __repr__(self) -> str:
+        chosen = self.model_dump(mode="json", exclude_defaults=True)
+        facts = {f"{name}.{key}": value for name, keys in chosen.items() for key, value in keys.items()}
+        return cards.lines("Config, of which these differ from the defaults", facts or {"none": ""})
+
+    def _repr_html_(self) -> str:
+        text = escape(yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False))
+        return f"<details><summary><strong>Config</strong> {escape(self.model.preset)}</summary><pre>{text}</pre></details>"
 
     @classmethod
     def of(cls, given: Config | str | Path) -> Config:

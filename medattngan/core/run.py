@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from medattngan.core import cards
 from medattngan.core.config import Config
 from medattngan.core.files import UserError, atomic_folder, digest, mistaken, read_json, write_json
 from medattngan.core.provenance import provenance
@@ -42,6 +43,26 @@ class Run:
     path: Path
     config: Config
     store: dict[str, Any]
+
+    def __repr__(self) -> str:
+        return cards.lines(f"Run at {self.path}", self._facts())
+
+    def _repr_html_(self) -> str:
+        grids = sorted((self.path / "grids").glob("*.png"))
+        picture = grids[-1].read_bytes() if grids else b""
+        return cards.table(f"Run at {self.path}", self._facts(), picture, "what the networks drew last")
+
+    def _facts(self) -> dict[str, object]:
+        config, found = self.config, [self.path] if is_packed(self.path) else self.checkpoints()
+        numbers = numbers_of(found[-1]) if found else {}
+        facts: dict[str, object] = {
+            "preset": f"{config.model.preset}, attention {config.attention.kind}, {config.data.size} px",
+            "learned from": f"{self.store['slices']} slices of {self.store['patients']} patients",
+            "trained": f"{numbers.get('images', 0) / 1000:.1f} kimg in {numbers.get('seconds', 0) / 60:.1f} minutes",
+            "checkpoints": len(found),
+        }
+        told = [*(["label"] if self.store.get("labels") else []), *(c["name"] for c in self.store.get("conditions", []))]
+        return facts | ({"conditions": ", ".join(told)} if told else {})
 
     @classmethod
     def create(cls, path: Path, config: Config, store: dict[str, Any]) -> Run:

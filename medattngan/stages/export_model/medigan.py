@@ -40,7 +40,7 @@ from medigan import Generators
 generators = Generators()
 entry = json.load(open("{name}/metadata.json"))
 entry["{name}"]["execution"]["package_link"] = "{name}/{name}.zip"
-generators.add_model_to_config("{name}", entry)
+generators.add_model_to_config("{name}", entry, is_local_model=True)
 slices = generators.generate("{name}", num_samples=16, save_images=False)
 ```
 
