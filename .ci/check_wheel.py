@@ -8,6 +8,7 @@ from pathlib import Path
 
 files = (path for path in Path("medattngan").rglob("*") if path.is_file())
 wanted = {path.as_posix() for path in files if "__pycache__" not in path.parts}
+wanted |= {f"medattngan/{path.as_posix()}" for path in Path("configs").glob("*.yaml")}
 shipped = {name for name in zipfile.ZipFile(sys.argv[1]).namelist() if ".dist-info/" not in name}
 if shipped != wanted:
     sys.exit(f"missing from the wheel: {sorted(wanted - shipped)}; not the package's: {sorted(shipped - wanted)}")

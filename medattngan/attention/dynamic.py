@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from medattngan.attention.additive import AdditiveAttention2d
+from medattngan.attention.functional import is_exported
 from medattngan.attention.multi_head import MultiHeadAttention2d
 from medattngan.attention.multi_scale import MultiScaleAttention2d
 from medattngan.attention.scaled_dot import ScaledDotAttention2d
@@ -76,7 +77,8 @@ class DynamicAttention2d(nn.Module):
     def read(self, x: Features) -> Features:
         """What the positions read, before the gate: the shape of x."""
         shares = self.shares(x)
-        self.last_gate = shares.detach()
+        if not is_exported():
+            self.last_gate = shares.detach()
         reads = (expert.gamma * expert.read(x) for expert in self._experts())
         return reduce(torch.add, (g[:, None, None, None] * r for g, r in zip(shares.unbind(1), reads, strict=True)))
 

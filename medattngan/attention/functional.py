@@ -33,7 +33,7 @@ def to_tokens(x: Features, heads: int = 1) -> Tensor:
 def to_map(tokens: Tensor, height: int, width: int) -> Features:
     """Tokens (B, h, H·W, d) as a feature map (B, h·d, H, W). Inverse of `to_tokens`."""
     joined = tokens.transpose(1, 2).flatten(2)
-    return joined.transpose(1, 2).reshape(len(tokens), -1, height, width)
+    return joined.transpose(1, 2).reshape(tokens.shape[0], -1, height, width)
 
 
 def scores_dot(q: Tensor, k: Tensor, scale: float) -> Tensor:
@@ -84,6 +84,14 @@ def _kernel(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
 
 # Compiled for CUDA in float32 by PyTorch 2.11, no kernel takes its inputs: "cutlassF: no kernel found to launch".
 _kernel_uncompiled: Callable[[Tensor, Tensor, Tensor, float], Tensor] = torch.compiler.disable(_kernel)  # type: ignore[no-untyped-call]
+
+
+def is_exported() -> bool:
+    """Whether the code is being written down for another runtime: by `torch.jit.trace` or `torch.export`.
+
+    It is run once for all inputs then, and may not look into them.
+    """
+    return torch.jit.is_tracing() or (torch.compiler.is_compiling() and not torch.compiler.is_dynamo_compiling())
 
 
 class _FusedPass:

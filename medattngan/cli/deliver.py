@@ -10,7 +10,7 @@ import typer
 
 from medattngan.cli import parse
 from medattngan.cli.say import say
-from medattngan.cli.types import ForeignPlaneOption, OutOption, SamplesArgument
+from medattngan.cli.types import CheckpointOption, ForeignPlaneOption, OutOption, RunArgument, SamplesArgument
 from medattngan.core.files import UserError
 
 
@@ -78,6 +78,25 @@ def export(
     if report.flagged_left_out:
         say(f"{report.flagged_left_out} slices that the audit flagged were left out", err=True)
     typer.echo(report.path)
+
+
+def export_model(
+    run: RunArgument,
+    out: OutOption,
+    format: Annotated[str, typer.Option(help="monai, medigan, torchscript, onnx or safetensors (Hugging Face).")],
+    evidence: Annotated[
+        list[Path] | None,
+        typer.Option(help="Samples drawn from the run, their scores or their audit, for the model card; repeatable."),
+    ] = None,
+    card: Annotated[
+        Path | None, typer.Option(help="YAML for the model card, with data, licence, intended_use, limits and contact.")
+    ] = None,
+    checkpoint: CheckpointOption = "best",
+) -> None:
+    """Write a run's generator for other programs: MONAI, medigan, PyTorch, ONNX or the Hugging Face Hub."""
+    from medattngan.stages.export_model.export_model import export_model as run_export_model
+
+    typer.echo(run_export_model(run, out, format=format, evidence=evidence or (), card=card, checkpoint=checkpoint))
 
 
 def push(

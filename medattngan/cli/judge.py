@@ -115,7 +115,9 @@ def audit(
 
 
 def utility(
-    config: Annotated[Path, typer.Argument(help="A configuration; each GAN trains for its train.minutes.")],
+    config: Annotated[
+        str, typer.Argument(help="A configuration, by name or as a file; each GAN trains for its train.minutes.")
+    ],
     data: DataOption,
     out: Annotated[Path, typer.Option("--out", help="Where to write; resumes if the folder exists.")],
     settings: SettingsOption = None,

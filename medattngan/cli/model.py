@@ -22,7 +22,7 @@ from medattngan.cli.types import (
 
 
 def train(
-    config: Annotated[Path, typer.Argument(help="A configuration, such as configs/compact.yaml.")],
+    config: Annotated[str, typer.Argument(help="A configuration: the name of one that is shipped, or a file.")],
     data: DataOption,
     out: OutOption,
     settings: SettingsOption = None,
@@ -41,6 +41,14 @@ def train(
     run = run_train(Config.load(config, settings or ()), data, out, resume=resume, begin=start)
     if is_first():
         typer.echo(run.path)
+
+
+def configs() -> None:
+    """List the configurations that train takes by name."""
+    from medattngan.core.shipped import configs as shipped_configs
+
+    for name, line in shipped_configs().items():
+        say(f"{name:20} {line}")
 
 
 def sample(

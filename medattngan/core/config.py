@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from medattngan.core.files import UserError, write_text
+from medattngan.core import cards
+from medattngan.core.files import UserError, mistaken, write_text
+from medattngan.core.shipped import find, shipped
 
 
 class Section(BaseModel):
@@ -158,19 +161,41 @@ class Config(Section):
     optimizer: OptimizerConfig = OptimizerConfig()
     train: TrainConfig = TrainConfig()
 
+    def __repr__(self) -> str:
+        chosen = self.model_dump(mode="json", exclude_defaults=True)
+        facts = {f"{name}.{key}": value for name, keys in chosen.items() for key, value in keys.items()}
+        return cards.lines("Config, of which these differ from the defaults", facts or {"none": ""})
+
+    def _repr_html_(self) -> str:
+        text = escape(yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False))
+        return f"<details><summary><strong>Config</strong> {escape(self.model.preset)}</summary><pre>{text}</pre></details>"
+
+    @classmethod
+    def of(cls, given: Config | str | Path) -> Config:
+        """A configuration that is loaded already, or the shipped one of that name, or the one in a file.
+
+        Raises:
+            UserError: it is none of these.
+        """
+        if isinstance(given, cls):
+            return given
+        if not isinstance(given, str | Path):
+            raise mistaken(given, "a configuration, its name", 'mg.Config.load("compact")')
+        return cls.load(given)
+
     @classmethod
     def load(cls, path: str | Path, overrides: Sequence[str] = ()) -> Config:
-        """Read a YAML file and apply `a.b=c` overrides; both are checked the same way.
+        """Read a YAML file, or the shipped one of that name, and apply `a.b=c` overrides; both are checked the same way.
 
         Raises:
             UserError: the file is missing or is not YAML, or a key or value is not allowed.
         """
-        path = Path(path)
+        path = find(path)
         try:
             tree = yaml.safe_load(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise UserError(
-                f"{path} does not exist; give the path of a configuration such as configs/compact.yaml."
+                f"{path} does not exist; give the path of a configuration, or the name of one: {', '.join(shipped())}."
             ) from None
         except IsADirectoryError:
             raise UserError(f"{path} is a folder; give the configuration file in it.") from None

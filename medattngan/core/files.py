@@ -20,6 +20,16 @@ class UserError(Exception):
     """
 
 
+def mistaken(given: object, wanted: str, call: str) -> UserError:
+    """What to raise where an object of another kind was given: what it is, what is wanted, and the right call.
+
+    >>> str(mistaken(3, "a run", 'mg.Run.open("run")'))
+    'a run or its path is wanted, and this is of type int; give what mg.Run.open("run") returns, or its path.'
+    """
+    kind = type(given).__name__
+    return UserError(f"{wanted} or its path is wanted, and this is of type {kind}; give what {call} returns, or its path.")
+
+
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` when the block ends without an error.

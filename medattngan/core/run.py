@@ -18,11 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from medattngan.core import cards
 from medattngan.core.config import Config
-from medattngan.core.files import UserError, atomic_folder, read_json, write_json
+from medattngan.core.files import UserError, atomic_folder, digest, mistaken, read_json, write_json
 from medattngan.core.provenance import provenance
 from medattngan.core.seal import check, finish, is_thorough, replace_file, seal, unfinish
 
+MODEL_CONFIG, MODEL_WEIGHTS = "config.json", "model.safetensors"
+"""What `export-model --format safetensors` writes of one checkpoint: it is opened like a run, and can only be drawn from."""
 RECORDS = ("config.yaml", "provenance.json", "store.json")
 ALL, CHECKPOINTS = "*", "checkpoints/*"
 
@@ -41,6 +44,26 @@ class Run:
     config: Config
     store: dict[str, Any]
 
+    def __repr__(self) -> str:
+        return cards.lines(f"Run at {self.path}", self._facts())
+
+    def _repr_html_(self) -> str:
+        grids = sorted((self.path / "grids").glob("*.png"))
+        picture = grids[-1].read_bytes() if grids else b""
+        return cards.table(f"Run at {self.path}", self._facts(), picture, "what the networks drew last")
+
+    def _facts(self) -> dict[str, object]:
+        config, found = self.config, [self.path] if is_packed(self.path) else self.checkpoints()
+        numbers = numbers_of(found[-1]) if found else {}
+        facts: dict[str, object] = {
+            "preset": f"{config.model.preset}, attention {config.attention.kind}, {config.data.size} px",
+            "learned from": f"{self.store['slices']} slices of {self.store['patients']} patients",
+            "trained": f"{numbers.get('images', 0) / 1000:.1f} kimg in {numbers.get('seconds', 0) / 60:.1f} minutes",
+            "checkpoints": len(found),
+        }
+        told = [*(["label"] if self.store.get("labels") else []), *(c["name"] for c in self.store.get("conditions", []))]
+        return facts | ({"conditions": ", ".join(told)} if told else {})
+
     @classmethod
     def create(cls, path: Path, config: Config, store: dict[str, Any]) -> Run:
         """Start a run at `path`: the folder appears with its records or not at all.
@@ -57,6 +80,19 @@ class Run:
         return cls(path, config, store)
 
     @classmethod
+    def of(cls, given: Run | str | Path) -> Run:
+        """A run that is open already, or the one at a path.
+
+        Raises:
+            UserError: it is neither.
+        """
+        if isinstance(given, cls):
+            return given
+        if not isinstance(given, str | Path):
+            raise mistaken(given, "a run", 'mg.Run.open("run")')
+        return cls.open(given)
+
+    @classmethod
     def open(cls, path: str | Path) -> Run:
         """Open the run at `path`, and find out whether its records are still what was written.
 
@@ -64,6 +100,8 @@ class Run:
             UserError: there is none, or it is damaged.
         """
         path = Path(path)
+        if is_packed(path):
+            return cls._unpacked(path)
         if not (path / "config.yaml").is_file():
             raise UserError(f"{path} is not a run; make one with: medattngan train CONFIG --data STORE --out {path}")
         check(path, "run")
@@ -72,6 +110,15 @@ class Run:
             for checkpoint in run.checkpoints():
                 check(checkpoint, "checkpoint")
         return run
+
+    @classmethod
+    def _unpacked(cls, path: Path) -> Run:
+        held = read_json(path / MODEL_CONFIG)
+        if held.get("model_type") != "medattngan":
+            raise UserError(f"{path / MODEL_CONFIG} is of another program's model; give a run of medattngan.")
+        if digest(path / MODEL_WEIGHTS) != held["weights_sha256"]:
+            raise UserError(f"{path} is damaged: {MODEL_WEIGHTS} is not what was written; copy it again.")
+        return cls(path, Config.from_tree(held["config"], str(path / MODEL_CONFIG)), held["store"])
 
     def resume(self, config: Config) -> Run:
         """Go on writing to the run, with what of `config` may differ between resumptions."""
@@ -96,6 +143,8 @@ class Run:
         """
         if which not in ("best", "last"):
             raise UserError(f"--checkpoint is {which!r}; it must be best or last.")
+        if is_packed(self.path):
+            return self.path
         found = self.checkpoints()
         if not found:
             raise UserError(f"{self.path} has no checkpoint yet; let it train for longer.")
@@ -103,6 +152,23 @@ class Run:
             check(folder, "checkpoint")
         best = best_checkpoint(found) if which == "best" else None
         return best or found[-1]
+
+
+def is_packed(path: Path) -> bool:
+    """Whether a folder is one checkpoint for others to use, and not a whole run."""
+    return (path / MODEL_CONFIG).is_file() and (path / MODEL_WEIGHTS).is_file()
+
+
+def weights_of(checkpoint: Path) -> Path:
+    """The averaged weights of the network that is sampled from."""
+    return checkpoint / (MODEL_WEIGHTS if is_packed(checkpoint) else "ema.safetensors")
+
+
+def numbers_of(checkpoint: Path) -> dict[str, Any]:
+    """How far training was: `step`, `kimg`, `seconds`, `score` and the like."""
+    if is_packed(checkpoint):
+        return dict(read_json(checkpoint / MODEL_CONFIG)["checkpoint"])
+    return dict(read_json(checkpoint / "checkpoint.json"))
 
 
 def best_checkpoint(found: Sequence[Path]) -> Path | None:

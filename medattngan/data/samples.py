@@ -18,12 +18,14 @@ import numpy as np
 import pandas as pd
 from pyarrow import ArrowException
 
-from medattngan.core.files import UserError, atomic_folder, read_json, write_json
+from medattngan.core import cards
+from medattngan.core.files import UserError, atomic_folder, mistaken, read_json, write_json
 from medattngan.core.seal import check, seal
 from medattngan.core.types import Codes, Images, Physical
 from medattngan.data.blocks import NpyWriter, blocks
 from medattngan.data.images import codes_to_images
 from medattngan.data.intensity import IntensityMap
+from medattngan.data.thumbnails import spread, strip
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Samples:
         intensity: `lower`, `upper`, `unit`, and where known `modality`, `plane`, `spacing_mm`.
         provenance: where they came from.
         altered_since_audit: whether the verdict of an audit does not hold any more.
+        path: the folder they were opened from; None in memory.
     """
 
     codes: Codes
@@ -43,6 +46,44 @@ class Samples:
     intensity: dict[str, Any]
     provenance: dict[str, Any]
     altered_since_audit: bool = False
+    path: Path | None = None
+
+    @classmethod
+    def of(cls, given: Samples | str | Path) -> Samples:
+        """Samples that are in memory already, or those of a folder.
+
+        Raises:
+            UserError: they are neither.
+        """
+        if isinstance(given, cls):
+            return given
+        if not isinstance(given, str | Path):
+            raise mistaken(given, "a samples folder", 'mg.Samples.open("samples")')
+        return cls.open(given)
+
+    def __repr__(self) -> str:
+        return cards.lines(self._title, self._facts())
+
+    def _repr_html_(self) -> str:
+        picture = strip(np.asarray(self.codes[spread(len(self))]))
+        return cards.table(self._title, self._facts(), picture, "synthetic slices, evenly over all")
+
+    @property
+    def _title(self) -> str:
+        return "Samples in memory" if self.path is None else f"Samples at {self.path}"
+
+    def _facts(self) -> dict[str, object]:
+        height, width = self.codes.shape[1:]
+        facts: dict[str, object] = {
+            "slices": f"{len(self)} synthetic of {height} x {width} px",
+            "values": f"{self.map.lower:g} to {self.map.upper:g} {self.map.unit}",
+        }
+        facts |= {name: self.provenance[name] for name in ("preset", "seed", "truncation") if name in self.provenance}
+        if self.table["label"].notna().any():
+            facts["labels"] = cards.one_line(self.table["label"].value_counts().sort_index().to_dict())
+        if "flagged" in self.table:
+            facts["flagged by the audit"] = int(self.table["flagged"].sum())
+        return facts
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -101,7 +142,7 @@ class Samples:
         if codes.ndim != 3 or codes.dtype != np.uint16 or len(codes) != len(table):
             raise UserError(f"{path} is damaged: pixels.npy and samples.parquet do not agree; sample it again.")
         records = read_json(path / "intensity.json"), read_json(path / "provenance.json")
-        return cls(codes, table, *records, sealed.altered_since_audit)
+        return cls(codes, table, *records, sealed.altered_since_audit, path)
 
 
 def write_samples(

@@ -19,11 +19,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from pyarrow import ArrowException
+from torch.utils.data import Dataset
 
-from medattngan.core.files import UserError, read_json, write_json
+from medattngan.core import cards
+from medattngan.core.cards import one_line
+from medattngan.core.files import UserError, mistaken, read_json, write_json
 from medattngan.core.seal import check, seal
 from medattngan.core.types import Codes, Physical
 from medattngan.data.intensity import IntensityMap, codes_to_unit
+from medattngan.data.items import item
+from medattngan.data.thumbnails import spread, strip
 
 PART_SLICES = 4096
 SPLITS = ("train", "val", "test")
@@ -43,20 +48,39 @@ COLUMNS: dict[str, str] = {
 """The columns every index has, with their types. `age` (years), `sex` and other numbers of the user's may follow."""
 
 
-class SliceStore:
+class SliceStore(Dataset[dict[str, Any]]):
     """A set of 2D slices on disk, opened without reading the pixels.
+
+    A map-style dataset of PyTorch and MONAI, whose items are dictionaries (see `data/items.py`): a DataLoader, MONAI's
+    Dataset and its transforms work on it, and on `store.split("train")`.
 
     >>> store = SliceStore.open("ixi-64")                          # doctest: +SKIP
     >>> len(store), store.physical(0).shape, store.split("test")   # doctest: +SKIP
     """
 
-    def __init__(self, path: Path, index: pd.DataFrame, rows: npt.NDArray[np.intp]) -> None:
+    def __init__(
+        self, path: Path, index: pd.DataFrame, rows: npt.NDArray[np.intp], labels: tuple[str, ...] = ()
+    ) -> None:
         self.path = path
         self.index = index
+        self.labels = labels
         self._rows = rows
         self._parts = _open_parts(path)
         self.intensity: dict[str, Any] = read_json(path / "intensity.json")
         self.provenance: dict[str, Any] = read_json(path / "provenance.json")
+
+    @classmethod
+    def of(cls, given: SliceStore | str | Path) -> SliceStore:
+        """A slice store that is open already, or the one at a path.
+
+        Raises:
+            UserError: it is neither.
+        """
+        if isinstance(given, cls):
+            return given
+        if not isinstance(given, str | Path):
+            raise mistaken(given, "a slice store", 'mg.SliceStore.open("store")')
+        return cls.open(given)
 
     @classmethod
     def open(cls, path: str | Path) -> SliceStore:
@@ -70,7 +94,8 @@ class SliceStore:
             raise UserError(f"{path} is not a slice store; make one with: medattngan ingest SCANS --out {path}")
         check(path, "store")
         index = _read_index(path)
-        store = cls(path, index, np.arange(len(index)))
+        labels = tuple(sorted(map(str, index["label"].dropna().unique())))
+        store = cls(path, index, np.arange(len(index)), labels)
         stored = sum(len(part) for part in store._parts)
         if stored != len(index):
             raise UserError(f"{path} is damaged: {stored} slices but {len(index)} index rows; ingest it again.")
@@ -78,6 +103,36 @@ class SliceStore:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def __getitem__(self, i: int) -> dict[str, Any]:
+        """Slice `i` as a dictionary for PyTorch and MONAI; see `data/items.py`."""
+        return item(self, i)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For a DataLoader's workers: the pixels are mapped there again, and not copied."""
+        return {**self.__dict__, "_parts": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state
+        self._parts = _open_parts(self.path)
+
+    def __repr__(self) -> str:
+        return cards.lines(f"SliceStore at {self.path}", self._facts())
+
+    def _repr_html_(self) -> str:
+        picture = strip(self.read(spread(len(self))))
+        return cards.table(f"SliceStore at {self.path}", self._facts(), picture, "slices, evenly over the store")
+
+    def _facts(self) -> dict[str, object]:
+        index = self.index
+        counts = {name: int((index["split"] == name).sum()) for name in SPLITS}
+        facts: dict[str, object] = {
+            "slices": f"{len(self)} of {self.size} x {self.size} px ({one_line(counts)})",
+            "patients": index["patient"].nunique(),
+            "kinds": one_line(index.groupby(["modality", "plane"]).size().to_dict()),
+            "values": f"{self.map.lower:g} to {self.map.upper:g} {self.map.unit}",
+        }
+        return facts | ({"labels": one_line(index["label"].value_counts().sort_index().to_dict())} if self.labels else {})
 
     @property
     def size(self) -> int:
@@ -97,7 +152,7 @@ class SliceStore:
     def select(self, mask: npt.ArrayLike) -> SliceStore:
         """The slices where `mask` (len(self),) is true, as a view; `index` is renumbered from 0."""
         keep = np.asarray(mask, bool)
-        return SliceStore(self.path, self.index[keep].reset_index(drop=True), self._rows[keep])
+        return SliceStore(self.path, self.index[keep].reset_index(drop=True), self._rows[keep], self.labels)
 
     def split(self, name: str) -> SliceStore:
         """The slices of one split: `train`, `val` or `test`.

@@ -63,7 +63,7 @@ class Generator(nn.Module):
         )
 
     def forward(self, z: Latent, conditions: Conditions = NOTHING) -> Images:
-        x = self.first(z).reshape(len(z), -1, self.side, self.side)
+        x = self.first(z).reshape(z.shape[0], -1, self.side, self.side)
         return torch.as_tensor(self.grow(self.block(x)))
 
 

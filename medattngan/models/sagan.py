@@ -79,7 +79,7 @@ class ClassBatchNorm2d(nn.Module):
     def forward(self, x: Features, conditions: Conditions) -> Features:
         label = conditions.get("label")
         if label is None:  # numbers alone: one class
-            label = torch.zeros(len(x), dtype=torch.long, device=x.device)
+            label = x.new_zeros(x.shape[0], dtype=torch.long)
         gain, shift = self.gain(label), self.shift(label)
         if self.values is not None:
             more = self.values(conditions).chunk(2, 1)
@@ -158,7 +158,7 @@ class Generator(nn.Module):
         self.last = _normed(nn.Conv2d(channels, 1, 3, padding=1))
 
     def forward(self, z: Latent, conditions: Conditions = NOTHING) -> Images:
-        x = self.first(z).reshape(len(z), -1, 4, 4)
+        x = self.first(z).reshape(z.shape[0], -1, 4, 4)
         for block, attention in zip(self.blocks, self.attentions, strict=True):
             x = attention(block(x, conditions))
         return torch.tanh(self.last(F.relu(self.norm(x))))

@@ -63,7 +63,7 @@ def create_study(
     _check_options(count, split, references, readers, seed)
     protocol = protocol if isinstance(protocol, Protocol) else Protocol.load(protocol) if protocol else Protocol()
     seed = secrets.randbits(62) if seed is None else seed
-    store = store if isinstance(store, SliceStore) else SliceStore.open(store)
+    store = SliceStore.of(store)
     slices = gather(
         Path(samples), store, count=count, split=split, references=references, seed=seed, value_range=value_range
     )

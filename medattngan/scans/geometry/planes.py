@@ -11,8 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-PLANES: dict[str, str] = {"axial": "PLS", "coronal": "ILA", "sagittal": "IPR"}
-"""Plane → where (row, column, slice) indices grow towards. Slices run to superior, anterior, right: RAS+."""
+from medattngan.data.affine import PLANES
+
+__all__ = ["CUTS", "PLANES", "native_plane", "positions_mm", "ras_side", "slice_normal", "stands_upright", "thin_axis"]
 
 CUTS = (*PLANES, "acquired")
 """How volumes may be cut: in one plane, or as their slices were acquired."""

@@ -99,8 +99,8 @@ def audit(
             another store, or there are too few held-out slices.
     """
     samples, out = Path(samples), Path(out)
-    store = store if isinstance(store, SliceStore) else SliceStore.open(store)
-    run = run if run is None or isinstance(run, Run) else Run.open(run)
+    store = SliceStore.of(store)
+    run = None if run is None else Run.of(run)
     options = AuditOptions(split, false_positives, planted, limit, seed)
     require_absent(out)
     _require(options)

@@ -50,7 +50,7 @@ def encoder(
     Raises:
         UserError: `out` exists, the store has too few training slices, or a number is out of range.
     """
-    store = store if isinstance(store, SliceStore) else SliceStore.open(store)
+    store = SliceStore.of(store)
     require_absent(Path(out))
     if seed < 0:
         raise UserError(f"--seed is {seed}; it must be 0 or more.")

@@ -100,7 +100,7 @@ def explain(
     Raises:
         UserError: the run, seed, number, points, label or values are not usable, or `out` exists.
     """
-    run = run if isinstance(run, Run) else Run.open(run)
+    run = Run.of(run)
     require_absent(Path(out))
     if seed < 0 or number < 0:
         raise UserError(f"--seed is {seed} and --number is {number}; they must be 0 or more.")

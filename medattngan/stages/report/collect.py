@@ -59,7 +59,7 @@ def collect(folders: Sequence[Path], store: SliceStore) -> Collected:
     """
     sorted_out: dict[str, list[Path]] = {kind: [] for kind in KINDS}
     for folder in folders:
-        kind = _kind(folder)
+        kind = kind_of(folder)
         check(folder, kind)
         sorted_out[kind].append(folder)
     runs = [Run.open(path) for path in sorted_out["run"]]
@@ -82,7 +82,12 @@ def collect(folders: Sequence[Path], store: SliceStore) -> Collected:
     return Collected(made, sorted_out["utility"], sorted_out["statistics"])
 
 
-def _kind(folder: Path) -> str:
+def kind_of(folder: Path) -> str:
+    """What a folder is, by what is in it.
+
+    Raises:
+        UserError: it is none of `KINDS`.
+    """
     for kind, names in KINDS.items():
         if all((folder / name).is_file() for name in names):
             return kind

@@ -64,7 +64,7 @@ def report(
     """
     out = Path(out)
     require_absent(out)
-    store = store if isinstance(store, SliceStore) else SliceStore.open(store)
+    store = SliceStore.of(store)
     found = collect([Path(folder) for folder in folders], store)
     several = len(found.made) > 1
     runs = [

@@ -15,12 +15,12 @@ from torch import Tensor, nn
 
 from medattngan.conditions.condition import NOTHING, Column, Condition, Conditions
 from medattngan.conditions.table import draw, encoded, of_run
-from medattngan.core.files import UserError, digest, read_json, require_absent
+from medattngan.core.files import UserError, digest, require_absent
 from medattngan.core.locks import alone
 from medattngan.core.progress import Advance, watching
 from medattngan.core.provenance import provenance
 from medattngan.core.room import require_room
-from medattngan.core.run import Run
+from medattngan.core.run import Run, numbers_of, weights_of
 from medattngan.core.types import Codes
 from medattngan.data.intensity import unit_to_codes
 from medattngan.data.samples import Samples, write_samples
@@ -54,7 +54,7 @@ def load_generator(run: Run, checkpoint: Path) -> nn.Module:
     """The averaged generator of a checkpoint, on the CPU, ready to sample."""
     system = build(run.config, of_run(run.store))
     generator = system.networks[system.generator]
-    generator.load_state_dict(load_file(checkpoint / "ema.safetensors"))
+    generator.load_state_dict(load_file(weights_of(checkpoint)))
     return generator.eval().requires_grad_(False)
 
 
@@ -119,7 +119,7 @@ def sample(
     Raises:
         UserError: the run, label, values, count or truncation is not usable, `out` exists, or there is no room for it.
     """
-    run = run if isinstance(run, Run) else Run.open(run)
+    run = Run.of(run)
     require_absent(Path(out))
     if seed < 0:
         raise UserError(f"--seed is {seed}; it must be 0 or more.")
@@ -182,7 +182,7 @@ def _table(
 
 def _record(run: Run, folder: Path, seed: int, count: int, truncation: float) -> dict[str, Any]:
     """The samples' provenance.json."""
-    weights = digest(folder / "ema.safetensors")
+    weights = digest(weights_of(folder))
     return {
         **provenance(seed),
         "synthetic": True,
@@ -190,7 +190,7 @@ def _record(run: Run, folder: Path, seed: int, count: int, truncation: float) ->
         "preset": run.config.model.preset,
         "store_digest": run.store["digest"],
         "weights_digest": weights,
-        "checkpoint": read_json(folder / "checkpoint.json"),
+        "checkpoint": numbers_of(folder),
         "count": count,
         "truncation": truncation,
     }

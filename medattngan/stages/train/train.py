@@ -36,15 +36,19 @@ BETWEEN_RESUMPTIONS = (
 
 
 def train(
-    config: Config,
+    config: Config | str | Path,
     data: SliceStore | str | Path,
     out: str | Path,
     *,
     resume: bool = False,
-    begin: Run | None = None,
+    begin: Run | str | Path | None = None,
     progress: bool = True,
 ) -> Run:
     """Train `config` on the slices of `data` and leave everything in the run folder `out`.
+
+        mg.train("compact", "store", "run")
+
+    `config` is the name of a configuration that is shipped (see `mg.configs()`), the path of a YAML file, or a Config.
 
     With `resume`, go on from the last checkpoint in `out`, whose own configuration must agree in all but
     the budget and what belongs to the machine (`BETWEEN_RESUMPTIONS`); where there is no run yet, start one. With
@@ -54,7 +58,8 @@ def train(
         UserError: configuration and store or `begin` do not fit, `out` exists (without `resume`), another process
             writes to it, or the training diverged again after three roll-backs.
     """
-    store = data if isinstance(data, SliceStore) else SliceStore.open(data)
+    config, begin = Config.of(config), None if begin is None else Run.of(begin)
+    store = SliceStore.of(data)
     part = select_training(store, config)
     described = describe(store, part, config)
     conditions = of_run(described)

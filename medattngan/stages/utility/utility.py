@@ -40,7 +40,7 @@ SCRATCH, PRETRAINED = "scratch", "pretrained"
 
 @alone
 def utility(
-    config: Config,
+    config: Config | str | Path,
     data: SliceStore | str | Path,
     out: str | Path,
     *,
@@ -64,8 +64,9 @@ def utility(
     Raises:
         UserError: the store has no two classes or too few slices, or `out` was started with other settings.
     """
-    store = data if isinstance(data, SliceStore) else SliceStore.open(data)
+    store = SliceStore.of(data)
     out, amounts = Path(out), tuple(sorted(amounts))
+    config = Config.of(config)
     config = config.model_copy(update={"data": config.data.model_copy(update={"conditional": True})})
     training, test = _labelled(store)
     settings = {
