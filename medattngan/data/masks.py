@@ -18,9 +18,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 from torch.nn import functional as F
 
+from medattngan.conditions.mask import NAME
 from medattngan.core.files import UserError, read_json, write_json
 
 Masks: TypeAlias = npt.NDArray[np.uint8]
@@ -31,7 +31,7 @@ UNKNOWN = 255
 MOST_CLASSES = 254
 """Besides the background, so that no class is UNKNOWN."""
 CLASSES = "classes.json"
-COLUMN = "mask"
+COLUMN = NAME
 """The column of a store's index that says whether a slice has a mask."""
 BACKGROUND = "background"
 
@@ -165,14 +165,3 @@ def resize_masks(masks: Masks, size: int) -> Masks:
         torch.from_numpy(np.ascontiguousarray(masks)).unsqueeze(1), (size, size), mode="nearest-exact"
     )
     return np.asarray(resized[:, 0].numpy(), np.uint8)
-
-
-def one_hot(masks: Tensor, classes: int) -> Tensor:
-    """(B, H, W) numbers of classes → (B, classes, H, W) float32, 1 in the channel of each pixel's class.
-
-    >>> one_hot(torch.tensor([[[2, 0]]]), 3)[0, :, 0]
-    tensor([[0., 1.],
-            [0., 0.],
-            [1., 0.]])
-    """
-    return torch.stack([masks == k for k in range(classes)], 1).float()

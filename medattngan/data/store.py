@@ -21,6 +21,7 @@ import numpy.typing as npt
 import pandas as pd
 from pyarrow import ArrowException
 
+from medattngan.conditions.mask import CLASSES
 from medattngan.core.files import UserError, read_json, write_json
 from medattngan.core.seal import check, seal
 from medattngan.core.types import Codes, Physical
@@ -75,6 +76,8 @@ class SliceStore:
             raise UserError(f"{path} is not a slice store; make one with: medattngan ingest SCANS --out {path}")
         check(path, "store")
         index = _read_index(path)
+        if (classes := Classes.of(path)) is not None:
+            index.attrs[CLASSES] = list(classes.records)
         store = cls(path, index, np.arange(len(index)))
         if store.classes is not None and [len(one) for one in store._masks] != [len(one) for one in store._parts]:
             raise UserError(f"{path} is damaged: there are not as many masks as slices; ingest it again.")

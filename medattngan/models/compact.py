@@ -172,7 +172,10 @@ class Discriminator(nn.Module):
         self.values = ValueEmbedding(shape.numbers, channels * 16) if shape.numbers else None
 
     def forward(self, images: Images, conditions: Conditions = NOTHING) -> Logits:
-        x = self.stages(images.contiguous(memory_format=torch.channels_last))
+        return self.judge(self.stages(images.contiguous(memory_format=torch.channels_last)), conditions)
+
+    def judge(self, x: Features, conditions: Conditions) -> Logits:
+        """The logits of maps 4 px high."""
         x = F.leaky_relu(self.summary(minibatch_deviation(x)), 0.2).flatten(1)
         logits = torch.as_tensor(self.last(x)).squeeze(1)
         if self.embedding is not None:

@@ -113,7 +113,5 @@ def _meaning(item: Dataset) -> tuple[str, str, str] | None:
     value, scheme = str(item.get("CodeValue") or ""), str(item.get("CodingSchemeDesignator") or "")
     if scheme == "SRT":
         value, scheme = snomed_mapping["SRT"].get(value, ""), "SCT"
-    for meanings in CONCEPTS.get(scheme, {}).values():
-        if value in meanings:
-            return value, scheme, _TAG.sub("", str(meanings[value][0]))
-    return None
+    found = [str(one[value][0]) for one in CONCEPTS.get(scheme, {}).values() if value in one]
+    return (value, scheme, _TAG.sub("", min(found, key=len))) if found else None

@@ -46,7 +46,7 @@ def test_a_segmentation_fits_its_series_and_brings_no_word_of_its_own(tmp_path: 
     write_dicom_pair(tmp_path)
     store = take(tmp_path, size=14)
     assert store.classes is not None
-    assert store.classes.names == ("background", "Hippocampal structure", "Thalamus")
+    assert store.classes.names == ("background", "Hippocampus", "Thalamus")
     for row in range(len(store)):
         expected = np.array([0, 2, 1])[told_by_the_pixels(store, row)]
         assert (store.masks([row])[0] == expected).mean() > 0.999
