@@ -46,6 +46,7 @@ AGAIN = {
     "statistics": "copy it again or run review stats again",
     "study": "put back a copy of the study",
     "dicom": "copy it again or export again",
+    "pairs": "copy it again or export again",
 }
 """What mends a damaged folder, by its kind."""
 CHANGEABLE = ("store", "samples", "run", "dicom")
