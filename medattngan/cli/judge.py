@@ -10,7 +10,7 @@ import typer
 
 from medattngan.cli import parse
 from medattngan.cli.say import say
-from medattngan.cli.types import DataOption, GreyRangeOption, OutOption, SamplesArgument, SettingsOption
+from medattngan.cli.types import DataOption, GreyRangeOption, OutOption, SamplesArgument, SettingsOption, TaskOption
 from medattngan.core.files import read_json
 
 
@@ -35,9 +35,19 @@ def evaluate(
         int | None, typer.Option(help="Use at most this many real and this many synthetic slices.")
     ] = None,
     value_range: GreyRangeOption = None,
+    task: TaskOption = None,
+    steps: Annotated[int, typer.Option(help="Of --task segmentation: training steps of the segmenter.")] = 1500,
 ) -> None:
     """Score synthetic slices against real patients."""
     from medattngan.data.store import SliceStore
+
+    if task is not None:
+        from medattngan.stages.evaluate.pairs import evaluate_pairs
+
+        store = SliceStore.open(data)
+        say(pairs_line(evaluate_pairs(samples, store, out, split=split, steps=steps, seed=seed, limit=limit)))
+        typer.echo(out)
+        return
     from medattngan.stages.evaluate.evaluate import evaluate as run_evaluate
 
     run_evaluate(
@@ -55,6 +65,16 @@ def evaluate(
     for name, reason in read_json(out / "provenance.json")["left_out"].items():
         say(f"{name} not measured: {reason}", err=True)
     typer.echo(out)
+
+
+def pairs_line(record: Mapping[str, Any]) -> str:
+    """What an evaluation of pairs found, in one line."""
+    made, real, ratio = record["samples"], record["ceiling"], record["quotient"]
+    return (
+        f"Dice {made['dice']:.3f} against the masks asked for; {real['dice']:.3f} on held-out patients; "
+        f"quotient {ratio['value']:.3f} (95 % {ratio['ci95'][0]:.3f} to {ratio['ci95'][1]:.3f}); "
+        f"against other masks {record['floor']:.3f}"
+    )
 
 
 def _tell(scores: Mapping[str, Mapping[str, Any]]) -> None:

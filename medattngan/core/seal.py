@@ -41,6 +41,7 @@ AGAIN = {
     "scores": "copy it again or evaluate again",
     "audit": "copy it again or audit again",
     "encoder": "copy it again or train the encoder again",
+    "segmentation": "copy it again or evaluate again",
     "explanation": "copy it again or explain again",
     "utility": "copy it again or run utility again in another --out",
     "statistics": "copy it again or run review stats again",
