@@ -136,11 +136,24 @@ def utility(
     pretrain_minutes: Annotated[
         float, typer.Option(help="Also start from a GAN pre-trained for this long on other patients, without labels.")
     ] = 0.0,
+    task: TaskOption = None,
+    patients: Annotated[str, typer.Option(help="Of --task segmentation: numbers of patients with masks.")] = "5,10,20",
+    amount: Annotated[int, typer.Option(help="Of --task segmentation: synthetic pairs per real pair.")] = 3,
+    steps: Annotated[int, typer.Option(help="Of --task segmentation: training steps of each segmenter.")] = 1000,
 ) -> None:
-    """Measure whether synthetic slices help a classifier trained on few real ones."""
+    """Measure whether synthetic slices help a classifier, or synthetic pairs a segmenter, trained on few real ones."""
     from medattngan.core.config import Config
     from medattngan.stages.utility.utility import utility as run_utility
 
+    if task is not None:
+        from medattngan.stages.utility.segmentation import segmentation_utility
+
+        segmentation_utility(
+            Config.load(config, settings or ()), data, out, patients=parse.counts(patients, "--patients"), seeds=seeds,
+            amount=amount, steps=steps, pretrain_minutes=pretrain_minutes, say=say,
+        )  # fmt: skip
+        typer.echo(out)
+        return
     run_utility(
         Config.load(config, settings or ()), data, out, per_class=parse.counts(per_class, "--per-class"), seeds=seeds,
         amounts=parse.counts(amounts, "--amounts"), pretrain_minutes=pretrain_minutes, say=say,

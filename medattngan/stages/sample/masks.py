@@ -48,7 +48,7 @@ class Given:
 
 
 def given_masks(
-    run: Run, source: str | Path | None, split: str, edits: Sequence[str | Edit], count: int, seed: int
+    run: Run, source: str | Path | SliceStore | None, split: str, edits: Sequence[str | Edit], count: int, seed: int
 ) -> Given:
     """The masks for `count` slices of `run`, as asked for.
 
@@ -66,12 +66,13 @@ def given_masks(
     classes = Classes(condition.classes)
     if source is None:
         raise UserError(f"{run.path} draws slices from masks; {CURE}.")
-    found = read_masks(Path(source), split, classes, run.config.data.size, count, seed, wanted)
+    where = source if isinstance(source, SliceStore) else Path(source)
+    found = read_masks(where, split, classes, run.config.data.size, count, seed, wanted)
     return Given({condition.name: found.masks}, classes, {"masks": found.record})
 
 
 def read_masks(
-    source: Path, split: str, classes: Classes, size: int, count: int, seed: int, edits: Sequence[Edit]
+    source: Path | SliceStore, split: str, classes: Classes, size: int, count: int, seed: int, edits: Sequence[Edit]
 ) -> MasksGiven:
     """`count` masks of `source`, in an order drawn from `seed`; each once before any comes again.
 
@@ -100,10 +101,11 @@ def read_masks(
     return MasksGiven(masks, {**origin, "edits": listed})
 
 
-def _open(source: Path, split: str) -> tuple[Any, Classes | None, dict[str, Any]]:
+def _open(source: Path | SliceStore, split: str) -> tuple[Any, Classes | None, dict[str, Any]]:
     """Masks that can be indexed, their classes where the source names them, and what provenance says of them."""
-    if (source / "index.parquet").is_file():
-        part = SliceStore.open(source).split(split).with_masks()
+    if isinstance(source, SliceStore) or (source / "index.parquet").is_file():
+        store = source if isinstance(source, SliceStore) else SliceStore.open(source)
+        part = store.split(split).with_masks()
         origin = {"from": "store", "digest": part.digest, "split": split, "of_patients": True}
         return _OfStore(part), part.classes, origin
     if source.is_dir():

@@ -26,6 +26,7 @@ from medattngan.data.intensity import unit_to_codes
 from medattngan.data.mask_edits import Edit
 from medattngan.data.masks import Masks
 from medattngan.data.samples import Samples, write_samples
+from medattngan.data.store import SliceStore
 from medattngan.models import build
 from medattngan.stages.sample.masks import given_masks
 
@@ -96,7 +97,7 @@ def sample(
     values: Mapping[str, Any] | None = None,
     truncation: float = 1.0,
     checkpoint: str = "best",
-    masks: str | Path | None = None,
+    masks: str | Path | SliceStore | None = None,
     masks_split: str = "train",
     edits: Sequence[str | Edit] = (),
     say: Callable[[str], None] | None = None,
