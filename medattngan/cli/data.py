@@ -47,6 +47,16 @@ def ingest(
         Path | None,
         typer.Option(help="Also list the names of the files set aside in this CSV; keep it with the scans."),
     ] = None,
+    masks: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR|SUFFIX",
+            help="Label maps of the scans (NIfTI, DICOM SEG, PNG): their folder, or how their names end, as _seg.",
+        ),
+    ] = None,
+    mask_classes: Annotated[
+        Path | None, typer.Option(help="CSV with `value` and `name`: which classes of the masks to keep.")
+    ] = None,
 ) -> None:
     """Turn scans into a store of 2D slices."""
     from medattngan.stages.ingest.ingest import ingest as run_ingest
@@ -55,7 +65,7 @@ def ingest(
     store = run_ingest(
         source, out, size=size, plane=plane, window=window, labels=labels, split=shares, seed=seed,
         screen=screen, workers=workers, cluster=cluster, rejected=rejected,
-        file_seconds=file_seconds, file_memory=file_memory,
+        file_seconds=file_seconds, file_memory=file_memory, masks=masks, mask_classes=mask_classes,
     )  # fmt: skip
     typer.echo(store.path)
 

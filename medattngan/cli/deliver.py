@@ -54,11 +54,23 @@ def export(
     ] = None,
     plane: ForeignPlaneOption = "acquired",
     spacing: Annotated[float, typer.Option(help="Foreign images: pixel spacing in mm; by default DICOM's.")] = math.nan,
+    seg: Annotated[bool, typer.Option("--seg", help="Also write the masks, as DICOM Segmentation.")] = False,
+    pairs: Annotated[
+        str | None,
+        typer.Option(help="Write NIfTI pairs of slice and mask instead, in the folders of nnunet or of monai."),
+    ] = None,
 ) -> None:
     """Write synthetic slices as DICOM series marked as synthetic."""
     from medattngan.external.open import open_slices
     from medattngan.stages.export.export import export as run_export
 
+    if pairs is not None:
+        from medattngan.stages.export.pairs import export_pairs
+
+        cases = export_pairs(samples, out, pairs, limit=limit, include_flagged=include_flagged)
+        say(f"{len(cases)} pairs", err=True)
+        typer.echo(out)
+        return
     found = open_slices(samples)
     given: dict[str, object] = {"--range": value_range, "--stored": stored, "--unit": unit, "--modality": modality}
     given |= {"--plane": None if plane == "acquired" else plane, "--spacing": None if math.isnan(spacing) else spacing}
@@ -71,7 +83,7 @@ def export(
     report = run_export(
         source, out, limit=limit, sop=sop, multiframe=multiframe, overlay=overlay, stamp=stamp, like=like,
         transfer_syntax=transfer_syntax, uid_root=uid_root, window=parse.pair(window, "--window"),
-        include_flagged=include_flagged, notes=found.notes,
+        include_flagged=include_flagged, seg=seg, notes=found.notes,
     )  # fmt: skip
     for note in report.notes:
         say(note, err=True)

@@ -10,7 +10,7 @@ import typer
 
 from medattngan.cli import parse
 from medattngan.cli.say import say
-from medattngan.cli.types import DataOption, GreyRangeOption, OutOption, SamplesArgument, SettingsOption
+from medattngan.cli.types import DataOption, GreyRangeOption, OutOption, SamplesArgument, SettingsOption, TaskOption
 from medattngan.core.files import read_json
 
 
@@ -42,9 +42,19 @@ def evaluate(
     cluster: Annotated[
         str | None, typer.Option(help="Dask scheduler, tcp://HOST:8786, whose workers extract features instead.")
     ] = None,
+    task: TaskOption = None,
+    steps: Annotated[int, typer.Option(help="Of --task segmentation: training steps of the segmenter.")] = 1500,
 ) -> None:
     """Score synthetic slices against real patients."""
     from medattngan.data.store import SliceStore
+
+    if task is not None:
+        from medattngan.stages.evaluate.pairs import evaluate_pairs
+
+        store = SliceStore.open(data)
+        say(pairs_line(evaluate_pairs(samples, store, out, split=split, steps=steps, seed=seed, limit=limit)))
+        typer.echo(out)
+        return
     from medattngan.stages.evaluate.evaluate import evaluate as run_evaluate
 
     run_evaluate(
@@ -64,6 +74,16 @@ def evaluate(
     for name, reason in read_json(out / "provenance.json")["left_out"].items():
         say(f"{name} not measured: {reason}", err=True)
     typer.echo(out)
+
+
+def pairs_line(record: Mapping[str, Any]) -> str:
+    """What an evaluation of pairs found, in one line."""
+    made, real, ratio = record["samples"], record["ceiling"], record["quotient"]
+    return (
+        f"Dice {made['dice']:.3f} against the masks asked for; {real['dice']:.3f} on held-out patients; "
+        f"quotient {ratio['value']:.3f} (95 % {ratio['ci95'][0]:.3f} to {ratio['ci95'][1]:.3f}); "
+        f"against other masks {record['floor']:.3f}"
+    )
 
 
 def _tell(scores: Mapping[str, Mapping[str, Any]]) -> None:
@@ -127,11 +147,24 @@ def utility(
     pretrain_minutes: Annotated[
         float, typer.Option(help="Also start from a GAN pre-trained for this long on other patients, without labels.")
     ] = 0.0,
+    task: TaskOption = None,
+    patients: Annotated[str, typer.Option(help="Of --task segmentation: numbers of patients with masks.")] = "5,10,20",
+    amount: Annotated[int, typer.Option(help="Of --task segmentation: synthetic pairs per real pair.")] = 3,
+    steps: Annotated[int, typer.Option(help="Of --task segmentation: training steps of each segmenter.")] = 1000,
 ) -> None:
-    """Measure whether synthetic slices help a classifier trained on few real ones."""
+    """Measure whether synthetic slices help a classifier, or synthetic pairs a segmenter, trained on few real ones."""
     from medattngan.core.config import Config
     from medattngan.stages.utility.utility import utility as run_utility
 
+    if task is not None:
+        from medattngan.stages.utility.segmentation import segmentation_utility
+
+        segmentation_utility(
+            Config.load(config, settings or ()), data, out, patients=parse.counts(patients, "--patients"), seeds=seeds,
+            amount=amount, steps=steps, pretrain_minutes=pretrain_minutes, say=say,
+        )  # fmt: skip
+        typer.echo(out)
+        return
     run_utility(
         Config.load(config, settings or ()), data, out, per_class=parse.counts(per_class, "--per-class"), seeds=seeds,
         amounts=parse.counts(amounts, "--amounts"), pretrain_minutes=pretrain_minutes,

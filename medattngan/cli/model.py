@@ -60,13 +60,23 @@ def sample(
     values: ValuesOption = None,
     truncation: TruncationOption = 1.0,
     checkpoint: CheckpointOption = "best",
+    masks: Annotated[
+        Path | None,
+        typer.Option(help="Masks to draw slices from: a store or samples with masks, a .npy or a PNG of one."),
+    ] = None,
+    masks_split: Annotated[str, typer.Option(help="Of a store given as --masks: train, val or test.")] = "train",
+    edit: Annotated[
+        list[str] | None,
+        typer.Option(help="Edit the masks: shift=CLASS:ROWS,COLUMNS, scale=CLASS:FACTOR or remove=CLASS; repeatable."),
+    ] = None,
 ) -> None:
     """Sample synthetic slices from a trained run; needs no scans."""
     from medattngan.stages.sample.sample import sample as run_sample
 
     run_sample(
         run, out, count=count, seed=seed, label=label, values=parse.condition_values(values or []),
-        truncation=truncation, checkpoint=checkpoint, say=lambda said: typer.echo(said, err=True),
+        truncation=truncation, checkpoint=checkpoint, masks=masks, masks_split=masks_split, edits=edit or (),
+        say=lambda said: typer.echo(said, err=True),
     )  # fmt: skip
     typer.echo(out)
 

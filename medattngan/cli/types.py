@@ -33,10 +33,22 @@ GreyRangeOption = Annotated[
     str | None,
     typer.Option("--range", help="Foreign images: LOWER,UPPER, the values of black and of white pixels, as 0,4095."),
 ]
+TaskOption = Annotated[
+    str | None,
+    typer.Option(
+        parser=one_of(["segmentation"]), metavar="segmentation", help="Judge pairs of slice and mask by a segmenter."
+    ),
+]
 PlaneOption = Annotated[
     str, typer.Option(parser=one_of(CUTS), metavar="|".join(CUTS), help="Plane in which volumes are cut.")
 ]
-ForeignPlaneOption = Annotated[
+ForeignTaskOption = Annotated[
+    str | None,
+    typer.Option(
+        parser=one_of(["segmentation"]), metavar="segmentation", help="Judge pairs of slice and mask by a segmenter."
+    ),
+]
+PlaneOption = Annotated[
     str,
     typer.Option(
         "--plane", parser=one_of(CUTS), metavar="|".join(CUTS), help="Foreign images: their anatomical plane."

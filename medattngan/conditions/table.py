@@ -10,10 +10,12 @@ from torch import Tensor
 
 from medattngan.conditions.condition import Column, Condition, Kind
 from medattngan.conditions.labels import Label, is_label, measure_labels
+from medattngan.conditions.mask import Mask, is_mask, measure_masks
 from medattngan.conditions.numbers import Number, is_number, measure
 from medattngan.core.plugins import with_plugins
 
 CONDITIONS: dict[str, Kind] = {
+    "mask": Kind(is_mask, measure_masks, Mask.from_record),
     "label": Kind(is_label, measure_labels, Label.from_record),
     "number": Kind(is_number, measure, Number.from_record),
 }
@@ -61,12 +63,13 @@ def of_run(store: Mapping[str, Any]) -> tuple[Condition, ...]:
 
 def places(conditions: Sequence[Condition]) -> dict[str, int]:
     """What tells the conditions of a run apart when values are drawn: the label is apart from the others."""
-    return {one.name: i for i, one in enumerate(one for one in conditions if not isinstance(one, Label))}
+    return {one.name: i for i, one in enumerate(one for one in conditions if not isinstance(one, Label | Mask))}
 
 
 def draw(conditions: Sequence[Condition], count: int, seed: int) -> dict[str, Column]:
     """Values as often as the training slices have them, each condition by itself, by name: `count` each."""
     at = places(conditions)
+    conditions = [one for one in conditions if not (isinstance(one, Mask) and one.drawn)]
     return {one.name: one.draw(count, seed, at.get(one.name, 0)) for one in conditions}
 
 

@@ -41,12 +41,14 @@ AGAIN = {
     "scores": "copy it again or evaluate again",
     "audit": "copy it again or audit again",
     "encoder": "copy it again or train the encoder again",
+    "segmentation": "copy it again or evaluate again",
     "explanation": "copy it again or explain again",
     "exploration": "copy it again or explore again",
     "utility": "copy it again or run utility again in another --out",
     "statistics": "copy it again or run review stats again",
     "study": "put back a copy of the study",
     "dicom": "copy it again or export again",
+    "pairs": "copy it again or export again",
 }
 """What mends a damaged folder, by its kind."""
 CHANGEABLE = ("store", "samples", "run", "dicom")

@@ -8,7 +8,8 @@ import numpy as np
 from torch import Tensor
 
 from medattngan.conditions.condition import Condition
-from medattngan.conditions.table import encoded
+from medattngan.conditions.mask import Mask
+from medattngan.conditions.table import encoded, spread
 from medattngan.core.types import Images
 from medattngan.data.images import load_images
 from medattngan.data.store import SliceStore
@@ -33,7 +34,9 @@ class Batches:
     ) -> None:
         self.store, self.size, self.batch_size, self.seed = store, size, batch_size, seed
         self.conditions = tuple(conditions)
-        self.told = encoded(conditions, {one.name: list(store.index[one.name]) for one in conditions})
+        plain = [one for one in conditions if not isinstance(one, Mask)]
+        self.masks = [one for one in conditions if isinstance(one, Mask)]
+        self.told = encoded(plain, {one.name: list(store.index[one.name]) for one in plain})
         self._epoch = -1
         self._order = np.empty(0, np.intp)
 
@@ -56,4 +59,14 @@ class Batches:
 
     def conditions_of(self, rows: Sequence[int]) -> dict[str, Tensor]:
         """What the networks are told of these slices, by name: (len(rows), …) each."""
-        return {name: one[rows] for name, one in self.told.items()}
+        return {name: one[rows] for name, one in self.told.items()} | self._masks(rows)
+
+    def spread(self, count: int) -> dict[str, Tensor]:
+        """What the networks are told for a grid that shows what there is, by name: `count` each; masks are those of
+        slices of the store."""
+        plain = [one for one in self.conditions if not isinstance(one, Mask)]
+        rows = np.random.default_rng([self.seed, 3]).integers(0, len(self.store), count).tolist()
+        return encoded(plain, spread(plain, count, self.seed)) | self._masks(rows)
+
+    def _masks(self, rows: Sequence[int]) -> dict[str, Tensor]:
+        return {one.name: one.encode(self.store.masks(rows, self.size)) for one in self.masks}

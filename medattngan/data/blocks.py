@@ -10,8 +10,10 @@ import mmap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from medattngan.core.types import Codes
 
@@ -44,17 +46,21 @@ def blocks(codes: Codes) -> Iterator[Codes]:
 
 
 class NpyWriter:
-    """Write a .npy of (count, H, W) uint16 block after block, in a context: the bytes that `numpy.save` would write."""
+    """Write a .npy of (count, H, W) uint16 block after block, in a context: the bytes that `numpy.save` would write.
 
-    def __init__(self, path: Path, shape: tuple[int, int, int]) -> None:
-        self._file, self._missing = path.open("wb"), shape[0]
-        header = {"descr": "<u2", "fortran_order": False, "shape": shape}
+    Args:
+        dtype: `<u2`, or `|u1` for masks.
+    """
+
+    def __init__(self, path: Path, shape: tuple[int, int, int], dtype: str = "<u2") -> None:
+        self._file, self._missing, self._dtype = path.open("wb"), shape[0], dtype
+        header = {"descr": dtype, "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(self._file, header)
 
-    def write(self, codes: Codes) -> None:
+    def write(self, codes: npt.NDArray[Any]) -> None:
         """Append slices (n, H, W)."""
         self._missing -= len(codes)
-        self._file.write(np.ascontiguousarray(codes, dtype="<u2").data)
+        self._file.write(np.ascontiguousarray(codes, dtype=self._dtype).data)
 
     def __enter__(self) -> NpyWriter:
         return self

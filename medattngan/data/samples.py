@@ -4,12 +4,14 @@ pixels.npy         (count, H, W) uint16 codes
 samples.parquet    one row a slice: seed, label, truncation; a later verdict may add columns
 intensity.json     the map to physical units, with modality, plane and spacing of the training store
 provenance.json    run, checkpoint, seed, versions
+masks.npy          (count, H, W) uint8 and classes.json, where the slices have masks (see `data/masks.py`)
 seal.json          what every file was when it was written, and after an audit what it judged (see `core/seal.py`)
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,10 @@ from medattngan.core.types import Codes, Images, Physical
 from medattngan.data.blocks import NpyWriter, blocks
 from medattngan.data.images import codes_to_images
 from medattngan.data.intensity import IntensityMap
+from medattngan.data.masks import Classes, Masks
 from medattngan.data.thumbnails import spread, strip
+
+MASKS = "masks.npy"
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class Samples:
         provenance: where they came from.
         altered_since_audit: whether the verdict of an audit does not hold any more.
         path: the folder they were opened from; None in memory.
+        masks: (count, H, W) uint8, what each slice was drawn from or with, by the numbers of `classes`; or None.
     """
 
     codes: Codes
@@ -47,6 +53,8 @@ class Samples:
     provenance: dict[str, Any]
     altered_since_audit: bool = False
     path: Path | None = None
+    masks: Masks | None = None
+    classes: Classes | None = None
 
     @classmethod
     def of(cls, given: Samples | str | Path) -> Samples:
@@ -120,7 +128,18 @@ class Samples:
             UserError: `path` exists already.
         """
         height, width = self.codes.shape[1:]
-        write_samples(Path(path), blocks(self.codes), (height, width), self.table, self.intensity, self.provenance)
+        pairs = blocks(self.codes) if self.masks is None else zip(blocks(self.codes), self._masks(), strict=True)
+        write_samples(
+            Path(path), pairs, (height, width), self.table, self.intensity, self.provenance, self.classes
+        )  # fmt: skip
+
+    def _masks(self) -> Iterator[Masks]:
+        """The masks in the blocks of the slices."""
+        start = 0
+        for block in blocks(self.codes):
+            assert self.masks is not None
+            yield np.array(self.masks[start : start + len(block)])
+            start += len(block)
 
     @classmethod
     def open(cls, path: str | Path) -> Samples:
@@ -142,22 +161,27 @@ class Samples:
         if codes.ndim != 3 or codes.dtype != np.uint16 or len(codes) != len(table):
             raise UserError(f"{path} is damaged: pixels.npy and samples.parquet do not agree; sample it again.")
         records = read_json(path / "intensity.json"), read_json(path / "provenance.json")
-        return cls(codes, table, *records, sealed.altered_since_audit, path)
+        classes = Classes.of(path)
+        masks = None if classes is None else np.load(path / MASKS, mmap_mode="r", allow_pickle=False)
+        if masks is not None and masks.shape != codes.shape:
+            raise UserError(f"{path} is damaged: pixels.npy and {MASKS} do not agree; sample it again.")
+        return cls(codes, table, *records, sealed.altered_since_audit, path, masks, classes)
 
 
 def write_samples(
     path: Path,
-    codes: Iterable[Codes],
+    codes: Iterable[Codes | tuple[Codes, Masks]],
     shape: tuple[int, int],
     table: pd.DataFrame,
     intensity: dict[str, Any],
     provenance: dict[str, Any],
+    classes: Classes | None = None,
 ) -> None:
     """Write a samples folder, whole or not at all, from slices that come in blocks (n, H, W).
 
     Args:
         path: the folder to make.
-        codes: as many slices as `table` has rows.
+        codes: as many slices as `table` has rows; with their masks, where there are `classes`.
         shape: (H, W).
         table: see `Samples`, as are the others.
 
@@ -165,9 +189,16 @@ def write_samples(
         UserError: `path` exists already.
     """
     with atomic_folder(path) as folder:
-        with NpyWriter(folder / "pixels.npy", (len(table), *shape)) as pixels:
+        with ExitStack() as files:
+            pixels = files.enter_context(NpyWriter(folder / "pixels.npy", (len(table), *shape)))
+            masks = None
+            if classes is not None:
+                classes.save(folder)
+                masks = files.enter_context(NpyWriter(folder / MASKS, (len(table), *shape), "|u1"))
             for block in codes:
-                pixels.write(block)
+                pixels.write(block[0] if isinstance(block, tuple) else block)
+                if masks is not None:
+                    masks.write(block[1])
         table.to_parquet(folder / "samples.parquet", index=False)
         write_json(folder / "intensity.json", intensity)
         write_json(folder / "provenance.json", provenance)

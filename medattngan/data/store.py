@@ -4,6 +4,7 @@ part-00000.npy …   (count, H, W) uint16 codes; every part but the last holds P
 index.parquet      one row a slice, in the order of the pixels
 intensity.json     {"scheme", "lower", "upper", "unit", …}: the map a synthetic slice gets
 provenance.json    how it was made, what was read, what was set aside and why; its "digest" names the content
+masks-00000.npy …  classes.json   where it was made with masks (see `data/masks.py`)
 seal.json          what every file was when it was written (see `core/seal.py`)
 """
 
@@ -21,6 +22,7 @@ import pandas as pd
 from pyarrow import ArrowException
 from torch.utils.data import Dataset
 
+from medattngan.conditions.mask import CLASSES
 from medattngan.core import cards
 from medattngan.core.cards import one_line
 from medattngan.core.files import UserError, mistaken, read_json, write_json
@@ -28,6 +30,7 @@ from medattngan.core.seal import check, seal
 from medattngan.core.types import Codes, Physical
 from medattngan.data.intensity import IntensityMap, codes_to_unit
 from medattngan.data.items import item
+from medattngan.data.masks import COLUMN, UNKNOWN, Classes, Masks, MaskWriter, masks_digest, open_parts, resize_masks
 from medattngan.data.thumbnails import spread, strip
 
 PART_SLICES = 4096
@@ -66,6 +69,9 @@ class SliceStore(Dataset[dict[str, Any]]):
         self.labels = labels
         self._rows = rows
         self._parts = _open_parts(path)
+        self._masks = open_parts(path)
+        self.classes = Classes.of(path)
+        """What the masks of the store show, or None where it has none."""
         self.intensity: dict[str, Any] = read_json(path / "intensity.json")
         self.provenance: dict[str, Any] = read_json(path / "provenance.json")
 
@@ -94,8 +100,12 @@ class SliceStore(Dataset[dict[str, Any]]):
             raise UserError(f"{path} is not a slice store; make one with: medattngan ingest SCANS --out {path}")
         check(path, "store")
         index = _read_index(path)
+        if (classes := Classes.of(path)) is not None:
+            index.attrs[CLASSES] = list(classes.records)
         labels = tuple(sorted(map(str, index["label"].dropna().unique())))
         store = cls(path, index, np.arange(len(index)), labels)
+        if store.classes is not None and [len(one) for one in store._masks] != [len(one) for one in store._parts]:
+            raise UserError(f"{path} is damaged: there are not as many masks as slices; ingest it again.")
         stored = sum(len(part) for part in store._parts)
         if stored != len(index):
             raise UserError(f"{path} is damaged: {stored} slices but {len(index)} index rows; ingest it again.")
@@ -141,7 +151,7 @@ class SliceStore(Dataset[dict[str, Any]]):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of pixels, index and intensity map; the same content has the same digest anywhere."""
+        """SHA-256 of pixels, index, intensity map and masks; the same content has the same digest anywhere."""
         return str(self.provenance["digest"])
 
     @property
@@ -188,6 +198,29 @@ class SliceStore(Dataset[dict[str, Any]]):
             codes[place] = self.codes(row)
         return codes
 
+    def masks(self, rows: Sequence[int], size: int | None = None) -> Masks:
+        """The masks of the slices `rows`, in this order: (len(rows), H, W) uint8; UNKNOWN where a slice has none.
+
+        Args:
+            size: height and width wanted, in pixels; None for the store's own.
+        """
+        masks = np.full((len(rows), self.size, self.size), UNKNOWN, np.uint8)
+        for place, row in enumerate(rows):
+            part, offset = divmod(int(self._rows[row]), PART_SLICES)
+            if self._masks:
+                masks[place] = self._masks[part][offset]
+        return resize_masks(masks, self.size if size is None else size)
+
+    def with_masks(self) -> SliceStore:
+        """The slices that have a mask.
+
+        Raises:
+            UserError: none has.
+        """
+        if self.classes is None or not self.index[COLUMN].any():
+            raise UserError(f"{self.path} has no masks; ingest the scans with --masks.")
+        return self.select(self.index[COLUMN])
+
     def all_codes(self) -> Codes:
         """Every slice, in memory: (len(self), H, W) uint16."""
         return self.read(range(len(self)))
@@ -208,7 +241,7 @@ def _open_parts(path: Path) -> list[Codes]:
 
 
 def content_digest(path: Path) -> str:
-    """SHA-256 of what the store at `path` holds now: pixels, index and intensity map, as `StoreWriter` takes it.
+    """SHA-256 of what the store at `path` holds now: pixels, index, intensity map and masks, as `StoreWriter` takes it.
 
     Raises:
         UserError: a file of it cannot be read.
@@ -218,6 +251,7 @@ def content_digest(path: Path) -> str:
         sha.update(np.ascontiguousarray(part).data)
     sha.update(_read_index(path).to_csv(index=False).encode())
     sha.update(json.dumps(read_json(path / "intensity.json"), sort_keys=True).encode())
+    sha.update(masks_digest(path))
     return sha.hexdigest()
 
 
@@ -234,15 +268,18 @@ def _read_index(path: Path) -> pd.DataFrame:
 class StoreWriter:
     """Fill an empty folder with slices in order, then `finish` it into a store."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, classes: Classes | None = None) -> None:
         self.path = path
+        self.masks = None if classes is None else MaskWriter(path, classes, PART_SLICES)
         self._buffer: list[Codes] = []
         self._parts = 0
         self._count = 0
         self._sha = hashlib.sha256()
 
-    def add(self, codes: Codes) -> None:
-        """Append one slice (H, W) uint16."""
+    def add(self, codes: Codes, mask: Masks | None = None) -> None:
+        """Append one slice (H, W) uint16, and its mask (H, W) uint8 where it has one."""
+        if self.masks is not None:
+            self.masks.add(mask, codes.shape[-1])
         self._buffer.append(codes)
         self._count += 1
         if len(self._buffer) == PART_SLICES:
@@ -265,6 +302,9 @@ class StoreWriter:
         index.to_parquet(self.path / "index.parquet", index=False)
         self._sha.update(index.to_csv(index=False).encode())
         self._sha.update(json.dumps(intensity, sort_keys=True).encode())
+        if self.masks is not None:
+            self.masks.finish()
+            self._sha.update(masks_digest(self.path))
         write_json(self.path / "intensity.json", intensity)
         write_json(self.path / "provenance.json", {**provenance, "digest": self._sha.hexdigest()})
         seal(self.path, "store")

@@ -150,7 +150,7 @@ class Generator(nn.Module):
             channels = width
 
     def forward(self, z: Latent, conditions: Conditions = NOTHING) -> Images:
-        return self.draw([self.style(z, conditions)] * len(self.resolutions))
+        return self.draw([self.style(z, conditions)] * len(self.resolutions), conditions)
 
     def style(self, z: Latent, conditions: Conditions = NOTHING) -> Tensor:
         """(B, z_dim), and what is known of each slice → (B, z_dim)."""
@@ -161,7 +161,7 @@ class Generator(nn.Module):
         style: Tensor = self.mapping(z)
         return style
 
-    def draw(self, styles: Sequence[Tensor]) -> Images:
+    def draw(self, styles: Sequence[Tensor], conditions: Conditions = NOTHING) -> Images:
         """One style (B, z_dim) a resolution, from 4 px on → (B, 1, size, size) in [-1, 1]."""
         first, *others = styles
         x = F.leaky_relu(self.first(first), 0.2).reshape(first.shape[0], -1, 4, 4)
@@ -204,7 +204,10 @@ class Discriminator(nn.Module):
         self.values = ValueEmbedding(shape.numbers, channels * 16) if shape.numbers else None
 
     def forward(self, images: Images, conditions: Conditions = NOTHING) -> Logits:
-        x = self.stages(images.contiguous(memory_format=torch.channels_last))
+        return self.judge(self.stages(images.contiguous(memory_format=torch.channels_last)), conditions)
+
+    def judge(self, x: Features, conditions: Conditions) -> Logits:
+        """The logits of maps 4 px high."""
         x = F.leaky_relu(self.summary(minibatch_deviation(x)), 0.2).flatten(1)
         logits = torch.as_tensor(self.last(x)).squeeze(1)
         if self.embedding is not None:

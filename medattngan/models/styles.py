@@ -34,8 +34,8 @@ class Styled(Protocol):
         """The styles of latents: (B, z_dim) → (B, width)."""
         ...
 
-    def draw(self, styles: Sequence[Tensor]) -> Images:
-        """Images of one style a resolution, (B, width) each: (B, 1, H, W) in [-1, 1]."""
+    def draw(self, styles: Sequence[Tensor], conditions: Conditions) -> Images:
+        """Images of one style a resolution, (B, width) each, told what else there is: (B, 1, H, W) in [-1, 1]."""
         ...
 
 

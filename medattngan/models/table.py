@@ -15,8 +15,8 @@ from medattngan.core.files import UserError
 from medattngan.core.plugins import with_plugins
 from medattngan.games.game import System
 from medattngan.models.attention_generator import build as build_attention_generator
-from medattngan.models.compact import build as build_compact
 from medattngan.models.dcgan import build as build_dcgan
+from medattngan.models.masked import build as build_compact
 from medattngan.models.sagan import build as build_sagan
 from medattngan.models.shape import Shape
 

@@ -33,7 +33,8 @@ class Options:
     """What the user chose about the slices. `window` is (center, width) in HU, for CT only.
 
     `screen` is one of SCREENS (scans/text/screens.py) or None.
-    `known_text` is where other slices of a series were found to have text.
+    `known_text` is where other slices of a series were found to have text. `classes` is, for each value of a mask
+    that is wanted, the name of its class; empty for all values.
     """
 
     size: int
@@ -41,6 +42,7 @@ class Options:
     window: tuple[float, float]
     screen: str | None = None
     known_text: tuple[Box, ...] = ()
+    classes: tuple[tuple[int, str], ...] = ()
 
 
 def parse_window(text: str | None) -> tuple[str | None, tuple[float, float]]:

@@ -130,7 +130,8 @@ def fill_between(item: Item, size: int) -> Item:
     pixdim = [fine if spacing > fine * (1 + SQUARE_TOLERANCE) else -1.0 for spacing in (rows, columns)]
     if max(pixdim) < 0:
         return item
-    fill: Step = Spacingd("image", (*pixdim, -1.0), mode="bilinear", padding_mode="border", dtype=np.float32)
+    mode = item.get("resample", "bilinear")
+    fill: Step = Spacingd("image", (*pixdim, -1.0), mode=mode, padding_mode="border", dtype=np.float32)
     return fill(item)  # type: ignore[no-any-return]
 
 
@@ -149,7 +150,9 @@ def pad_and_resize(item: Item, size: int) -> Item:
     slices = np.empty((volume.shape[0], size, size), np.float32)
     for start in range(0, len(slices), SLICES_AT_ONCE):
         some = volume[start : start + SLICES_AT_ONCE, None].contiguous()
-        if square != (size, size):
+        if square != (size, size) and "resample" in item:
+            some = functional.interpolate(some, (size, size), mode="nearest-exact")
+        elif square != (size, size):
             some = functional.interpolate(some, (size, size), mode="bilinear", antialias=True, align_corners=False)
         slices[start : start + SLICES_AT_ONCE] = some[:, 0].numpy()
     known = image.meta.get("spacing_known", True)

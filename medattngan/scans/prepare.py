@@ -22,6 +22,7 @@ from medattngan.scans.geometry.affine import stack_affine
 from medattngan.scans.geometry.extent import check_extent
 from medattngan.scans.geometry.orient import Item, Step
 from medattngan.scans.geometry.planes import native_plane, thin_axis
+from medattngan.scans.masks.along import Masked, moved, taken
 from medattngan.scans.options import Options
 from medattngan.scans.pipelines import SLICES_AT_ONCE
 from medattngan.scans.screening import believe, refuse
@@ -49,6 +50,8 @@ class Prepared:
     """Those that could not be read."""
     boxes: list[Box]
     """Where text was covered on every slice, in rows and columns of the scan."""
+    masked: Masked = Masked()  # noqa: RUF009
+    """The mask of each slice, where the series has masks."""
 
 
 def joined(parts: Sequence[tuple[int, Prepared]], failed: list[SetAsidePiece]) -> Prepared:
@@ -74,7 +77,7 @@ def prepare(series: Series, options: Options) -> Prepared:
         SetAside: nothing of it can be used.
     """
     refuse(series, options)
-    in_blocks = series.modality == "CT" and _in_own_plane(series, options.plane)
+    in_blocks = series.modality == "CT" and series.mask is None and _in_own_plane(series, options.plane)
     prepared = _in_blocks(series, options) if in_blocks else _run(series, options)
     believe(series, options, prepared.boxes)
     return prepared
@@ -112,10 +115,11 @@ def _in_own_plane(series: Series, plane: str) -> bool:
 
 def _run(series: Series, options: Options) -> Prepared:
     kind = formats()[series.format]
-    steps = [*load(series, kind, options), *kind.pipeline(series, options)]
+    pipeline = kind.pipeline(series, options)
+    steps = [*load(series, kind, options), *taken(series, options), *pipeline]
     with guarded():  # Compose reports whatever a step raises as RuntimeError, with words of the source
         item = Compose(steps)({"image": [piece.path for piece in series.pieces]})
-        return _encoded(item, len(series.pieces))
+        return replace(_encoded(item, len(series.pieces)), masked=moved(item, pipeline))
 
 
 def _encoded(item: Item, pieces: int) -> Prepared:

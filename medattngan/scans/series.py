@@ -48,6 +48,11 @@ REASONS: dict[str, str] = {
     "says-recognizable": "Recognizable Visual Features (0028,0302) says YES: a face, or what makes one",
     "blank": "a slice with next to nothing on it",
     "duplicate": "a slice whose pixels came earlier",
+    "mask-without-scan": "a mask whose name, or what it refers to, is that of no scan, or of several",
+    "mask-shape": "a mask with other rows, columns or slices than its scan",
+    "mask-affine": "a mask whose voxels lie elsewhere than those of its scan",
+    "mask-frame-of-reference": "a segmentation in another frame of reference than its scan",
+    "mask-values": "a mask whose values are no whole numbers from 0, or too many",
 }
 """Why something is not in the store. Closed: provenance counts by these keys."""
 
@@ -199,6 +204,15 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
+class MaskFile:
+    """The file with the mask of a series: a `volume` (NIfTI, MGH), a `picture`, or a `segmentation` (DICOM SEG)."""
+
+    path: Path
+    relative: str
+    kind: Literal["volume", "picture", "segmentation"]
+
+
+@dataclass(frozen=True, slots=True)
 class Series:
     """Pieces of one kind, in order, that are prepared together. `format` names a row of the table of formats."""
 
@@ -217,3 +231,4 @@ class Series:
     """How its patient was found out: a rule of `patients.owner`."""
     listed: bool = False
     """Whether the table of labels has a row for it."""
+    mask: MaskFile | None = None

@@ -162,8 +162,20 @@ def load(pieces: Sequence[Piece]) -> Loaded:
     Raises:
         SetAside: it is damaged, holds no number, is in colour or a mask, or its header places it nowhere.
     """
+    volume, meta = load_any(pieces[0].path)
+    if is_label_mask(volume):
+        raise SetAside("label-mask")
+    return volume, meta
+
+
+def load_any(path: Path) -> Loaded:
+    """The volume in a file, be it an image or a map of labels; see `load`.
+
+    Raises:
+        SetAside: it is damaged, holds no number or is in colour, or its header places it nowhere.
+    """
     try:
-        with open_volume(pieces[0].path) as opened:
+        with open_volume(path) as opened:
             full, index = _first_volume(opened)
             shape = _spatial(full)
             found = place(opened, shape)
@@ -172,8 +184,6 @@ def load(pieces: Sequence[Piece]) -> Loaded:
     except VOLUME_ERRORS:
         raise SetAside("unreadable") from None
     volume = filled(volume)
-    if is_label_mask(volume):
-        raise SetAside("label-mask")
     if found.oriented:
         return volume, {"affine": found.affine, "slice_axis": axis}
     return _as_stored(volume, axis, found)

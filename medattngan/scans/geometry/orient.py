@@ -51,7 +51,9 @@ def face(item: Item, series: Series, plane: str) -> Item:
     thin = min(image.shape[1:]) < MIN_SLICES_TO_CUT
     if native != target and (thin or (series.layout == "frames" and not _is_grid(series, kept, along))):
         raise SetAside("other-plane")
-    image = item["image"] = without_shear(image, image.meta["slice_axis"], native != target, item["map"].lower)
+    image = item["image"] = without_shear(
+        image, image.meta["slice_axis"], native != target, item["map"].lower, item.get("resample", "bilinear")
+    )
     affine = image.affine.numpy()
     own = slice_normal(affine, 2)
     from monai.transforms.spatial.dictionary import Orientationd  # takes seconds, and workers alone need it

@@ -52,12 +52,13 @@ def upright_affine(affine: npt.NDArray[np.float64], slice_axis: int) -> npt.NDAr
     return upright
 
 
-def without_shear(image: Any, slice_axis: int, is_cut_across: bool, outside: float) -> Any:
+def without_shear(image: Any, slice_axis: int, is_cut_across: bool, outside: float, mode: str = "bilinear") -> Any:
     """A MetaTensor (1, i, j, k) on axes at right angles; itself where they are.
 
     Args:
         is_cut_across: whether its slices will be cut; else they are only moved if they are sheared themselves.
         outside: the value where nothing was scanned.
+        mode: how values between voxels are found: bilinear, or nearest for a map of labels.
 
     Raises:
         SetAside: the slices lie so far apart in their planes that hardly any of them are cut at once.
@@ -81,7 +82,8 @@ def without_shear(image: Any, slice_axis: int, is_cut_across: bool, outside: flo
     if size.prod() > MOST_GROWTH * shape[in_slice].prod():
         raise SetAside("other-plane")
     stack = image.as_tensor()[0].movedim(slice_axis, 0)
-    moved = _moved(stack, move[np.ix_(in_slice, in_slice)], move[in_slice, slice_axis], start, size, outside)
+    within, shift = move[np.ix_(in_slice, in_slice)], move[in_slice, slice_axis]
+    moved = _moved(stack, within, shift, start, size, outside, mode)
     upright[:3, 3] += upright[:3, in_slice] @ start
     meta = {key: value for key, value in image.meta.items() if key != "affine"}
     return MetaTensor(moved.movedim(0, slice_axis)[None].contiguous(), torch.as_tensor(upright), meta)
@@ -94,6 +96,7 @@ def _moved(
     start: npt.NDArray[np.float64],
     size: npt.NDArray[np.float64],
     outside: float,
+    mode: str,
 ) -> torch.Tensor:
     """Slices (k, i, j) drawn anew: pixel p of slice k of the stack comes to lie at within @ p + shift * k - start."""
     height, width = (int(side) for side in size)
@@ -106,5 +109,5 @@ def _moved(
         grid = (source[::-1] / last[::-1, None] * 2 - 1).T.reshape(1, height, width, 2)  # x, y in [-1, 1]
         at = torch.as_tensor(np.ascontiguousarray(grid), dtype=stack.dtype)
         one = (stack[k] - outside)[None, None]
-        moved[k] = functional.grid_sample(one, at, align_corners=True)[0, 0] + outside
+        moved[k] = functional.grid_sample(one, at, mode=mode, align_corners=True)[0, 0] + outside
     return moved

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from medattngan.conditions.condition import Condition
 from medattngan.conditions.labels import Label
+from medattngan.conditions.mask import mask_among
 from medattngan.conditions.numbers import Number
 from medattngan.conditions.table import encoded, of_run
 from medattngan.core.files import UserError, atomic_folder, digest, require_absent, write_json
@@ -104,6 +105,8 @@ def explain(
     require_absent(Path(out))
     if seed < 0 or number < 0:
         raise UserError(f"--seed is {seed} and --number is {number}; they must be 0 or more.")
+    if mask_among(of_run(run.store)) is not None:
+        raise UserError(f"{run.path} was trained with masks, which explain does not show; give a run without.")
     folder = run.checkpoint(checkpoint)
     subject = _subject(run, folder, seed, number, label, values or {})
     image, attended = _attended(subject, _load_discriminator(run, folder))

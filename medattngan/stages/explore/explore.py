@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from medattngan.conditions.mask import mask_among
 from medattngan.conditions.table import encoded, of_run
 from medattngan.core.files import UserError, atomic_folder, digest, require_absent, write_json
 from medattngan.core.locks import alone
@@ -75,6 +76,9 @@ def explore(
         raise UserError(f"--seed is {seed} and --count {count}; give 0 or more, and 2 to {MOST_SEEDS} of them.")
     if not 0 < truncation <= 1:
         raise UserError(f"--truncation is {truncation}; it must lie above 0 and not above 1.")
+    mask = mask_among(of_run(run.store))
+    if mask is not None and not mask.drawn:
+        raise UserError(f"{run.path} draws slices from masks, which explore does not show; give a run without.")
     folder = run.checkpoint(checkpoint)
     generator = load_generator(run, folder)
     seeds = range(seed, seed + count)
@@ -100,12 +104,12 @@ def _told(run: Run, seeds: Sequence[int], label: str | None, values: Mapping[str
     """What the generator is told of the slice of each seed: what `sample` would tell it."""
     conditions = of_run(run.store)
     chosen = [choose(run, label, values, 1, seed) for seed in seeds]
-    return encoded(conditions, {one.name: [each[one.name][0] for each in chosen] for one in conditions})
+    return encoded(conditions, {one.name: [each[one.name][0] for each in chosen] for one in conditions if one.name in chosen[0]})
 
 
 def _drawer(generator: nn.Module, truncation: float) -> Callable[[Tensor, Mapping[str, Tensor]], Images]:
     def draw(z: Tensor, told: Mapping[str, Tensor]) -> Images:
-        return generate(generator, z, dict(told), truncation)
+        return generate(generator, z, dict(told), truncation)[:, :1]
 
     return draw
 
@@ -116,19 +120,23 @@ def _mixed(
 ) -> tuple[Images, Images, Images]:
     """Sources of the coarse and of the fine styles, (few, 1, H, W) each, and all pairs (few², 1, H, W), row by row.
 
-    Coarse is what lies below a quarter of the height, as outline and place; fine is the rest.
+    Coarse is what lies below a quarter of the height, as outline and place; fine is the rest. What else the generator
+    is told is that of the coarse one.
     """
-    styles = truncated(generator, z[: 2 * few], {name: one[: 2 * few] for name, one in told.items()}, truncation)
+    told = {name: one[: 2 * few] for name, one in told.items()}
+    styles = truncated(generator, z[: 2 * few], told, truncation)
     split = sum(resolution < max(8, generator.resolutions[-1] // 4) for resolution in generator.resolutions)
 
-    def drawn(coarse: Tensor, fine: Tensor) -> Images:
+    def drawn(coarse: Sequence[int], fine: Sequence[int]) -> Images:
         images = []
-        for some, others in zip(torch.split(coarse, CHUNK), torch.split(fine, CHUNK), strict=True):
-            images.append(generator.draw([some] * split + [others] * (len(generator.resolutions) - split)))
+        for start in range(0, len(coarse), CHUNK):
+            rows, others = list(coarse[start : start + CHUNK]), list(fine[start : start + CHUNK])
+            mixed = [styles[rows]] * split + [styles[others]] * (len(generator.resolutions) - split)
+            images.append(generator.draw(mixed, {name: one[rows] for name, one in told.items()})[:, :1])
         return torch.cat(images).clamp(-1, 1)
 
-    left, top = styles[:few], styles[few:]
-    pairs = drawn(left.repeat_interleave(few, 0), top.repeat(few, 1))
+    left, top = range(few), range(few, 2 * few)
+    pairs = drawn([one for one in left for _ in top], [one for _ in left for one in top])
     return drawn(left, left), drawn(top, top), pairs
 
 

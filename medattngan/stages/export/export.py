@@ -4,6 +4,7 @@ The same samples and options give the same bytes: no clock and no random number 
 written one after another, so that memory does not grow with their number.
 
     series-NN-LABEL/   slice-00001.dcm …, or slices.dcm of frames
+    series-NN-LABEL-seg/   segmentation.dcm, the masks, where they were asked for
     provenance.json    what was asked for, the series, what was left out; written last
 """
 
@@ -29,6 +30,7 @@ from medattngan.stages.export.options import Asked, require_options
 from medattngan.stages.export.origin import UUID_ROOT
 from medattngan.stages.export.plan import plan
 from medattngan.stages.export.record import record
+from medattngan.stages.export.seg import require_seg, write_seg
 from medattngan.stages.export.write import bytes_a_slice, first_object, write_series
 
 
@@ -67,6 +69,7 @@ def export(
     transfer_syntax: str = "explicit",
     like: str | Path | None = None,
     include_flagged: str | None = None,
+    seg: bool = False,
     notes: Sequence[str] = (),
     progress: bool = True,
 ) -> ExportReport:
@@ -88,6 +91,7 @@ def export(
         like: a real DICOM series that lends its technical attributes, never its identity.
         include_flagged: the reason why slices that an audit flagged are exported all the same. It is written
             into each of them. Without a reason they are left out and counted.
+        seg: also write the masks of the slices, one DICOM Segmentation a series, in a folder beside the series'.
         notes: what was left out of `samples` before, in sentences, to be recorded.
         progress: show on the terminal (stderr) how far it is.
 
@@ -106,6 +110,8 @@ def export(
         found = open_slices(Path(samples))
         samples, notes = found.physical(), [*notes, *found.notes]
     samples.require_verdict()
+    if seg:
+        require_seg(samples, multiframe)
     flagged = flagged_rows(samples.table)
     rows = choose_rows(flagged, limit, include_flagged)
     planned, borrowed = plan(samples, rows_by_label(samples.table, rows), flagged, asked)
@@ -118,6 +124,8 @@ def export(
         advance = watch("writing slices", len(rows))
         for one in planned:
             write_series(one, samples.codes, folder / one.folder, advance)
+            if seg:
+                write_seg(one, samples, folder / one.folder, folder / f"{one.folder}-seg")
         write_json(folder / "provenance.json", record(planned, asked, left_out, said))
         seal(folder, "dicom")
     return ExportReport(out, [out / one.folder for one in planned], len(rows), left_out["flagged"], said)

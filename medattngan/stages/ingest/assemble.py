@@ -14,9 +14,11 @@ import pandas as pd
 
 from medattngan.core.files import read_json
 from medattngan.data.alike import one_spacing, one_word
+from medattngan.data.masks import COLUMN as MASK
 from medattngan.data.store import COLUMNS, StoreWriter
 from medattngan.scans.series import Series
 from medattngan.stages.ingest.jobs import Job
+from medattngan.stages.ingest.masks import mask_of
 from medattngan.stages.ingest.pseudonyms import pseudonym
 from medattngan.stages.ingest.split import split_patients
 
@@ -63,6 +65,7 @@ class StoredSeries:
 
     series: Series
     shard: Path
+    masks: Path
     start: int
     record: dict[str, Any]
     patient: str
@@ -81,12 +84,14 @@ def read_parts(jobs: Sequence[Job], salt: bytes, ledger: Ledger) -> list[StoredS
     for job in jobs:
         start = 0
         for series, record in zip(job.series, read_json(job.records_path), strict=True):
+            if series.mask is not None and (why := record.get("mask", {}).get("reason")):
+                ledger.file(series.mask.path, why)
             for source, *why in record["set_aside"]:
                 ledger.set_aside(series, source, *why)
             if record["slices"]:
                 patient = pseudonym(salt, "patient", series.patient)
                 name = pseudonym(salt, "series", f"{series.patient}\0{series.key}")
-                parts.append(StoredSeries(series, job.codes_path, start, record, patient, name))
+                parts.append(StoredSeries(series, job.codes_path, job.masks_path, start, record, patient, name))
             start += len(record["slices"])
     return sorted(parts, key=lambda part: (part.patient, part.name))
 
@@ -122,12 +127,14 @@ def write_slices(
     rows: list[dict[str, Any]] = []
     for part, keep in chosen:
         stored = np.load(part.shard, mmap_mode="r", allow_pickle=False)
+        mask = mask_of(part, writer.masks)
         for i in keep:
-            writer.add(np.array(stored[part.start + i]))
+            writer.add(np.array(stored[part.start + i]), None if mask is None else mask(i))
             rows.append(_row(part, i, splits[part.series.patient]))
     table = pd.DataFrame(rows)
     types = {"age": "float64", "sex": "string"} | dict.fromkeys(_numbers(chosen), "float64")
     extra = {name: kind for name, kind in types.items() if table[name].notna().any()}
+    extra |= {} if writer.masks is None else {MASK: "bool"}
     index = table[[*COLUMNS, *extra]].astype(COLUMNS).astype(extra)
     return index, _intensity(table, next(_shapes(chosen)))
 
@@ -167,6 +174,7 @@ def _row(part: StoredSeries, i: int, split: str) -> dict[str, Any]:
         "sex": part.series.sex,
         **dict(part.series.numbers),
         "scheme": part.record["scheme"],
+        MASK: part.record["mask"]["used"],
     }
 
 

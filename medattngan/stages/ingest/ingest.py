@@ -11,8 +11,7 @@ import csv
 import hmac
 import json
 import shutil
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from importlib import import_module
@@ -32,15 +31,19 @@ from medattngan.scans.bounds import Bounds
 from medattngan.scans.captures import without_pages
 from medattngan.scans.find import Found, stacks, state, walk
 from medattngan.scans.formats.table import GROUP, formats
+from medattngan.scans.masks.find import MasksAsked
+from medattngan.scans.options import Options
 from medattngan.scans.series import MASKED, REASONS, REJECTED_COLUMNS
 from medattngan.scans.table.rows import Labels, read_labels
 from medattngan.stages.ingest.assemble import Ledger, distinct, read_parts, write_slices
 from medattngan.stages.ingest.cluster import on_cluster
 from medattngan.stages.ingest.grouping import examples
 from medattngan.stages.ingest.jobs import Job, batches
+from medattngan.stages.ingest.masks import mask_files, masks_asked, table_of
 from medattngan.stages.ingest.provenance import provenance
 from medattngan.stages.ingest.pseudonyms import load_salt
 from medattngan.stages.ingest.request import FOLDERS, Places, Request
+from medattngan.stages.ingest.told import causes, nothing
 from medattngan.stages.ingest.watch import METHOD, Mend, watched
 from medattngan.stages.ingest.worker import Look, Task, look, quiet, run_job
 
@@ -68,6 +71,8 @@ def ingest(
     rejected: str | Path | None = None,
     file_seconds: float = 60.0,
     file_memory: str = "4GB",
+    masks: str | Path | None = None,
+    mask_classes: str | Path | None = None,
 ) -> SliceStore:
     """Read every scan under `sources` into a new SliceStore at `out`.
 
@@ -96,6 +101,9 @@ def ingest(
             which may identify patients: keep it where the scans are.
         file_seconds: how long one file may take to read before it is set aside as `too-slow`.
         file_memory: how much memory one file may take, as `4GB`, before it is set aside as `too-large`.
+        masks: the folder of label maps (NIfTI, DICOM SEG, PNG) that are of the scans, or how their names end beside
+            the scans, as `_seg`. They go through the same geometry, with nearest neighbours.
+        mask_classes: CSV with `value` and `name`: the classes that are wanted, those of one name together.
 
     Raises:
         UserError: an argument is wrong, `out` or `rejected` exists, another process writes to `out`, or nothing usable
@@ -109,13 +117,15 @@ def ingest(
     formats()  # what another package adds wrongly is said before any scan is read
     places = Places.check(sources, out, labels, rejected)
     table = None if places.table is None else read_labels(places.table)
+    labelled = None if masks is None else MasksAsked.parse(masks, mask_classes, places.sources)
     salt, console = load_salt(), terminal(quiet=not progress)
     files = walk(places.sources, skip=places.not_scans)
+    files, of_masks = (files, []) if labelled is None else labelled.split(files, places.sources)
     small = sum(state(path)[0] for path, _ in files) < SMALL_BYTES
     run = partial(_run, cluster=cluster, workers=1 if small else workers, bounds=bounds)
     with quiet(), watching(progress) as watch:
         found = _examine(run, files, watch)
-        jobs = _plan(request, places, table, found, salt, bounds)
+        jobs, found = _plan(request, places, table, found, salt, bounds, labelled, of_masks)
         _prepare(run, jobs, watch)
         _join(request, places, table, found, jobs, salt)
     store = SliceStore.open(places.out)
@@ -160,14 +170,20 @@ def _prepare(run: Run, jobs: Sequence[Job], watch: Watch) -> None:
 
 
 def _plan(
-    request: Request, places: Places, table: Labels | None, found: Sequence[Found], salt: bytes, bounds: Bounds
-) -> list[Job]:
-    """The work to do, and a folder to do it in."""
+    request: Request, places: Places, table: Labels | None, found: Sequence[Found], salt: bytes, bounds: Bounds,
+    labelled: MasksAsked | None, of_masks: Sequence[tuple[Path, str]],
+) -> tuple[list[Job], list[Found]]:  # fmt: skip
+    """The work to do, with a folder to do it in, and what was found, masks included."""
     series = stacks(found, table, request.window is not None, request.labels == "folders")
     if table is not None and series and not any(one.listed for one in series):
         raise UserError(f"No row of {places.table} matches a file or patient; check its column `file` or `patient`.")
-    _claim(places.work, _fingerprint(salt, request, found, places.table, bounds))
-    return batches(series, request.options, places.work)
+    options = request.options
+    if labelled is not None:
+        series, alone = labelled.pair(series, of_masks)
+        found = [*found, *mask_files(series, alone)]
+        options = replace(options, classes=labelled.classes)
+    _claim(places.work, _fingerprint(salt, request, found, places.table, bounds, options))
+    return batches(series, options, places.work), list(found)
 
 
 def _join(
@@ -178,26 +194,30 @@ def _join(
     for file in found:
         if file.reason is not None:
             ledger.file(file.path, file.reason, file.cause)
-    chosen = distinct(read_parts(jobs, salt, ledger), ledger)
+    parts = read_parts(jobs, salt, ledger)
+    chosen = distinct(parts, ledger)
     if chosen:
         building = places.work / "store"
         shutil.rmtree(building, ignore_errors=True)
         building.mkdir()
-        writer = StoreWriter(building)
+        writer = StoreWriter(building, table_of([part for part, _ in chosen], jobs[0].options.classes))
         index, intensity = write_slices(chosen, writer, request.split, request.seed)
-        writer.finish(index, intensity, provenance(asdict(request), found, chosen, index, ledger, salt, table))
+        asked = asdict(request) | masks_asked(jobs)
+        writer.finish(index, intensity, provenance(asked, found, chosen, index, ledger, salt, table))
     if places.rejected is not None:
         _write_rejected(places.rejected, ledger)
     if not chosen:
         shutil.rmtree(places.work)
-        raise UserError(_nothing(places.sources, ledger))
+        raise UserError(nothing(places.sources, ledger))
     if places.out.is_dir():
         places.out.rmdir()
     building.rename(places.out)
     shutil.rmtree(places.work)
 
 
-def _fingerprint(salt: bytes, request: Request, found: Sequence[Found], labels: Path | None, bounds: Bounds) -> str:
+def _fingerprint(
+    salt: bytes, request: Request, found: Sequence[Found], labels: Path | None, bounds: Bounds, options: Options
+) -> str:
     """Names the work, so that shards of other work are never used. Salted, since it covers names of files.
 
     The bounds are of it, though no store depends on them: whoever raises one wants the files that it set aside.
@@ -205,7 +225,8 @@ def _fingerprint(salt: bytes, request: Request, found: Sequence[Found], labels: 
     states = [(file.relative, file.format, *state(file.path)) for file in found]
     table = None if labels is None else digest(labels)
     read_by = versions(GROUP, {file.format for file in found})
-    work = json.dumps([medattngan.__version__, asdict(request), asdict(bounds), states, table, read_by])
+    asked = (asdict(request), asdict(bounds), options.classes)
+    work = json.dumps([medattngan.__version__, *asked, states, table, read_by])
     return hmac.new(salt, work.encode("utf-8", "surrogateescape"), "sha256").hexdigest()
 
 
@@ -232,35 +253,13 @@ def _write_rejected(path: Path, ledger: Ledger) -> None:
             rows.writerow([defuse(shown(name)), MASKED, masked])
 
 
-def _nothing(sources: Sequence[Path], ledger: Ledger) -> str:
-    """Why there is no store, in one sentence."""
-    where = ", ".join(map(str, sources))
-    why = ledger.rejected()
-    if not why:
-        return f"There is no file in {where}; give a folder of DICOM, NIfTI or picture files."
-    causes = {"unreadable": _causes(Counter(ledger.unreadable().values()))}
-    counts = sorted(((count, reason) for reason, count in Counter(why.values()).items()), reverse=True)
-    listed = ", ".join(f"{count} {reason}{causes.get(reason, '')}" for count, reason in counts)
-    return f"Nothing usable in {where} ({listed}); see which file is which with --rejected FILE.csv."
-
-
-def _causes(raised: Mapping[str, int]) -> str:
-    """What readers raised on the files that are unreadable, the commonest first.
-
-    >>> _causes({"EOFError": 1, "LZMAError": 2})
-    ': 2 LZMAError, 1 EOFError'
-    """
-    listed = ", ".join(f"{count} {cause}" for cause, count in sorted(raised.items(), key=lambda one: (-one[1], one[0])))
-    return f": {listed}" if listed else ""
-
-
 def _summary(store: SliceStore, rejected: Path | None) -> Iterator[str]:
     record = store.provenance
     read = record["read"]
     yield f"{read['slices']} slices of {read['series']} series of {read['patients']} patients in {store.path}"
     for kind in ("files", "slices"):
         for reason, count in sorted(record["set_aside"][kind].items()):
-            raised = _causes(record["set_aside"].get("causes", {})) if (kind, reason) == UNREADABLE_FILES else ""
+            raised = causes(record["set_aside"].get("causes", {})) if (kind, reason) == UNREADABLE_FILES else ""
             yield f"  set aside: {count} {kind} {reason} ({REASONS[reason]}{raised})"
     if record["set_aside"]["files"]:
         yield f"  which files: {rejected}" if rejected else "  which files: give --rejected FILE.csv"

@@ -39,6 +39,10 @@ class Job:
         return self.folder / f"shard-{self.number:05d}.npy"
 
     @property
+    def masks_path(self) -> Path:
+        return self.folder / f"shard-{self.number:05d}-masks.npy"
+
+    @property
     def records_path(self) -> Path:
         return self.folder / f"shard-{self.number:05d}.json"
 

@@ -1,6 +1,7 @@
 """One batch of series → one shard on disk: what a worker process does.
 
     shard-00012.npy    (slices, size, size) uint16 codes
+    shard-00012-masks.npy   (slices, size, size) uint8, where a series has masks: numbers of its own classes
     shard-00012.json   one record a series, in the order of the batch; written last, so its presence says: done
 
 A shard knows its series by their place in the batch. It holds no word of the source.
@@ -18,6 +19,8 @@ import numpy.typing as npt
 from medattngan.core.files import atomic_path, write_json
 from medattngan.core.types import Codes
 from medattngan.data.intensity import CODE_MAX
+from medattngan.data.masks import UNKNOWN, Masks
+from medattngan.scans.masks.along import Masked
 from medattngan.scans.options import BLANK_SHARE, BLANK_STEP, Options
 from medattngan.scans.prepare import Prepared, prepare
 from medattngan.scans.series import Series, SetAside
@@ -28,6 +31,7 @@ def write_shard(job: Job, at: Callable[[int], None] = lambda number: None) -> No
     """Prepare every series of `job` and write its shard; `at` is told which one is begun, and -1 when none is left."""
     records: list[dict[str, Any]] = []
     kept: list[Codes] = []
+    masks: list[Masks] = []
     for number, series in enumerate(job.series):
         at(number)
         try:
@@ -38,12 +42,23 @@ def write_shard(job: Job, at: Callable[[int], None] = lambda number: None) -> No
             continue
         keep = ~is_blank(prepared.codes)
         kept.append(prepared.codes[keep])
+        masks.append(_masks(prepared)[keep])
         records.append(_record(prepared, keep.tolist()))
     at(-1)
     empty = np.empty((0, job.options.size, job.options.size), np.uint16)
     with atomic_path(job.codes_path) as temporary, temporary.open("wb") as handle:
         np.save(handle, np.concatenate([empty, *kept]), allow_pickle=False)
+    if any(series.mask is not None for series in job.series):
+        none = np.empty((0, job.options.size, job.options.size), np.uint8)
+        with atomic_path(job.masks_path) as temporary, temporary.open("wb") as handle:
+            np.save(handle, np.concatenate([none, *masks]), allow_pickle=False)
     write_json(job.records_path, records)
+
+
+def _masks(prepared: Prepared) -> Masks:
+    """The masks of all slices, UNKNOWN where there are none."""
+    masks = prepared.masked.masks
+    return np.full(prepared.codes.shape, UNKNOWN, np.uint8) if masks is None else masks
 
 
 def _without(series: Series, lost: Sequence[Lost], options: Options) -> Prepared:
@@ -85,12 +100,18 @@ def _record(prepared: Prepared, keep: Sequence[bool]) -> dict[str, Any]:
         "plane": prepared.plane,
         "spacing_mm": _number(prepared.spacing_mm),
         "masked": prepared.boxes,
+        "mask": _mask(prepared.masked),
         "slices": [[_number(mm), digest, source] for (mm, digest, source), k in zip(slices, keep, strict=True) if k],
         "set_aside": [
             *prepared.set_aside,
             *((s, "blank") for (_, _, s), k in zip(slices, keep, strict=True) if not k),
         ],
     }
+
+
+def _mask(masked: Masked) -> dict[str, Any]:
+    """What became of the mask of a series."""
+    return {"used": masked.masks is not None, "classes": list(masked.classes), "reason": masked.reason}
 
 
 def _number(value: float) -> float | None:

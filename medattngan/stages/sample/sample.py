@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from medattngan.conditions.condition import NOTHING, Column, Condition, Conditions
+from medattngan.conditions.mask import NAME, Mask
 from medattngan.conditions.table import draw, encoded, of_run
 from medattngan.core.files import UserError, digest, require_absent
 from medattngan.core.locks import alone
@@ -23,9 +24,13 @@ from medattngan.core.room import require_room
 from medattngan.core.run import Run, numbers_of, weights_of
 from medattngan.core.types import Codes
 from medattngan.data.intensity import unit_to_codes
+from medattngan.data.mask_edits import Edit
+from medattngan.data.masks import Masks
 from medattngan.data.samples import Samples, write_samples
+from medattngan.data.store import SliceStore
 from medattngan.models import build
 from medattngan.models.styles import Styled, truncated
+from medattngan.stages.sample.masks import given_masks
 
 CHUNK = 16
 """Slices through the network at a time: always the same, so that no batch size can change a byte."""
@@ -80,7 +85,7 @@ def generate(generator: nn.Module, z: Tensor, conditions: Conditions = NOTHING, 
 
 def _drawn(generator: nn.Module, z: Tensor, told: Conditions, truncation: float) -> Tensor:
     if truncation < 1 and isinstance(generator, Styled):
-        return generator.draw([truncated(generator, z, told, truncation)] * len(generator.resolutions))
+        return generator.draw([truncated(generator, z, told, truncation)] * len(generator.resolutions), told)
     drawn: Tensor = generator(z * truncation, told)
     return drawn
 
@@ -101,6 +106,9 @@ def sample(
     values: Mapping[str, Any] | None = None,
     truncation: float = 1.0,
     checkpoint: str = "best",
+    masks: str | Path | SliceStore | None = None,
+    masks_split: str = "train",
+    edits: Sequence[str | Edit] = (),
     say: Callable[[str], None] | None = None,
     progress: bool = True,
 ) -> Samples:
@@ -113,6 +121,10 @@ def sample(
     Args:
         values: of the run's conditions, by name: one value for all slices, or one for each; text is read as on the
             command line. Those not given are drawn from the distribution of the training slices, each by itself.
+        masks: of a run that draws slices from masks: a store or samples with masks, or a file (see `read_masks`). They
+            lie beside the slices in `out`, as do those that a run draws itself.
+        masks_split: of a store.
+        edits: changes to the masks, as `shift=thalamus:2,0` (see `data.mask_edits`).
         say: is told what the slices will take on disk, where that is much.
         progress: show on the terminal (stderr) how far it is.
 
@@ -134,13 +146,16 @@ def sample(
     folder = run.checkpoint(checkpoint)
     generator = load_generator(run, folder)
     conditions = of_run(run.store)
-    chosen = choose(run, label, values or {}, count, seed)
-    record = _record(run, folder, seed, count, truncation)
-    table = _table(conditions, chosen, seed, count, truncation)
+    given = given_masks(run, masks, masks_split, edits, count, seed)
+    chosen = choose(run, label, {**(values or {}), **given.values}, count, seed)
+    told = [one for one in conditions if one.name in chosen]
+    record = _record(run, folder, seed, count, truncation) | given.record
+    table = _table(told, chosen, seed, count, truncation)
     with watching(progress) as watch:
         advance = watch("sampling slices", count)
-        made = _slices(generator, conditions, chosen, seed, count, truncation, side, advance)
-        write_samples(Path(out), made, (side, side), table, run.store["intensity"], record)
+        made = _slices(generator, told, chosen, seed, count, truncation, side, advance)
+        slices = (codes for codes, _ in made) if given.classes is None else _pairs(made, chosen)
+        write_samples(Path(out), slices, (side, side), table, run.store["intensity"], record, given.classes)
     return Samples.open(out)
 
 
@@ -153,15 +168,26 @@ def _slices(
     truncation: float,
     side: int,
     advance: Advance,
-) -> Iterator[Codes]:
-    """The slices as codes (n, side, side), a block at a time: what they are does not depend on where one ends."""
+) -> Iterator[tuple[Codes, Masks | None]]:
+    """The slices as codes (n, side, side), a block at a time: what they are does not depend on where one ends; and
+    their masks, of a generator that draws them."""
     block = CHUNK * max(1, BLOCK_PIXELS // (CHUNK * side**2))
     for start in range(0, count, block):
         n = min(block, count - start)
         z = latents(seed, start, n, int(generator.z_dim))  # type: ignore[arg-type]
         told = encoded(conditions, {name: column[start : start + n] for name, column in chosen.items()})
-        yield unit_to_codes(generate(generator, z, told, truncation)[:, 0].numpy())
+        drawn = generate(generator, z, told, truncation)
+        masks = drawn[:, 1:].argmax(1).numpy().astype(np.uint8) if drawn.shape[1] > 1 else None
+        yield unit_to_codes(drawn[:, 0].numpy()), masks
         advance(n)
+
+
+def _pairs(made: Iterable[tuple[Codes, Masks | None]], chosen: Mapping[str, Column]) -> Iterator[tuple[Codes, Masks]]:
+    """Slices, each block with its masks: those drawn with them, or those that they were drawn from."""
+    start = 0
+    for codes, masks in made:
+        yield codes, np.stack(chosen[NAME][start : start + len(codes)]) if masks is None else masks
+        start += len(codes)
 
 
 def _table(
@@ -218,7 +244,8 @@ def choose(run: Run, label: str | None, values: Mapping[str, Any], count: int, s
             known = ", ".join(conditions)
             cure = f"it has {known}" if known else f"train with data.conditions=[{name}] for that"
             raise UserError(f"--set {name}: {run.path} was trained without {name}; {cure}.")
-    chosen = draw(list(conditions.values()), count, seed)
+    given = {one.name for one in conditions.values() if isinstance(one, Mask) and one.name in values}
+    chosen = draw([one for name, one in conditions.items() if name not in given], count, seed)
     for name, given in values.items():
         chosen[name] = _each(conditions[name], given, count)
     return chosen

@@ -9,6 +9,7 @@ from medattngan.conditions.embedding import ValueEmbedding
 from medattngan.core.files import UserError
 from medattngan.core.run import Run
 from medattngan.games.game import System
+from medattngan.models.spade import Spade
 from medattngan.stages.train.checkpoint import averaged_name
 
 
@@ -32,8 +33,9 @@ def begin_from(run: Run, system: System) -> None:
                 f"{run.path} has other networks than this configuration makes ({unlike[0]}); "
                 "begin from a run with the same preset, size, widths and attention."
             )
-        # Of the two layers that embed values the last alone: with both at zero neither would ever learn.
-        drawn = [f"{at}.hidden." for at, module in network.named_modules() if isinstance(module, ValueEmbedding)]
+        # Of the two layers that embed values or masks the last alone: with both at zero neither would ever learn.
+        kinds = (ValueEmbedding, Spade)
+        drawn = [f"{at}.hidden." for at, module in network.named_modules() if isinstance(module, kinds)]
         for key, tensor in own.items():
             if key in weights:
                 tensor.copy_(weights[key])

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from medattngan.conditions.labels import Label
+from medattngan.conditions.mask import NAME, Mask
 from medattngan.core.config import Config
 from medattngan.core.types import Logits
 from medattngan.data.batches import Batches
@@ -43,8 +44,9 @@ class Overfitting:
         part = store.select(store.index["split"] == "val")
         usable = np.ones(len(part), bool)
         for condition in players.batches.conditions:
-            column = part.index[condition.name]
-            usable &= column.isin(condition.names) if isinstance(condition, Label) else column.notna().to_numpy(bool)
+            column = part.index[NAME if isinstance(condition, Mask) else condition.name]
+            known = column.isin(condition.names) if isinstance(condition, Label) else column.notna()
+            usable &= (column if isinstance(condition, Mask) else known).to_numpy(bool)
         part, size = part.select(usable), players.batches.batch_size
         if players.system.discriminator is None or len(part) < size:
             return None

@@ -15,7 +15,6 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from medattngan.conditions.table import encoded, spread
 from medattngan.core.config import Config
 from medattngan.core.types import Images
 from medattngan.data.batches import Batches, derived_seed
@@ -213,7 +212,6 @@ class Players:
 
         Other conditions have values as often as the training slices.
         """
-        seed, conditions = self.config.train.seed, self.batches.conditions
-        z = self.fabric.to_device(latents(seed, 0, count, self.system.z_dim))
-        told = self.fabric.to_device(encoded(conditions, spread(conditions, count, seed)))
-        return generate(self.state.averaged[self.system.generator], z, told).cpu()
+        z = self.fabric.to_device(latents(self.config.train.seed, 0, count, self.system.z_dim))
+        told = self.fabric.to_device(self.batches.spread(count))
+        return generate(self.state.averaged[self.system.generator], z, told)[:, :1].cpu()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from medattngan.conditions.mask import DRAWN, NAME
 from medattngan.conditions.table import measured, to_store
 from medattngan.core.config import Config
 from medattngan.core.files import UserError
@@ -23,6 +24,8 @@ def select_training(store: SliceStore, config: Config) -> SliceStore:
             f"set data.size={store.size} or ingest with --size {config.data.size}."
         )
     part = store.split(config.data.split)
+    if {NAME, DRAWN} & set(config.data.conditions):
+        part = part.with_masks()
     if config.data.conditional and part.index["label"].isna().any():
         raise UserError(
             f"data.conditional is true but slices of {store.path} have no label; ingest with --labels FILE.csv."

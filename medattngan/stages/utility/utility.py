@@ -73,7 +73,7 @@ def utility(
         "config": config.model_dump(mode="json"), "store_digest": store.digest, "amounts": list(amounts),
         "pretrain_minutes": pretrain_minutes, "extractor": extractor,
     }  # fmt: skip
-    _begin(out, settings)
+    begin_folder(out, settings)
     pool = training.select(halve(training.index, 0))
     begins: dict[str, Run | None] = {SCRATCH: None}
     if pretrain_minutes > 0:
@@ -93,7 +93,7 @@ def utility(
                 real = pool.select(draw_per_class(pool.index, count, seed))
                 folder = out / f"{count}-{start}-seed{seed}"
                 told.begin(folder, f"{count} a class, {start}, seed {seed}")
-                cell = Cell(folder, real, seed, amounts, _of_seed(config, seed), begin)
+                cell = Cell(folder, real, seed, amounts, of_seed(config, seed), begin)
                 for arm, values in chances(cell, test, network, progress).items():
                     arms.setdefault(arm, []).append(values)
             scores = score_arms(truth, patients, arms, BASELINES)
@@ -120,7 +120,7 @@ class _Told:
         say(self.console, "  ".join(part for part in (f"cell {self.begun} of {self.total}: {name}", left) if part))
 
 
-def _of_seed(config: Config, seed: int) -> Config:
+def of_seed(config: Config, seed: int) -> Config:
     """The configuration of a cell's GAN: no validation, as its patients are few."""
     options = config.train.model_copy(update={"seed": seed, "validate_minutes": None})
     return config.model_copy(update={"train": options})
@@ -145,7 +145,7 @@ def _labelled(store: SliceStore) -> tuple[SliceStore, SliceStore]:
     return parts[0], parts[1]
 
 
-def _begin(out: Path, settings: dict[str, Any]) -> None:
+def begin_folder(out: Path, settings: dict[str, Any]) -> None:
     """Note what the folder is for, or refuse one that is for something else."""
     path = out / "settings.json"
     if path.is_file():

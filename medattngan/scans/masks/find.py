@@ -1,0 +1,188 @@
+"""Whose mask is it? By name, beside the scan or under a folder of masks; a DICOM SEG by what it refers to."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from medattngan.core.files import UserError
+from medattngan.data.masks import BACKGROUND
+from medattngan.scans.boundary import guarded
+from medattngan.scans.find import HEAD_BYTES, walk
+from medattngan.scans.formats.dicom import is_dicom
+from medattngan.scans.formats.nifti import is_volume
+from medattngan.scans.formats.picture import is_picture
+from medattngan.scans.masks.segmentation import scan_of
+from medattngan.scans.series import MaskFile, Series, SetAside
+
+CHANNEL = "_0000"
+"""What nnU-Net adds to the name of a scan's first channel, and not to its mask's."""
+ENDINGS = (
+    ".gz",
+    ".bz2",
+    ".nii",
+    ".mgh",
+    ".mgz",
+    ".img",
+    ".hdr",
+    ".png",
+    ".tif",
+    ".tiff",
+    ".bmp",
+    ".jpg",
+    ".jpeg",
+    ".dcm",
+)
+Files = Sequence[tuple[Path, str]]
+
+
+@dataclass(frozen=True)
+class MasksAsked:
+    """What `--masks` and `--mask-classes` say: a folder of masks, or how the name of a mask beside its scan ends."""
+
+    folder: Path | None
+    suffix: str
+    classes: tuple[tuple[int, str], ...] = ()
+
+    @classmethod
+    def parse(cls, masks: str | Path, classes: str | Path | None, sources: Sequence[Path]) -> MasksAsked:
+        """Raises UserError where it is neither a folder nor a suffix, or the list of classes cannot be read."""
+        named = () if classes is None else read_classes(Path(classes))
+        if Path(masks).is_dir():
+            return cls(Path(masks).resolve(), "", named)
+        if not str(masks) or "/" in str(masks) or "\\" in str(masks):
+            raise UserError(
+                f"--masks {masks} is no folder; give the folder of the masks, or how their names end, as _seg."
+            )
+        if all(source.is_file() for source in sources):
+            raise UserError(f"--masks {masks} is a suffix, which needs a folder of scans and masks; give that.")
+        return cls(None, str(masks), named)
+
+    def split(self, files: Files, sources: Sequence[Path]) -> tuple[Files, Files]:
+        """The files of scans, and those of masks.
+
+        Raises:
+            UserError: no file is a mask.
+        """
+        if self.folder is None:
+            masks = [one for one in files if _stem(one[1]).endswith(self.suffix)]
+        else:
+            among = self.folder in {source.resolve() for source in sources}
+            masks = walk([self.folder])
+            if among:
+                masks = [one for one in masks if _kind(one[0]) == "segmentation"]
+        if not masks:
+            raise UserError(f"--masks {self.folder or self.suffix}: there is no mask; give the folder or the suffix.")
+        inside = {path for path, _ in masks}
+        return [one for one in files if one[0] not in inside], masks
+
+    def pair(self, series: Sequence[Series], masks: Files) -> tuple[list[Series], list[tuple[MaskFile, str]]]:
+        """The series, each with its mask if it has one, and the masks that are of none, with the reason."""
+        by_name = {id(one): _names(one) for one in series}
+        mine: dict[int, list[MaskFile]] = defaultdict(list)
+        alone: list[tuple[MaskFile, str]] = []
+        for path, relative in masks:
+            try:
+                with guarded():
+                    kind = _kind(path)
+            except SetAside as error:
+                alone.append((MaskFile(path, relative, "volume"), error.reason))
+                continue
+            if kind is None:
+                alone.append((MaskFile(path, relative, "volume"), "not-a-scan"))
+                continue
+            one = MaskFile(path, relative, kind)
+            found = list(self._of(one, series, by_name))
+            if len(found) == 1:
+                mine[id(found[0])].append(one)
+            else:
+                alone.append((one, "mask-without-scan"))
+        several = [one for some in mine.values() if len(some) > 1 for one in some]
+        alone += [(one, "mask-without-scan") for one in several]
+        only = {key: some[0] for key, some in mine.items() if len(some) == 1}
+        return [replace(one, mask=only.get(id(one))) for one in series], alone
+
+    def _of(self, mask: MaskFile, series: Sequence[Series], names: Mapping[int, set[str]]) -> Iterator[Series]:
+        """The series that a mask may be of: one, if all is well."""
+        if mask.kind == "segmentation":
+            uid = scan_of(mask.path)
+            yield from (one for one in series if one.format == "dicom" and _uid(one) == uid)
+            return
+        relative = PurePosixPath(mask.relative)
+        inside = _stem(relative.relative_to(relative.parts[0]).as_posix() if len(relative.parts) > 1 else mask.relative)
+        whole = inside.removesuffix(self.suffix) if self.suffix else inside
+        same = [one for one in series if whole in names[id(one)]]
+        last = PurePosixPath(whole).name
+        same = same or [one for one in series if last in {PurePosixPath(name).name for name in names[id(one)]}]
+        if not same and not self.suffix:
+            same = _longest(last, series, names)
+        yield from same
+
+
+def _longest(mask: str, series: Sequence[Series], names: Mapping[int, set[str]]) -> list[Series]:
+    """The series whose name a mask's name goes on from, as `sub-1_T1` and `sub-1_T1_labels`: the longest such."""
+    lengths = Counter[int]()
+    for one in series:
+        for last in {PurePosixPath(name).name for name in names[id(one)]}:
+            if mask.startswith(last) and not mask[len(last) : len(last) + 1].isalnum():
+                lengths[id(one)] = max(lengths[id(one)], len(last))
+    best = max(lengths.values(), default=0)
+    return [one for one in series if best and lengths[id(one)] == best]
+
+
+def _kind(path: Path) -> Literal["volume", "picture", "segmentation"] | None:
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    if is_dicom(path, head):
+        return "segmentation" if scan_of(path) is not None else None
+    if is_volume(path, head):
+        return "volume"
+    return "picture" if is_picture(path, head) else None
+
+
+def _uid(series: Series) -> str:
+    return series.pieces[0].series.split("\0")[0]
+
+
+def _names(series: Series) -> set[str]:
+    """What a mask of a series may be called: its file, or of many files their folder; under the source, no suffix."""
+    files = {piece.relative for piece in series.pieces}
+    paths = [PurePosixPath(file) for file in files]
+    found = {_stem(file) for file in files} if len(files) == 1 else set()
+    if series.layout == "frames":
+        found |= {path.parent.as_posix() for path in paths}
+    inner = {PurePosixPath(name).relative_to(PurePosixPath(name).parts[0]).as_posix() for name in found}
+    names = {name for name in inner | found if name != "."}
+    return names | {name.removesuffix(CHANNEL) for name in names}
+
+
+def _stem(relative: str) -> str:
+    while (lower := relative.lower()).endswith(ENDINGS):
+        relative = relative[: max(lower.rindex(end) for end in ENDINGS if lower.endswith(end))]
+    return relative
+
+
+def read_classes(path: Path) -> tuple[tuple[int, str], ...]:
+    """The list of classes that are wanted: a CSV with `value` and `name`; values of one name become one class.
+
+    Raises:
+        UserError: it cannot be read, lacks a column, or names a value twice.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+        found = [(int(row["value"]), row["name"].strip()) for row in rows]
+    except (OSError, UnicodeDecodeError):
+        raise UserError(f"--mask-classes {path} cannot be read; give a CSV with the columns value and name.") from None
+    except (KeyError, ValueError, TypeError, AttributeError):
+        raise UserError(f"{path} must be a CSV with the columns value, a whole number, and name.") from None
+    values = [value for value, _ in found]
+    if not found or min(values) < 1 or len(set(values)) < len(values):
+        raise UserError(f"{path} must list each value of the masks once, from 1; what is not listed is background.")
+    if any(not name or name == BACKGROUND for _, name in found):
+        raise UserError(f"{path} must give each value a name other than {BACKGROUND}; leave the background out.")
+    return tuple(found)

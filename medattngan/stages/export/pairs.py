@@ -1,0 +1,133 @@
+"""Pairs of slice and mask as NIfTI, in the folders that segmentation is trained from: nnU-Net's, and MONAI's.
+
+nnU-Net v2: imagesTr/CASE_0000.nii.gz, labelsTr/CASE.nii.gz and dataset.json
+(https://github.com/MIC-DKFZ/nnUNet, documentation/dataset_format.md). MONAI reads the Medical Segmentation
+Decathlon's: the same folders without channels in the names, and a dataset.json that lists the pairs
+(`monai.data.load_decathlon_datalist`). Each slice is a volume of one slice, with values in the units of the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import numpy.typing as npt
+
+import medattngan
+from medattngan.core.files import UserError, atomic_folder, require_absent, write_json
+from medattngan.core.locks import alone
+from medattngan.core.seal import seal, thorough
+from medattngan.data.masks import Classes
+from medattngan.data.samples import Samples
+from medattngan.scans.geometry.affine import stack_affine
+from medattngan.scans.series import Geometry
+from medattngan.stages.export.export import choose_rows, count_left_out, flagged_rows
+from medattngan.stages.export.origin import samples_digest
+from medattngan.stages.export.plane import ORIENTATION, Plane
+
+SYNTHETIC = b"SYNTHETIC: shows no patient"
+"""What every header says (`descrip`, 80 bytes)."""
+CHANNELS = {"CT": "CT", "MR": "MRI"}
+"""What nnU-Net calls a modality: CT is not standardised image by image."""
+
+
+def nnunet(cases: Sequence[str], classes: Classes, modality: str) -> dict[str, Any]:
+    """dataset.json of nnU-Net v2."""
+    return {
+        "channel_names": {"0": CHANNELS.get(modality, modality)},
+        "labels": {name: number for number, name in enumerate(classes.names)},
+        "numTraining": len(cases),
+        "file_ending": ".nii.gz",
+    }
+
+
+def monai(cases: Sequence[str], classes: Classes, modality: str) -> dict[str, Any]:
+    """dataset.json of the Medical Segmentation Decathlon."""
+    pairs = [{"image": f"./imagesTr/{case}.nii.gz", "label": f"./labelsTr/{case}.nii.gz"} for case in cases]
+    return {
+        "modality": {"0": CHANNELS.get(modality, modality)},
+        "labels": {str(number): name for number, name in enumerate(classes.names)},
+        "tensorImageSize": "3D",
+        "numTraining": len(cases),
+        "numTest": 0,
+        "training": pairs,
+        "test": [],
+    }
+
+
+LAYOUTS: dict[str, tuple[str, Callable[[Sequence[str], Classes, str], dict[str, Any]]]] = {
+    "nnunet": ("_0000", nnunet),
+    "monai": ("", monai),
+}
+"""What `--pairs` chooses from: what follows the name of a slice, and its dataset.json."""
+
+
+@alone
+@thorough()
+def export_pairs(
+    samples: str | Path | Samples, out: str | Path, layout: str, *, limit: int | None = None, name: str = "",
+    include_flagged: str | None = None,
+) -> list[str]:  # fmt: skip
+    """Write pairs as NIfTI into the folder `out`; returns the names of the cases.
+
+    Args:
+        layout: `nnunet` or `monai`.
+        limit: at most this many pairs, from the first.
+        name: of the data set; that of the folder by default.
+        include_flagged: as for `export`.
+
+    Raises:
+        UserError: there is no such layout, the samples have no masks or none is left, or `out` exists.
+    """
+    if layout not in LAYOUTS:
+        raise UserError(f"--pairs {layout} is not one of {', '.join(LAYOUTS)}.")
+    out = Path(out)
+    require_absent(out)
+    samples = samples if isinstance(samples, Samples) else Samples.open(samples)
+    if samples.masks is None or samples.classes is None:
+        raise UserError("--pairs needs samples with masks; draw them with a run trained with data.conditions=[mask].")
+    samples.require_verdict()
+    flagged = flagged_rows(samples.table)
+    rows = choose_rows(flagged, limit, include_flagged)
+    suffix, described = LAYOUTS[layout]
+    affine = _affine(samples)
+    cases = [f"synthetic_{row + 1:05d}" for row in rows]
+    with atomic_folder(out) as folder:
+        for one in ("imagesTr", "labelsTr"):
+            (folder / one).mkdir()
+        for row, case in zip(rows, cases, strict=True):
+            _save(samples.physical(row), affine, folder / "imagesTr" / f"{case}{suffix}.nii.gz")
+            _save(np.asarray(samples.masks[row], np.uint8), affine, folder / "labelsTr" / f"{case}.nii.gz")
+        about = {"name": name or out.name, "description": "SYNTHETIC pairs of slice and mask by medattngan"}
+        modality = str(samples.intensity.get("modality") or "OT")
+        write_json(folder / "dataset.json", about | described(cases, samples.classes, modality))
+        write_json(folder / "provenance.json", _record(samples, count_left_out(flagged, len(rows), include_flagged)))
+        seal(folder, "pairs")
+    return cases
+
+
+def _record(samples: Samples, left_out: dict[str, int]) -> dict[str, Any]:
+    kept = {key: samples.provenance.get(key) for key in ("run", "store_digest", "masks")}
+    versions = {"medattngan": medattngan.__version__}
+    return {"synthetic": True, "samples_digest": samples_digest(samples), **kept, "left_out": left_out} | {
+        "versions": versions
+    }
+
+
+def _affine(samples: Samples) -> npt.NDArray[np.float64]:
+    """From (row, column, 0) to RAS+ mm: as far as plane and size of a pixel are known, centred on 0."""
+    side = float(samples.intensity.get("spacing_mm") or 1.0)
+    orientation = ORIENTATION.get(str(samples.intensity.get("plane")), ORIENTATION["axial"])
+    height, width = (int(n) for n in samples.codes.shape[1:])
+    x, y, z = Plane(orientation, (side, side)).position(0, height, width)
+    return stack_affine([Geometry(tuple(orientation), (x, y, z), (side, side))], side)
+
+
+def _save(values: npt.NDArray[Any], affine: npt.NDArray[np.float64], path: Path) -> None:
+    image = nib.Nifti1Image(values[:, :, None], affine)
+    image.header["descrip"] = SYNTHETIC
+    image.header.set_xyzt_units("mm")
+    image.to_filename(path)
