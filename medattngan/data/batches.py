@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
+import torch
 from torch import Tensor
 
 from medattngan.conditions.condition import Condition
 from medattngan.conditions.table import encoded
+from medattngan.conditions.text import PADDING, Text
 from medattngan.core.types import Images
 from medattngan.data.images import load_images
 from medattngan.data.store import SliceStore
@@ -33,7 +36,11 @@ class Batches:
     ) -> None:
         self.store, self.size, self.batch_size, self.seed = store, size, batch_size, seed
         self.conditions = tuple(conditions)
-        self.told = encoded(conditions, {one.name: list(store.index[one.name]) for one in conditions})
+        single = [one for one in conditions if not isinstance(one, Text)]
+        self.told = encoded(single, {one.name: list(store.index[one.name]) for one in single})
+        self.texts = {
+            one.name: one.alternatives(list(store.index[one.name])) for one in conditions if isinstance(one, Text)
+        }
         self._epoch = -1
         self._order = np.empty(0, np.intp)
 
@@ -51,4 +58,20 @@ class Batches:
         """Batch number `step`, or a part of it: images (B, 1, size, size) in [-1, 1], and of each condition, by name,
         (B, …)."""
         rows = self._rows(step)[part]
-        return load_images(self.store, rows, self.size), {name: one[rows] for name, one in self.told.items()}
+        told = {name: one[rows] for name, one in self.told.items()}
+        # One of the captions of each slice, another each time: drawn for the whole batch, so that parts of it agree.
+        drawn = np.random.default_rng([self.seed, step, 3]).random(self.batch_size)[part]
+        told |= {name: one_of(captions[rows], drawn) for name, captions in self.texts.items()}
+        return load_images(self.store, rows, self.size), told
+
+
+def one_of(captions: Tensor, drawn: npt.NDArray[np.float64]) -> Tensor:
+    """One caption a slice, (B, T), of (B, most captions, T) and numbers (B,) in [0, 1) that say which.
+
+    >>> one_of(torch.tensor([[[1], [2]], [[3], [0]]]), np.array([0.9, 0.9]))  # the second slice has but one
+    tensor([[2],
+            [3]])
+    """
+    there = (captions[..., 0] != PADDING).sum(1).clamp(min=1)
+    chosen = (there * torch.from_numpy(drawn)).long()
+    return captions[torch.arange(len(captions)), chosen]
