@@ -41,9 +41,7 @@ def ingest(
     ] = None,
     keep_word: Annotated[
         list[str] | None,
-        typer.Option(
-            help="A word of the captions to keep although it could identify, as a date or a name; repeatable."
-        ),
+        typer.Option(help="A word of a table of captions to keep although it may be a name; repeatable."),
     ] = None,
     workers: Annotated[int, typer.Option(help="Number of reading processes.")] = 1,
     cluster: Annotated[
@@ -67,7 +65,8 @@ def ingest(
     shares = parse.shares(split)
     store = run_ingest(
         source, out, size=size, plane=plane, window=window, labels=labels, split=shares, seed=seed,
-        screen=screen, captions=captions or [], keep_words=keep_word or [], workers=workers, cluster=cluster, rejected=rejected,
+        screen=screen, captions=captions or [], keep_words=keep_word or [],
+        workers=workers, cluster=cluster, rejected=rejected,
         file_seconds=file_seconds, file_memory=file_memory,
     )  # fmt: skip
     typer.echo(store.path)

@@ -28,7 +28,7 @@ TEXT = "text"
 PADDING = 0
 """The token after the last word. It stands for nothing else: it is no end of sentence, and no word has it."""
 MOST_WORDS = 32
-"""Of a longer caption the first are told."""
+"""Of a longer caption the first are told; fewer, where no training slice has so many."""
 MOST_CAPTIONS = 1000
 """Kept in a run to draw from, the commonest."""
 DRAWN_WORDS = 6
@@ -53,6 +53,7 @@ class Text:
         captions: those that at least FEWEST_PATIENTS training patients have.
         counts: how many training slices have each of them.
         word_counts: how many training slices have each word.
+        longest: words that are told of a caption at most; of a longer one the first.
 
     >>> Text(("axial", "thalamus")).encode(["Axial: thalamus", "thalamus"])[:, :3]
     tensor([[1, 2, 0],
@@ -63,6 +64,7 @@ class Text:
     captions: tuple[str, ...] = ()
     counts: tuple[int, ...] = ()
     word_counts: tuple[int, ...] = field(default=(), repr=False)
+    longest: int = MOST_WORDS
     name: str = TEXT
 
     @cached_property
@@ -71,21 +73,21 @@ class Text:
         return {word: token for token, word in enumerate(self.vocabulary, 1)}
 
     def known(self, text: str) -> list[str]:
-        """The words of a caption that are in the vocabulary, in order, MOST_WORDS at most."""
-        return [word for word in words(text) if word in self.tokens][:MOST_WORDS]
+        """The words of a caption that are in the vocabulary, in order, `longest` at most."""
+        return [word for word in words(text) if word in self.tokens][: self.longest]
 
     def unknown(self, text: str) -> list[str]:
         """The words of a caption that are not in the vocabulary."""
         return [word for word in words(text) if word not in self.tokens]
 
     def encode(self, values: Column) -> Tensor:
-        """(count, MOST_WORDS) int64 tokens of the first caption of each value, filled up with PADDING."""
+        """(count, longest) int64 tokens of the first caption of each value, filled up with PADDING."""
         return self.alternatives([str(value).split("\n", 1)[0] for value in values])[:, 0]
 
     def alternatives(self, values: Column) -> Tensor:
-        """(count, most captions of a slice, MOST_WORDS) int64: every caption of each value, in order, then PADDING."""
+        """(count, most captions of a slice, longest) int64: every caption of each value, in order, then PADDING."""
         told = [[self.known(line) for line in str(value).split("\n")] for value in values]
-        rows = torch.zeros(len(told), max(map(len, told), default=1), MOST_WORDS, dtype=torch.long)
+        rows = torch.zeros(len(told), max(map(len, told), default=1), self.longest, dtype=torch.long)
         for row, lines in zip(rows, told, strict=True):
             for place, line in zip(row, [line for line in lines if line], strict=False):
                 place[: len(line)] = torch.tensor([self.tokens[word] for word in line])
@@ -138,12 +140,9 @@ class Text:
 
     def record(self) -> dict[str, Any]:
         """Vocabulary, captions and counts: nothing that fewer than FEWEST_PATIENTS patients have."""
-        kept = {"vocabulary": self.vocabulary, "captions": self.captions, "counts": self.counts}
-        return {
-            "kind": TEXT,
-            **{key: list(value) for key, value in kept.items()},
-            "word_counts": list(self.word_counts),
-        }
+        kept: dict[str, tuple[Any, ...]] = {"vocabulary": self.vocabulary, "captions": self.captions}
+        kept |= {"counts": self.counts, "word_counts": self.word_counts}
+        return {"kind": TEXT, "longest": self.longest, **{key: list(value) for key, value in kept.items()}}
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Text:
@@ -153,6 +152,7 @@ class Text:
             tuple(map(str, record["captions"])),
             tuple(map(int, record["counts"])),
             tuple(map(int, record["word_counts"])),
+            int(record["longest"]),
         )
 
 
@@ -177,7 +177,10 @@ def measure_text(index: pd.DataFrame, name: str = TEXT) -> Text:
     kept = sorted(counted, key=lambda line: (-counted[line], line))[:MOST_CAPTIONS]
     said = Counter(word for lines in known for word in {word for line in lines for word in line.split()})
     ordered = tuple(sorted(vocabulary))
-    return Text(ordered, tuple(kept), tuple(counted[line] for line in kept), tuple(said[word] for word in ordered))
+    longest = min(MOST_WORDS, max(len(line.split()) for lines in known for line in lines))
+    return Text(
+        ordered, tuple(kept), tuple(counted[line] for line in kept), tuple(said[word] for word in ordered), longest
+    )
 
 
 def common(said: Iterable[tuple[str, Sequence[str]]], least: int = FEWEST_PATIENTS) -> set[str]:

@@ -10,11 +10,13 @@ from torch import nn
 
 from medattngan.attention import all_attention
 from medattngan.conditions.condition import Condition
+from medattngan.conditions.words import SIDES
 from medattngan.core.config import Config
 from medattngan.core.files import UserError
 from medattngan.core.plugins import with_plugins
 from medattngan.games.game import System
 from medattngan.models.attention_generator import build as build_attention_generator
+from medattngan.models.attngan import build as build_attngan
 from medattngan.models.compact import build as build_compact
 from medattngan.models.dcgan import build as build_dcgan
 from medattngan.models.sagan import build as build_sagan
@@ -22,6 +24,7 @@ from medattngan.models.shape import Shape
 
 PRESETS: dict[str, Callable[[Shape], System]] = {
     "attention_generator": build_attention_generator,
+    "attngan": build_attngan,
     "compact": build_compact,
     "dcgan": build_dcgan,
     "sagan": build_sagan,
@@ -53,10 +56,14 @@ def build(config: Config, conditions: Sequence[Condition] = ()) -> System:
         attention=attention.kind,
         attention_resolutions=attention.resolutions,
         attention_options=_options(attention.kind, attention.heads),
+        words=attention.words,
+        pretrain_kimg=model.pretrain_kimg,
     )
     system = presets[model.preset](shape)
     _require_attention(system.networks.values(), config)
-    return _override(system, config)
+    system = _override(system, config)
+    _require_sides(system.policy, shape)
+    return system
 
 
 def all_presets() -> dict[str, Callable[[Shape], System]]:
@@ -83,6 +90,19 @@ def _require_attention(networks: Iterable[nn.Module], config: Config) -> None:
         raise UserError(
             f"attention.resolutions is {list(wanted)}, but no maps of model.preset={preset} are so high "
             f"with data.size={size}; choose among {heights}, or [] for no attention."
+        )
+
+
+def _require_sides(policy: Sequence[str], shape: Shape) -> None:
+    """Refuse mirror images of slices whose captions say `left` or `right`.
+
+    Raises:
+        UserError: augmentation would make them untrue.
+    """
+    if "flip" in policy and shape.text is not None and (said := set(SIDES) & set(shape.text.vocabulary)):
+        raise UserError(
+            f"augment.policy has flip, but captions say {sorted(said)[0]}, which a mirror image makes wrong; "
+            "take flip out of augment.policy."
         )
 
 

@@ -1,9 +1,10 @@
 """Words of a caption that could say who the patient is: dates, ages and other numbers, names, places, contacts.
 
-What is looked for is written down here in full, since nothing finds every name: a word is kept out for its form (digits,
-titles, addresses), because it is in a list (months, places, given names), or because it begins with a capital wherever it
-stands in the table and is no word that we know. A name that is written small, or is a word too, is not found by this. Whoever needs such a word names it with `--keep-word`. What
-stays is held back once more where fewer than three training patients have it.
+What is looked for is written down here in full, since nothing finds every name: a word is kept out for its form
+(digits, titles, addresses), because it is in a list (months, places, given names), or because it begins with a
+capital wherever it stands in the table and is no word that we know. A name that is written small, or is a word too,
+is not found by this. Whoever needs such a word names it with `--keep-word`. What stays is held back once more where
+fewer than three training patients have it.
 """
 
 from __future__ import annotations

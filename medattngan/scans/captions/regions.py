@@ -10,8 +10,8 @@ A recipe of the user's says where the maps are and what their numbers mean:
       lateral ventricles: [51, 52]
       thalamus: [59, 60]
 
-A slice is given the regions of the plane of the map that is nearest to it. Maps are read where they lie; nothing of them
-but the words goes into the store.
+A slice is given the regions of the plane of the map that is nearest to it. Maps are read where they lie; nothing of
+them but the words goes into the store.
 """
 
 from __future__ import annotations
