@@ -18,6 +18,7 @@ from medattngan.games.game import System
 from medattngan.models.attention_generator import build as build_attention_generator
 from medattngan.models.attngan import build as build_attngan
 from medattngan.models.compact import build as build_compact
+from medattngan.models.compact_text import build as build_compact_text
 from medattngan.models.dcgan import build as build_dcgan
 from medattngan.models.sagan import build as build_sagan
 from medattngan.models.shape import Shape
@@ -26,6 +27,7 @@ PRESETS: dict[str, Callable[[Shape], System]] = {
     "attention_generator": build_attention_generator,
     "attngan": build_attngan,
     "compact": build_compact,
+    "compact_text": build_compact_text,
     "dcgan": build_dcgan,
     "sagan": build_sagan,
 }
