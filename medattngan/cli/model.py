@@ -16,6 +16,7 @@ from medattngan.cli.types import (
     OutOption,
     RunArgument,
     SettingsOption,
+    TextOption,
     ValuesOption,
 )
 
@@ -49,6 +50,7 @@ def sample(
     seed: Annotated[int, typer.Option(help="Random seed: the same seed gives the same slices.")] = 0,
     label: LabelOption = None,
     values: ValuesOption = None,
+    text: TextOption = None,
     truncation: Annotated[
         float, typer.Option(help="Truncation of the latent; below 1, slices are more typical and less diverse.")
     ] = 1.0,
@@ -58,7 +60,7 @@ def sample(
     from medattngan.stages.sample.sample import sample as run_sample
 
     run_sample(
-        run, out, count=count, seed=seed, label=label, values=parse.condition_values(values or []),
+        run, out, count=count, seed=seed, label=label, values=parse.condition_values(values or [], text),
         truncation=truncation, checkpoint=checkpoint, say=lambda said: typer.echo(said, err=True),
     )  # fmt: skip
     typer.echo(out)
@@ -76,6 +78,7 @@ def explain(
     ] = None,
     label: LabelOption = None,
     values: ValuesOption = None,
+    text: TextOption = None,
     checkpoint: CheckpointOption = "best",
 ) -> None:
     """Draw the attention maps of a synthetic slice, and interpolations between latents."""
@@ -83,7 +86,7 @@ def explain(
 
     made = run_explain(
         run, out, seed=seed, number=number, points=[parse.point(text) for text in point or []], label=label,
-        values=parse.condition_values(values or []), checkpoint=checkpoint,
+        values=parse.condition_values(values or [], text), checkpoint=checkpoint,
     )  # fmt: skip
     for note in made.notes:
         say(note, err=True)

@@ -23,6 +23,7 @@ ValuesOption = Annotated[
     list[str] | None,
     typer.Option("--set", help="Value of a condition, for a run trained with conditions: NAME=NUMBER; repeatable."),
 ]
+TextOption = Annotated[str | None, typer.Option(help="Caption to draw, for a run trained with captions.")]
 SamplesArgument = Annotated[
     Path, typer.Argument(help="A samples folder, a folder of images, or a .npy of (count, H, W).")
 ]

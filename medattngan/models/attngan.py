@@ -139,8 +139,8 @@ class Generator(nn.Module):
         )
         self.start = nn.Sequential(*(doubled(self.widest >> i, self.widest >> (i + 1)) for i in range(doublings)))
         heights = [first << i for i in range(STAGES - 1)]
-        wanted = heights if shape.words is None else shape.words
-        self.stages = nn.ModuleList(NextStage(width, self.noise, height in wanted) for height in heights)
+        self.reads = tuple(heights if shape.words is None else shape.words)
+        self.stages = nn.ModuleList(NextStage(width, self.noise, height in self.reads) for height in heights)
         self.images = nn.ModuleList(
             nn.Sequential(nn.Conv2d(width, 1, 3, padding=1, bias=False), nn.Tanh()) for _ in range(STAGES)
         )

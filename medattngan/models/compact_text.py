@@ -44,7 +44,7 @@ def read_heights(shape: Shape) -> tuple[int, ...]:
     there = [2**n for n in range(3, int(math.log2(shape.size)) + 1)]
     if unknown := [height for height in wanted if height not in there]:
         raise UserError(
-            f"attention.words has {unknown[0]}, but no maps of compact_text are so high; choose from {there}."
+            f"attention.words has {unknown[0]}, but no maps of compact_text are so high; choose in {there}."
         )
     return tuple(wanted)
 
@@ -56,10 +56,11 @@ class Generator(compact.Generator):
         super().__init__(replace(shape, conditions=()))
         self.text = TextEncoder(vocabulary, WIDTH, EMBEDDING)
         self.sentence = nn.Linear(WIDTH, self.z_dim)
+        self.reads = read_heights(shape)
         self.words = nn.ModuleDict(
             {
                 str(height): WordAttention2d(compact.width_at(height, shape.size, self.width), WIDTH)
-                for height in read_heights(shape)
+                for height in self.reads
             }
         )
 

@@ -65,6 +65,7 @@ def build(config: Config, conditions: Sequence[Condition] = ()) -> System:
     _require_attention(system.networks.values(), config)
     system = _override(system, config)
     _require_sides(system.policy, shape)
+    _require_words(system, config)
     return system
 
 
@@ -92,6 +93,21 @@ def _require_attention(networks: Iterable[nn.Module], config: Config) -> None:
         raise UserError(
             f"attention.resolutions is {list(wanted)}, but no maps of model.preset={preset} are so high "
             f"with data.size={size}; choose among {heights}, or [] for no attention."
+        )
+
+
+def _require_words(system: System, config: Config) -> None:
+    """Refuse settings of captions with a preset that reads none: they would be missed in the results only.
+
+    Raises:
+        UserError: naming the key.
+    """
+    preset = config.model.preset
+    if config.attention.words and not hasattr(system.networks[system.generator], "reads"):
+        raise UserError(f"attention.words is set, but model.preset={preset} reads no captions; take it out.")
+    if config.model.pretrain_kimg is not None and not hasattr(system.game, "pretrain_images"):
+        raise UserError(
+            f"model.pretrain_kimg is set, but model.preset={preset} trains nothing beforehand; take it out."
         )
 
 

@@ -44,7 +44,7 @@ _AGE = re.compile(
     re.IGNORECASE,
 )
 _TITLED = re.compile(
-    r"\b(?i:dr|mr|mrs|ms|miss|prof|professor|doctor|sir|madame?|herr|frau|name)\b[.:]?\s+"
+    r"(?:\b(?:[Dd]r|DR|Mr|Mrs|MRS|Ms|Miss|[Pp]rof|[Pp]rofessor|Doctor|Sir|Madame?|Herr|Frau)\b[.:]?|\b[Nn]ame\s*[:=])\s+"
     r"[^\W\d_][\w'’-]*\.?(?:,?\s+[A-ZÀ-ÖØ-Þ][\w'’-]*\.?)?"
 )
 _NUMBER = re.compile(r"\S*\d\S*")
