@@ -32,6 +32,17 @@ def ingest(
     split: Annotated[str, typer.Option(help="Fractions of the patients for train, val and test.")] = "0.8,0.1,0.1",
     seed: Annotated[int, typer.Option(help="Random seed of the split into train, val and test.")] = 0,
     screen: ScreenOption = None,
+    captions: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Captions: a CSV with `file` or `patient`, and `text`; a YAML of region masks; or `attributes`; "
+            "repeatable."
+        ),
+    ] = None,
+    keep_word: Annotated[
+        list[str] | None,
+        typer.Option(help="A word of a table of captions to keep although it may be a name; repeatable."),
+    ] = None,
     workers: Annotated[int, typer.Option(help="Number of reading processes.")] = 1,
     cluster: Annotated[
         str | None,
@@ -64,7 +75,8 @@ def ingest(
     shares = parse.shares(split)
     store = run_ingest(
         source, out, size=size, plane=plane, window=window, labels=labels, split=shares, seed=seed,
-        screen=screen, workers=workers, cluster=cluster, rejected=rejected,
+        screen=screen, captions=captions or [], keep_words=keep_word or [],
+        workers=workers, cluster=cluster, rejected=rejected,
         file_seconds=file_seconds, file_memory=file_memory, masks=masks, mask_classes=mask_classes,
     )  # fmt: skip
     typer.echo(store.path)

@@ -16,6 +16,7 @@ from medattngan.cli.types import (
     OutOption,
     RunArgument,
     SettingsOption,
+    TextOption,
     TruncationOption,
     ValuesOption,
 )
@@ -58,6 +59,7 @@ def sample(
     seed: Annotated[int, typer.Option(help="Random seed: the same seed gives the same slices.")] = 0,
     label: LabelOption = None,
     values: ValuesOption = None,
+    text: TextOption = None,
     truncation: TruncationOption = 1.0,
     checkpoint: CheckpointOption = "best",
     masks: Annotated[
@@ -74,7 +76,7 @@ def sample(
     from medattngan.stages.sample.sample import sample as run_sample
 
     run_sample(
-        run, out, count=count, seed=seed, label=label, values=parse.condition_values(values or []),
+        run, out, count=count, seed=seed, label=label, values=parse.condition_values(values or [], text),
         truncation=truncation, checkpoint=checkpoint, masks=masks, masks_split=masks_split, edits=edit or (),
         say=lambda said: typer.echo(said, err=True),
     )  # fmt: skip
@@ -93,6 +95,7 @@ def explain(
     ] = None,
     label: LabelOption = None,
     values: ValuesOption = None,
+    text: TextOption = None,
     checkpoint: CheckpointOption = "best",
 ) -> None:
     """Draw the attention maps of a synthetic slice, and interpolations between latents."""
@@ -100,7 +103,7 @@ def explain(
 
     made = run_explain(
         run, out, seed=seed, number=number, points=[parse.point(text) for text in point or []], label=label,
-        values=parse.condition_values(values or []), checkpoint=checkpoint,
+        values=parse.condition_values(values or [], text), checkpoint=checkpoint,
     )  # fmt: skip
     for note in made.notes:
         say(note, err=True)

@@ -49,9 +49,9 @@ def counts(text: str, option: str) -> list[int]:
     return numbers
 
 
-def condition_values(texts: list[str]) -> dict[str, str]:
-    """`NAME=VALUE` …, each name once; what a value is, the condition says."""
-    values: dict[str, str] = {}
+def condition_values(texts: list[str], caption: str | None = None) -> dict[str, str]:
+    """`NAME=VALUE` …, each name once, and a caption as `text`; what a value is, the condition says."""
+    values: dict[str, str] = {} if caption is None else {"text": caption}
     for text in texts:
         name, equals, value = (part.strip() for part in text.partition("="))
         if not (name and equals):

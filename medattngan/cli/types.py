@@ -26,6 +26,7 @@ ValuesOption = Annotated[
 TruncationOption = Annotated[
     float, typer.Option(help="Truncation about the mean style; below 1, slices are more typical and less diverse.")
 ]
+TextOption = Annotated[str | None, typer.Option(help="Caption to draw, for a run trained with captions.")]
 SamplesArgument = Annotated[
     Path, typer.Argument(help="A samples folder, a folder of images, or a .npy of (count, H, W).")
 ]

@@ -12,11 +12,13 @@ from medattngan.conditions.condition import Column, Condition, Kind
 from medattngan.conditions.labels import Label, is_label, measure_labels
 from medattngan.conditions.mask import Mask, is_mask, measure_masks
 from medattngan.conditions.numbers import Number, is_number, measure
+from medattngan.conditions.text import Text, is_text, measure_text
 from medattngan.core.plugins import with_plugins
 
 CONDITIONS: dict[str, Kind] = {
     "mask": Kind(is_mask, measure_masks, Mask.from_record),
     "label": Kind(is_label, measure_labels, Label.from_record),
+    "text": Kind(is_text, measure_text, Text.from_record),
     "number": Kind(is_number, measure, Number.from_record),
 }
 """A column is of the first kind that takes it."""

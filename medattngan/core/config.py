@@ -30,7 +30,7 @@ class DataConfig(Section):
     conditional: bool = False
     """Use the store's labels as class conditions."""
     conditions: tuple[str, ...] = ()
-    """Columns of numbers of the store's index, such as position_mm or age, to use as continuous conditions."""
+    """Columns of the store's index to use as conditions: numbers, as position_mm or age, and text, the captions."""
 
     @field_validator("conditions")
     @classmethod
@@ -47,6 +47,8 @@ class ModelConfig(Section):
     z_dim: int | None = Field(None, ge=1)
     generator_width: int | None = Field(None, ge=4)
     discriminator_width: int | None = Field(None, ge=4)
+    pretrain_kimg: float | None = Field(None, ge=0)
+    """Thousands of slices that attngan's encoders of text and slices are shown before the game."""
 
 
 class AttentionConfig(Section):
@@ -61,6 +63,9 @@ class AttentionConfig(Section):
     """For whatever has heads: multi_head, and dynamic where that is one of its experts."""
     tokens: int = Field(8, ge=1)
     """For whatever has tokens: bipartite."""
+    words: tuple[int, ...] | None = None
+    """Heights of the generator's maps that read the words of a caption; [] for the sentence alone, `None` for the
+    preset's own."""
 
     @field_validator("resolutions")
     @classmethod

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
+import torch
 from torch import Tensor
 
 from medattngan.conditions.condition import Condition
 from medattngan.conditions.mask import Mask
 from medattngan.conditions.table import encoded, spread
+from medattngan.conditions.text import PADDING, Text
 from medattngan.core.types import Images
 from medattngan.data.images import load_images
 from medattngan.data.store import SliceStore
@@ -34,9 +37,12 @@ class Batches:
     ) -> None:
         self.store, self.size, self.batch_size, self.seed = store, size, batch_size, seed
         self.conditions = tuple(conditions)
-        plain = [one for one in conditions if not isinstance(one, Mask)]
+        plain = [one for one in conditions if not isinstance(one, Mask | Text)]
         self.masks = [one for one in conditions if isinstance(one, Mask)]
         self.told = encoded(plain, {one.name: list(store.index[one.name]) for one in plain})
+        self.texts = {
+            one.name: one.alternatives(list(store.index[one.name])) for one in conditions if isinstance(one, Text)
+        }
         self._epoch = -1
         self._order = np.empty(0, np.intp)
 
@@ -54,12 +60,15 @@ class Batches:
     def __call__(self, step: int, part: slice = slice(None)) -> tuple[Images, dict[str, Tensor]]:
         """Batch number `step`, or a part of it: images (B, 1, size, size) in [-1, 1], and of each condition, by name,
         (B, …)."""
-        rows = self.rows(step)[part]
-        return load_images(self.store, rows, self.size), self.conditions_of(rows)
+        return load_images(self.store, self.rows(step)[part], self.size), self.conditions_at(step, part)
 
-    def conditions_of(self, rows: Sequence[int]) -> dict[str, Tensor]:
-        """What the networks are told of these slices, by name: (len(rows), …) each."""
-        return {name: one[rows] for name, one in self.told.items()} | self._masks(rows)
+    def conditions_at(self, step: int, part: slice = slice(None)) -> dict[str, Tensor]:
+        """What the networks are told in batch number `step`, or a part of it, by name: (B, …) each."""
+        rows = self.rows(step)[part]
+        told = {name: one[rows] for name, one in self.told.items()} | self._masks(rows)
+        # One of the captions of each slice, another each time: drawn for the whole batch, so that parts of it agree.
+        drawn = np.random.default_rng([self.seed, step, 3]).random(self.batch_size)[part]
+        return told | {name: one_of(captions[rows], drawn) for name, captions in self.texts.items()}
 
     def spread(self, count: int) -> dict[str, Tensor]:
         """What the networks are told for a grid that shows what there is, by name: `count` each; masks are those of
@@ -70,3 +79,15 @@ class Batches:
 
     def _masks(self, rows: Sequence[int]) -> dict[str, Tensor]:
         return {one.name: one.encode(self.store.masks(rows, self.size)) for one in self.masks}
+
+
+def one_of(captions: Tensor, drawn: npt.NDArray[np.float64]) -> Tensor:
+    """One caption a slice, (B, T), of (B, most captions, T) and numbers (B,) in [0, 1) that say which.
+
+    >>> one_of(torch.tensor([[[1], [2]], [[3], [0]]]), np.array([0.9, 0.9]))  # the second slice has but one
+    tensor([[2],
+            [3]])
+    """
+    there = (captions[..., 0] != PADDING).sum(1).clamp(min=1)
+    chosen = (there * torch.from_numpy(drawn)).long()
+    return captions[torch.arange(len(captions)), chosen]

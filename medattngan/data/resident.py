@@ -74,7 +74,7 @@ class Resident:
     def fetch(self, step: int, part: slice) -> dict[str, Tensor]:
         """The numbers of the slices, and the conditions themselves."""
         rows = self.batches.rows(step)[part]
-        return {"rows": torch.tensor(rows), **_prefixed(self.batches.conditions_of(rows))}
+        return {"rows": torch.tensor(rows), **_prefixed(self.batches.conditions_at(step, part))}
 
     def batch(self, fetched: Mapping[str, Tensor]) -> tuple[Images, dict[str, Tensor]]:
         """The slices of these numbers."""

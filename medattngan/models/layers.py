@@ -82,6 +82,24 @@ def require_labels_and_numbers(preset: str, shape: Shape) -> None:
             )
 
 
+def only_text(preset: str, shape: Shape) -> int:
+    """How many words the captions of a training have, for a preset that takes captions and nothing else.
+
+    Raises:
+        UserError: there are none among the conditions, or there is another condition.
+    """
+    if shape.text is None:
+        raise UserError(
+            f"model.preset={preset} draws from captions; set data.conditions=[text], and ingest with --captions."
+        )
+    if others := [one.name for one in shape.conditions if one is not shape.text]:
+        raise UserError(
+            f"model.preset={preset} takes captions alone; take {others[0]} out of data.conditions or choose another "
+            "preset."
+        )
+    return len(shape.text.vocabulary)
+
+
 GROUP = 4
 """Images that `minibatch_deviation` compares with each other."""
 

@@ -9,6 +9,7 @@ from typing import Any
 from medattngan.conditions.condition import Condition
 from medattngan.conditions.labels import Label
 from medattngan.conditions.numbers import Number
+from medattngan.conditions.text import Text
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Shape:
         attention: a key of ATTENTION.
         attention_resolutions: attend wherever the maps have one of these heights.
         attention_options: keyword arguments for the module, by kind.
+        words: heights of the maps whose positions read the words of a caption; None for the preset's own.
+        pretrain_kimg: thousands of slices that encoders are shown before the game; None for the preset's own.
     """
 
     size: int
@@ -32,6 +35,13 @@ class Shape:
     attention: str = "scaled_dot"
     attention_resolutions: tuple[int, ...] = (16,)
     attention_options: Mapping[str, Any] | None = None
+    words: tuple[int, ...] | None = None
+    pretrain_kimg: float | None = None
+
+    @property
+    def text(self) -> Text | None:
+        """The captions, where they are a condition."""
+        return next((one for one in self.conditions if isinstance(one, Text)), None)
 
     @property
     def classes(self) -> int:

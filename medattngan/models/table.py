@@ -10,11 +10,14 @@ from torch import nn
 
 from medattngan.attention import all_attention
 from medattngan.conditions.condition import Condition
+from medattngan.conditions.words import SIDES
 from medattngan.core.config import AttentionConfig, Config
 from medattngan.core.files import UserError
 from medattngan.core.plugins import with_plugins
 from medattngan.games.game import System
 from medattngan.models.attention_generator import build as build_attention_generator
+from medattngan.models.attngan import build as build_attngan
+from medattngan.models.compact_text import build as build_compact_text
 from medattngan.models.dcgan import build as build_dcgan
 from medattngan.models.masked import build as build_compact
 from medattngan.models.sagan import build as build_sagan
@@ -22,7 +25,9 @@ from medattngan.models.shape import Shape
 
 PRESETS: dict[str, Callable[[Shape], System]] = {
     "attention_generator": build_attention_generator,
+    "attngan": build_attngan,
     "compact": build_compact,
+    "compact_text": build_compact_text,
     "dcgan": build_dcgan,
     "sagan": build_sagan,
 }
@@ -53,10 +58,15 @@ def build(config: Config, conditions: Sequence[Condition] = ()) -> System:
         attention=attention.kind,
         attention_resolutions=attention.resolutions,
         attention_options=_options(attention),
+        words=attention.words,
+        pretrain_kimg=model.pretrain_kimg,
     )
     system = presets[model.preset](shape)
     _require_attention(system.networks.values(), config)
-    return _override(system, config)
+    system = _override(system, config)
+    _require_sides(system.policy, shape)
+    _require_words(system, config)
+    return system
 
 
 def all_presets() -> dict[str, Callable[[Shape], System]]:
@@ -84,6 +94,34 @@ def _require_attention(networks: Iterable[nn.Module], config: Config) -> None:
         raise UserError(
             f"attention.resolutions is {list(wanted)}, but no maps of model.preset={preset} are so high "
             f"with data.size={size}; choose among {heights}, or [] for no attention."
+        )
+
+
+def _require_words(system: System, config: Config) -> None:
+    """Refuse settings of captions with a preset that reads none: they would be missed in the results only.
+
+    Raises:
+        UserError: naming the key.
+    """
+    preset = config.model.preset
+    if config.attention.words and not hasattr(system.networks[system.generator], "reads"):
+        raise UserError(f"attention.words is set, but model.preset={preset} reads no captions; take it out.")
+    if config.model.pretrain_kimg is not None and not hasattr(system.game, "pretrain_images"):
+        raise UserError(
+            f"model.pretrain_kimg is set, but model.preset={preset} trains nothing beforehand; take it out."
+        )
+
+
+def _require_sides(policy: Sequence[str], shape: Shape) -> None:
+    """Refuse mirror images of slices whose captions say `left` or `right`.
+
+    Raises:
+        UserError: augmentation would make them untrue.
+    """
+    if "flip" in policy and shape.text is not None and (said := set(SIDES) & set(shape.text.vocabulary)):
+        raise UserError(
+            f"augment.policy has flip, but captions say {sorted(said)[0]}, which a mirror image makes wrong; "
+            "take flip out of augment.policy."
         )
 
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from helpers.tiny import presets_that_take, tiny
+from helpers.tiny import PLAIN, presets_that_take, tiny
 from helpers.told import told
 from torch import nn
 
@@ -15,7 +15,6 @@ from medattngan.games.adversarial import AdversarialGame
 from medattngan.games.game import System
 from medattngan.games.losses import LOSSES
 from medattngan.games.penalties import squared_gradient
-from medattngan.models import PRESETS
 
 TAKE_VALUES = presets_that_take(numbers=("a", "b"))
 
@@ -91,7 +90,7 @@ def test_every_weight_gets_a_finite_gradient(preset: str) -> None:
             assert torch.isfinite(parameter.grad).all(), name
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", PLAIN)
 def test_without_conditions_no_weight_and_no_random_number_is_spent_on_them(preset: str) -> None:
     gan = tiny(preset)
     left = torch.rand(1)

@@ -8,6 +8,7 @@ from typing import Any, get_args, get_type_hints
 import pytest
 import torch
 import yaml
+from helpers.captioned import TEXT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -41,7 +42,7 @@ def refusal(folder: Path, text: str, *overrides: str) -> str:
 def test_every_configuration_that_is_shipped_loads_and_builds(path: Path) -> None:
     config = Config.load(path, ["data.size=32", "model.generator_width=4", "model.discriminator_width=4"])
     assert path.read_text(encoding="utf-8").startswith("#")
-    assert "generator" in build(config).networks
+    assert "generator" in build(config, (TEXT,) if config.data.conditions else ()).networks
 
 
 def test_every_preset_has_a_configuration() -> None:

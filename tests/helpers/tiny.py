@@ -33,6 +33,15 @@ def tiny(preset: str = "compact", classes: int = 0, **sections: Mapping[str, Any
     return build(config, conditions(classes, config.data.conditions))
 
 
+def _plain(preset: str) -> bool:
+    """Whether a preset draws without being told anything."""
+    try:
+        tiny(preset)
+    except UserError:
+        return False
+    return True
+
+
 def presets_that_take(*, classes: int = 0, numbers: tuple[str, ...] = ()) -> list[str]:
     """The presets that can be built with so many labels and with these continuous conditions."""
     return [preset for preset in PRESETS if _takes(preset, classes, numbers)]
@@ -44,3 +53,7 @@ def _takes(preset: str, classes: int, numbers: tuple[str, ...]) -> bool:
     except UserError:
         return False
     return True
+
+
+PLAIN = tuple(preset for preset in PRESETS if _plain(preset))
+"""The presets that draw without a condition; the others have tests of their own."""

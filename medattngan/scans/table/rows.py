@@ -85,7 +85,7 @@ def read_labels(path: Path) -> Labels:
         UserError: it cannot be read, has neither column, says two things of one file, an age is no number, a sex is
             none of M, F and O, or a label is no short line of text.
     """
-    header, table = _cells(path)
+    header, table = read_cells(path)
     names = {str(name).strip().lower(): name for name in header}
     patient_column = next((names[name] for name in PATIENT_COLUMNS if name in names), None)
     if patient_column is None and "file" not in names:
@@ -108,8 +108,12 @@ def read_labels(path: Path) -> Labels:
     return Labels(by_file, by_patient, tuple(further.headers), further.ignored)
 
 
-def _cells(path: Path) -> tuple[list[str], list[dict[str, str | None]]]:
-    """The header and the rows of a CSV in UTF-8, or in UTF-16 that says so by its byte order mark."""
+def read_cells(path: Path, option: str = "--labels") -> tuple[list[str], list[dict[str, str | None]]]:
+    """The header and the rows of a CSV in UTF-8, or in UTF-16 that says so by its byte order mark.
+
+    Raises:
+        UserError: it is none; `option` gave it.
+    """
     try:
         data = path.read_bytes()
         wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
@@ -117,7 +121,7 @@ def _cells(path: Path) -> tuple[list[str], list[dict[str, str | None]]]:
         header = list(reader.fieldnames or [])
         return header, list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} cannot be read as CSV in UTF-8 ({type(error).__name__}); check --labels.") from None
+        raise UserError(f"{path} cannot be read as CSV in UTF-8 ({type(error).__name__}); check {option}.") from None
 
 
 def _cell(cells: Mapping[str, str | None], column: str | None) -> str | None:

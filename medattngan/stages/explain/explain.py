@@ -1,6 +1,7 @@
 """Look into a run: what its attentions read in a synthetic slice, how open their gates are, what lies between latents.
 
 attention-NETWORK-N.png   query points and the maps of what they read; one file per attention of both networks
+words-HEIGHT.png          of a run with captions: where each word is read; one file per height at which words are read
 gates.csv, gates.png      the gate γ of each attention, how much it adds, the shares of a dynamic one
 interpolation.png         from one latent to the next, along each condition, from label to label
 explanation.json          run, seed, points, and what there was not to show
@@ -25,6 +26,7 @@ from medattngan.conditions.labels import Label
 from medattngan.conditions.mask import mask_among
 from medattngan.conditions.numbers import Number
 from medattngan.conditions.table import encoded, of_run
+from medattngan.conditions.text import Text
 from medattngan.core.files import UserError, atomic_folder, digest, require_absent, write_json
 from medattngan.core.locks import alone
 from medattngan.core.provenance import provenance
@@ -36,6 +38,7 @@ from medattngan.stages.explain.figures import save_gates, save_maps, save_strips
 from medattngan.stages.explain.maps import Attended, Point, maps, observe
 from medattngan.stages.explain.paths import STEPS, slerp
 from medattngan.stages.explain.points import choose_points, given_points
+from medattngan.stages.explain.words import save_words, word_maps
 from medattngan.stages.sample.sample import choose, generate, latents, load_generator
 
 NO_OTHERS: Mapping[str, Sequence[Any]] = MappingProxyType({})
@@ -75,6 +78,12 @@ class Subject:
         """What the networks are told of `count` slices: this slice's values, but for those given."""
         return encoded(self.conditions, {**{name: [one] * count for name, one in self.values.items()}, **values})
 
+    def words(self) -> list[str]:
+        """The words of its caption, as the generator reads them; none where it has none."""
+        return [
+            word for one in self.conditions if isinstance(one, Text) for word in one.known(str(self.values[one.name]))
+        ]
+
     def draw(self, z: Tensor, values: Mapping[str, Sequence[Any]] = NO_OTHERS) -> Images:
         """The slices of latents (count, z_dim), of this slice's values but for those given."""
         return generate(self.generator, z, self.told(len(z), values))
@@ -110,13 +119,16 @@ def explain(
     folder = run.checkpoint(checkpoint)
     subject = _subject(run, folder, seed, number, label, values or {})
     image, attended = _attended(subject, _load_discriminator(run, folder))
+    read = word_maps(subject.generator, subject.latent(), subject.told(1))[1]
     places = given_points(points, image.shape[-1]) if points else choose_points(image)
-    notes = _notes(run, attended)
+    notes = [] if read and not attended else _notes(run, attended)
     with atomic_folder(Path(out)) as target:
         for one in attended:
             if one.kind != "none":
                 found = {name: maps(one, point, image.shape[-1]) for name, point in places.items()}
                 save_maps(target / f"attention-{one.network}-{one.number}.png", image, one, places, found)
+        for height, weights in read.items():
+            save_words(target / f"words-{height}.png", image, subject.words(), weights[0])
         if attended:
             _write_gates(target / "gates.csv", attended)
             save_gates(target / "gates.png", attended)

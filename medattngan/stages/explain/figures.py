@@ -32,12 +32,12 @@ def save_maps(
     axes = figure.subplots(len(points), columns, squeeze=False)
     shares = attended.shares()
     for row, (name, point) in enumerate(points.items()):
-        _slice(axes[row, 0], image)
+        draw_slice(axes[row, 0], image)
         _mark(axes[row, 0], point, row)
         axes[row, 0].set_title(name, fontsize=9)
         for column, kind in enumerate(kinds, 1):
             shown = axes[row, column]
-            _slice(shown, image)
+            draw_slice(shown, image)
             size = image.shape[-1]
             drawn = shown.imshow(
                 found[name][kind], cmap="inferno", vmin=0, vmax=top, alpha=0.75, interpolation="nearest",
@@ -110,7 +110,8 @@ def _shares(axes: Axes, attended: Sequence[Attended], experts: Sequence[str]) ->
     axes.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(experts), frameon=False)
 
 
-def _slice(axes: Axes, image: Images) -> None:
+def draw_slice(axes: Axes, image: Images) -> None:
+    """A slice (1, 1, H, W), stamped as synthetic."""
     _picture(axes, image[0, 0])
     _stamp(axes, 0, image.shape[-1])
 

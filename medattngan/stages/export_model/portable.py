@@ -9,7 +9,6 @@ Labels are told by their place in the list of labels, numbers in their own units
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch

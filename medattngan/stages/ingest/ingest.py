@@ -7,7 +7,6 @@ again.
 
 from __future__ import annotations
 
-import csv
 import hmac
 import json
 import shutil
@@ -19,13 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import medattngan
-from medattngan.core.files import UserError, atomic_path, digest, read_json, write_json
+from medattngan.core.files import UserError, digest, read_json, write_json
 from medattngan.core.locks import alone, sweep_inside
 from medattngan.core.plugins import versions
 from medattngan.core.progress import Watch, watching
-from medattngan.core.spreadsheets import defuse
 from medattngan.core.terminal import say, terminal
-from medattngan.core.text import shown
 from medattngan.data.store import SliceStore, StoreWriter
 from medattngan.scans.bounds import Bounds
 from medattngan.scans.captures import without_pages
@@ -33,15 +30,17 @@ from medattngan.scans.find import Found, stacks, state, walk
 from medattngan.scans.formats.table import GROUP, formats
 from medattngan.scans.masks.find import MasksAsked
 from medattngan.scans.options import Options
-from medattngan.scans.series import MASKED, REASONS, REJECTED_COLUMNS
+from medattngan.scans.series import REASONS
 from medattngan.scans.table.rows import Labels, read_labels
 from medattngan.stages.ingest.assemble import Ledger, distinct, read_parts, write_slices
+from medattngan.stages.ingest.captions import Captions
 from medattngan.stages.ingest.cluster import on_cluster
 from medattngan.stages.ingest.grouping import examples
 from medattngan.stages.ingest.jobs import Job, batches
 from medattngan.stages.ingest.masks import mask_files, masks_asked, table_of
 from medattngan.stages.ingest.provenance import provenance
 from medattngan.stages.ingest.pseudonyms import load_salt
+from medattngan.stages.ingest.rejected import write_rejected
 from medattngan.stages.ingest.request import FOLDERS, Places, Request
 from medattngan.stages.ingest.told import causes, nothing
 from medattngan.stages.ingest.watch import METHOD, Mend, watched
@@ -65,6 +64,8 @@ def ingest(
     split: tuple[float, float, float] = (0.8, 0.1, 0.1),
     seed: int = 0,
     screen: str | None = None,
+    captions: Sequence[str | Path] = (),
+    keep_words: Sequence[str] = (),
     workers: int = 1,
     cluster: str | None = None,
     progress: bool = True,
@@ -92,6 +93,9 @@ def ingest(
         seed: of the split; not negative.
         screen: look for text burned into the scans: `set-aside` leaves out series with text, `mask` covers it.
             Needs the extra `screen`. Headers that speak of text or of faces are heeded too (see `screen.refuse`).
+        captions: what is said of each slice: tables (CSV with `file` or `patient`, and `text`), recipes of region masks
+            (YAML), the word `attributes`; see `captions.Captions`.
+        keep_words: of a table, which would be left out as they could identify.
         workers: processes; one does for little input.
         cluster: the address of a Dask scheduler whose workers are used in place of processes here. They must see the
             same files at the same paths. Needs the extra `cluster`.
@@ -115,7 +119,8 @@ def ingest(
         raise UserError(f"--workers {workers} is not a positive number.")
     bounds = Bounds.parse(file_seconds, file_memory)
     formats()  # what another package adds wrongly is said before any scan is read
-    places = Places.check(sources, out, labels, rejected)
+    said = Captions.read(captions, keep_words)
+    places = Places.check(sources, out, labels, rejected, said.files)
     table = None if places.table is None else read_labels(places.table)
     labelled = None if masks is None else MasksAsked.parse(masks, mask_classes, places.sources)
     salt, console = load_salt(), terminal(quiet=not progress)
@@ -127,7 +132,7 @@ def ingest(
         found = _examine(run, files, watch)
         jobs, found = _plan(request, places, table, found, salt, bounds, labelled, of_masks)
         _prepare(run, jobs, watch)
-        _join(request, places, table, found, jobs, salt)
+        _join(request, places, table, found, jobs, salt, said)
     store = SliceStore.open(places.out)
     for line in [*_summary(store, places.rejected), *examples([one for job in jobs for one in job.series])]:
         say(console, line)
@@ -187,7 +192,13 @@ def _plan(
 
 
 def _join(
-    request: Request, places: Places, table: Labels | None, found: Sequence[Found], jobs: Sequence[Job], salt: bytes
+    request: Request,
+    places: Places,
+    table: Labels | None,
+    found: Sequence[Found],
+    jobs: Sequence[Job],
+    salt: bytes,
+    said: Captions,
 ) -> None:
     """Make the store of the shards, and list what is not in it."""
     ledger = Ledger()
@@ -202,10 +213,11 @@ def _join(
         building.mkdir()
         writer = StoreWriter(building, table_of([part for part, _ in chosen], jobs[0].options.classes))
         index, intensity = write_slices(chosen, writer, request.split, request.seed)
-        asked = asdict(request) | masks_asked(jobs)
-        writer.finish(index, intensity, provenance(asked, found, chosen, index, ledger, salt, table))
+        record = provenance(asdict(request) | masks_asked(jobs), found, chosen, index, ledger, salt, table)
+        index = said.join(index, chosen, record)
+        writer.finish(index, intensity, record)
     if places.rejected is not None:
-        _write_rejected(places.rejected, ledger)
+        write_rejected(places.rejected, ledger)
     if not chosen:
         shutil.rmtree(places.work)
         raise UserError(nothing(places.sources, ledger))
@@ -241,16 +253,6 @@ def _claim(work: Path, fingerprint: str) -> None:
     write_json(claim, {"fingerprint": fingerprint})
 
 
-def _write_rejected(path: Path, ledger: Ledger) -> None:
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
-        rows = csv.writer(handle)
-        rows.writerow(REJECTED_COLUMNS)
-        causes = {name: f" ({cause})" for name, cause in ledger.unreadable().items()}
-        for name, reason in sorted(ledger.rejected().items()):
-            rows.writerow([defuse(shown(name)), reason, REASONS[reason] + causes.get(name, "")])
-        for name, places in sorted(ledger.masked.items()):
-            masked = f"text at {places} places was masked; the rest is in the store"
-            rows.writerow([defuse(shown(name)), MASKED, masked])
 
 
 def _summary(store: SliceStore, rejected: Path | None) -> Iterator[str]:

@@ -62,6 +62,7 @@ class Places:
     out: Path
     table: Path | None
     rejected: Path | None
+    captions: tuple[Path, ...] = ()
 
     @classmethod
     def check(
@@ -70,12 +71,13 @@ class Places:
         out: str | Path,
         labels: str | Path | None,
         rejected: str | Path | None,
+        captions: tuple[Path, ...] = (),
     ) -> Places:
         """Raises UserError where something of the user's would be overwritten."""
         scans = [sources] if isinstance(sources, str | Path) else sources
         table = None if labels is None or Path(labels) == FOLDERS else Path(labels)
         listed = None if rejected is None else Path(rejected)
-        places = cls(tuple(map(Path, scans)), Path(out).resolve(), table, listed)
+        places = cls(tuple(map(Path, scans)), Path(out).resolve(), table, listed, captions)
         require_absent(places.out)
         if listed is not None and listed.exists():
             raise UserError(f"{listed} exists already; give another --rejected or remove it first.")
@@ -93,5 +95,5 @@ class Places:
             self.out,
             self.work,
             lock_of(self.out),
-            *(path for path in (self.table, self.rejected) if path is not None),
+            *(path for path in (self.table, self.rejected, *self.captions) if path is not None),
         ]

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from medattngan.conditions.condition import NOTHING, Column, Condition, Conditions
 from medattngan.conditions.mask import NAME, Mask
 from medattngan.conditions.table import draw, encoded, of_run
+from medattngan.conditions.text import TEXT, Text
 from medattngan.core.files import UserError, digest, require_absent
 from medattngan.core.locks import alone
 from medattngan.core.progress import Advance, watching
@@ -147,7 +148,7 @@ def sample(
     generator = load_generator(run, folder)
     conditions = of_run(run.store)
     given = given_masks(run, masks, masks_split, edits, count, seed)
-    chosen = choose(run, label, {**(values or {}), **given.values}, count, seed)
+    chosen = choose(run, label, {**(values or {}), **given.values}, count, seed, say)
     told = [one for one in conditions if one.name in chosen]
     record = _record(run, folder, seed, count, truncation) | given.record
     table = _table(told, chosen, seed, count, truncation)
@@ -222,12 +223,20 @@ def _record(run: Run, folder: Path, seed: int, count: int, truncation: float) ->
     }
 
 
-def choose(run: Run, label: str | None, values: Mapping[str, Any], count: int, seed: int) -> dict[str, Column]:
+def choose(
+    run: Run,
+    label: str | None,
+    values: Mapping[str, Any],
+    count: int,
+    seed: int,
+    say: Callable[[str], None] | None = None,
+) -> dict[str, Column]:
     """The value of each of the run's conditions for each slice, as given or drawn: by name, `count` each.
 
     Args:
         label: of every slice; the same as `values["label"]`.
         values: by the name of the condition, one for all slices or one for each; text as on the command line.
+        say: is told which words of a caption the run does not know.
 
     Raises:
         UserError: the run has no such condition, or was not trained on such a value.
@@ -240,6 +249,10 @@ def choose(run: Run, label: str | None, values: Mapping[str, Any], count: int, s
             )
         values = {**values, "label": label}
     for name in values:
+        if name not in conditions and name == TEXT:
+            raise UserError(
+                f"{run.path} was trained without captions; leave --text out, or train with data.conditions=[text]."
+            )
         if name not in conditions:
             known = ", ".join(conditions)
             cure = f"it has {known}" if known else f"train with data.conditions=[{name}] for that"
@@ -248,7 +261,16 @@ def choose(run: Run, label: str | None, values: Mapping[str, Any], count: int, s
     chosen = draw([one for name, one in conditions.items() if name not in given], count, seed)
     for name, given in values.items():
         chosen[name] = _each(conditions[name], given, count)
+        if say is not None and isinstance(one := conditions[name], Text):
+            _warn(one, [given] if isinstance(given, str) else list(given), say)
     return chosen
+
+
+def _warn(text: Text, given: Sequence[str], say: Callable[[str], None]) -> None:
+    """Say which words of the captions given are left out."""
+    if unknown := list(dict.fromkeys(word for one in given for word in text.unknown(str(one)))):
+        known = ", ".join(text.vocabulary)
+        say(f"--text: this run does not know {', '.join(unknown)}; left out. It knows: {known}.")
 
 
 def _each(condition: Condition, given: Any, count: int) -> Column:

@@ -7,6 +7,7 @@ from typing import Any
 
 from medattngan.core.config import Config
 from medattngan.games.adversarial import AdversarialGame
+from medattngan.games.attngan import AttnGanGame
 from medattngan.games.game import System
 from medattngan.stages.train.precision import precision_for
 
@@ -29,8 +30,11 @@ def resolved(config: Config, system: System, slices: int) -> Config:
     widths = {f"{name}_width": getattr(network, "width", None) for name, network in system.networks.items()}
     rates = {f"{name}_lr": rate for name, rate in system.rates.items()}
     game = system.game
+    reads = getattr(system.networks[system.generator], "reads", None)
+    pretrained = {"pretrain_kimg": game.pretrain_images / 1000} if isinstance(game, AttnGanGame) else {}
     chosen: dict[str, dict[str, Any]] = {
-        "model": {"z_dim": system.z_dim, **widths},
+        "model": {"z_dim": system.z_dim, **widths, **pretrained},
+        "attention": {} if reads is None else {"words": reads},
         "loss": asdict(game.objective) if isinstance(game, AdversarialGame) else {},
         "augment": {
             "policy": tuple(system.policy),

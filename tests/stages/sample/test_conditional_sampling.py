@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
-from helpers.tiny import presets_that_take, tiny_config
+from helpers.tiny import PLAIN, presets_that_take, tiny_config
 
 from medattngan.cli.app import main
 from medattngan.conditions.condition import Conditions
@@ -22,7 +22,7 @@ from medattngan.core.run import Run
 from medattngan.data.batches import Batches, load_images
 from medattngan.data.samples import Samples
 from medattngan.data.store import SliceStore, StoreWriter
-from medattngan.models import PRESETS, build
+from medattngan.models import build
 from medattngan.stages.sample.sample import sample
 from medattngan.stages.train.players import Players
 from medattngan.stages.train.select import describe
@@ -126,7 +126,7 @@ def test_the_command_line_takes_several_settings_and_names_mistakes(
     assert Samples.open(tmp_path / "s").table["position_mm"].tolist() == [20.0, 20.0]
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", PLAIN)
 def test_every_preset_takes_conditions_or_says_that_it_does_not(
     preset: str, tiny_store: SliceStore, tmp_path: Path
 ) -> None:

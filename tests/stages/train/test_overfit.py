@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from helpers.tiny import tiny_config
+from helpers.tiny import PLAIN, tiny_config
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
@@ -16,7 +16,7 @@ from medattngan.conditions.condition import Conditions
 from medattngan.conditions.labels import Label
 from medattngan.data.batches import Batches
 from medattngan.data.store import SliceStore
-from medattngan.models import PRESETS, build
+from medattngan.models import build
 from medattngan.stages.train.overfit import Overfitting, share_not_carried_over
 from medattngan.stages.train.players import Players
 
@@ -62,7 +62,7 @@ def test_it_is_one_less_what_the_critic_grants_to_other_patients(
     assert overfitting.measure() == pytest.approx(1 - logit)
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", PLAIN)
 def test_asking_changes_nothing_of_the_training(tiny_store: SliceStore, preset: str) -> None:
     asked, left_alone = game_on(tiny_store, preset), game_on(tiny_store, preset)
     overfitting = Overfitting.prepare(tiny_store, asked.config, asked)

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from helpers.tiny import tiny, tiny_config
+from helpers.captioned import text_config, text_system
+from helpers.tiny import PLAIN, tiny, tiny_config
 
 from medattngan.core.config import Config
 from medattngan.core.run import Run
 from medattngan.data.store import SliceStore
-from medattngan.models import PRESETS, build
+from medattngan.models import build
 from medattngan.stages.train.resolve import resolved
 from medattngan.stages.train.train import train
 
@@ -20,15 +21,23 @@ def plain(preset: str) -> Config:
     return Config.from_tree({"data": {"size": 32}, "model": {"preset": preset}, "attention": {"resolutions": [8]}}, "t")
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", PLAIN)
 def test_nothing_stays_null_but_what_has_no_limit(preset: str) -> None:
     config = plain(preset)
     tree = resolved(config, build(config), slices=10).model_dump()
     nulls = {f"{section}.{key}" for section, keys in tree.items() for key, value in keys.items() if value is None}
-    assert nulls <= {"train.checkpoint_steps"}
+    assert nulls <= {"train.checkpoint_steps", "attention.words", "model.pretrain_kimg"}  # none of these reads words
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize(("preset", "reads"), [("attngan", (8, 16)), ("compact_text", (16, 32))])
+def test_what_a_preset_with_captions_reads_and_learns_first_is_said(preset: str, reads: tuple[int, ...]) -> None:
+    config = text_config(preset)
+    told = resolved(config, text_system(preset), slices=10)
+    assert told.attention.words == reads
+    assert told.model.pretrain_kimg == (20.0 if preset == "attngan" else None)
+
+
+@pytest.mark.parametrize("preset", PLAIN)
 def test_a_resolved_configuration_makes_the_same_system(preset: str) -> None:
     config = plain(preset)
     system = build(config)
