@@ -102,9 +102,9 @@ def explore(
 
 def _told(run: Run, seeds: Sequence[int], label: str | None, values: Mapping[str, Any]) -> dict[str, Tensor]:
     """What the generator is told of the slice of each seed: what `sample` would tell it."""
-    conditions = of_run(run.store)
     chosen = [choose(run, label, values, 1, seed) for seed in seeds]
-    return encoded(conditions, {one.name: [each[one.name][0] for each in chosen] for one in conditions if one.name in chosen[0]})
+    conditions = [one for one in of_run(run.store) if one.name in chosen[0]]
+    return encoded(conditions, {one.name: [each[one.name][0] for each in chosen] for one in conditions})
 
 
 def _drawer(generator: nn.Module, truncation: float) -> Callable[[Tensor, Mapping[str, Tensor]], Images]:
