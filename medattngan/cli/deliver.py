@@ -60,10 +60,8 @@ def export(
     from medattngan.stages.export.export import export as run_export
 
     found = open_slices(samples)
-    given: dict[str, object] = {"--range": value_range, "--stored": stored, "--unit": unit, "--modality": modality}
-    given |= {"--plane": None if plane == "acquired" else plane, "--spacing": None if math.isnan(spacing) else spacing}
-    if found.samples is not None and (meant := [name for name, value in given.items() if value is not None]):
-        raise UserError(f"{samples} is a samples folder, which says what its values mean; leave out {meant[0]}.")
+    if found.samples is not None:
+        _refuse_meanings(samples, value_range, stored, unit, modality, plane, spacing)
     source = found.physical(
         value_range=parse.pair(value_range, "--range"), stored=parse.pair(stored, "--stored"), unit=unit,
         modality=modality, plane=plane, spacing_mm=spacing,
@@ -73,11 +71,20 @@ def export(
         transfer_syntax=transfer_syntax, uid_root=uid_root, window=parse.pair(window, "--window"),
         include_flagged=include_flagged, notes=found.notes,
     )  # fmt: skip
-    for note in report.notes:
+    for note in report.sentences():
         say(note, err=True)
-    if report.flagged_left_out:
-        say(f"{report.flagged_left_out} slices that the audit flagged were left out", err=True)
     typer.echo(report.path)
+
+
+def _refuse_meanings(
+    samples: Path, value_range: str | None, stored: str | None, unit: str | None, modality: str | None, plane: str,
+    spacing: float,
+) -> None:  # fmt: skip
+    """A samples folder says itself what its values mean: none of these options is for it."""
+    given: dict[str, object] = {"--range": value_range, "--stored": stored, "--unit": unit, "--modality": modality}
+    given |= {"--plane": None if plane == "acquired" else plane, "--spacing": None if math.isnan(spacing) else spacing}
+    if meant := [name for name, value in given.items() if value is not None]:
+        raise UserError(f"{samples} is a samples folder, which says what its values mean; leave out {meant[0]}.")
 
 
 def push(

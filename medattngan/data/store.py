@@ -22,6 +22,7 @@ from pyarrow import ArrowException
 
 from medattngan.core.files import UserError, read_json, write_json
 from medattngan.core.seal import check, seal
+from medattngan.core.text import counted
 from medattngan.core.types import Codes, Physical
 from medattngan.data.intensity import IntensityMap, codes_to_unit
 
@@ -73,7 +74,8 @@ class SliceStore:
         store = cls(path, index, np.arange(len(index)))
         stored = sum(len(part) for part in store._parts)
         if stored != len(index):
-            raise UserError(f"{path} is damaged: {stored} slices but {len(index)} index rows; ingest it again.")
+            rows = counted(len(index), "index rows")
+            raise UserError(f"{path} is damaged: {counted(stored, 'slices')} but {rows}; ingest it again.")
         return store
 
     def __len__(self) -> int:
