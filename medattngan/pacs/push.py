@@ -91,8 +91,7 @@ def push(
 ) -> PushReport:
     """Send the DICOM files under `folder` to a server, each once, and write down what became of each.
 
-    Nothing is sent before every file was read and checked. Called again with the same journal, it goes on: what is
-    stored is not sent again, and what may be stored is asked for first.
+    Nothing is sent before all was read and checked. With the same journal it goes on, and asks for what may be stored.
 
     Args:
         folder: as `export` writes it; other files than DICOM are left out and listed.
@@ -101,8 +100,7 @@ def push(
         called_aet, calling_aet: its application entity title, and ours.
         out: the journal; `FOLDER.push.csv` beside the folder by default.
         credentials: for `url`; or a file that holds them; the environment by default, see `read_credentials`.
-        ca: certificates to trust in place of the usual ones, PEM.
-        tls: encrypt `dimse`; `url` says so itself.
+        ca, tls: certificates to trust in place of the usual ones, PEM; encrypt `dimse`, as `url` says itself.
         plain_http: let http:// leave this machine.
         allow_unmarked: the reason why files that do not say SYNTHETIC are sent all the same, for the journal. Without a
             reason, one such file keeps all from being sent.
@@ -115,8 +113,7 @@ def push(
         UserError: an option is not possible, a file is not fit to be sent, or the server does not want us.
     """
     folder = Path(folder)
-    if batch_instances < 1 or batch_bytes < 1:
-        raise UserError(f"batches of {batch_instances} instances and {batch_bytes} bytes hold nothing; give 1 or more.")
+    _require_batches(batch_instances, batch_bytes)
     if not isinstance(credentials, Credentials):
         credentials = read_credentials(None if credentials is None else Path(credentials))
     found = look_through(folder)
@@ -128,12 +125,17 @@ def push(
         with Journal.open(path, server.name) as journal, _bar(len(found.instances), progress) as bar:
             _begin(journal, server.name, folder, found, allow_unmarked)
             delivery = Delivery(server, journal, retry or Retry(), resend_unknown, bar)
-            # One C-STORE at a time, so that each has its own `sending`.
-            stopped = delivery.all_of(found.instances, batch_instances if url else 1, batch_bytes)
+            each = batch_instances if url else 1  # of C-STORE, so that each has its own `sending`
+            stopped = delivery.all_of(found.instances, each, batch_bytes)
             outcomes = {one.name: journal.state(one) for one in found.instances}
     finally:
         server.close()
     return PushReport(path, outcomes, found.not_dicom, found.copies, stopped)
+
+
+def _require_batches(instances: int, size: int) -> None:
+    if instances < 1 or size < 1:
+        raise UserError(f"batches of {instances} instances and {size} bytes hold nothing; give 1 or more.")
 
 
 def _begin(journal: Journal, server: str, folder: Path, found: FolderContents, allow_unmarked: str | None) -> None:
