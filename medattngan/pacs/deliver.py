@@ -56,6 +56,8 @@ class Delivery:
     def all_of(self, instances: Sequence[Instance], batch_instances: int, batch_bytes: int) -> str:
         """Survey, send and confirm; why that ended before the last instance, as the journal notes, or the empty text.
 
+        C-STORE takes one instance at a time: in batches of one, each has its own `sending`.
+
         Raises:
             UserError: the server cannot be reached.
         """

@@ -125,8 +125,7 @@ def push(
         with Journal.open(path, server.name) as journal, _bar(len(found.instances), progress) as bar:
             _begin(journal, server.name, folder, found, allow_unmarked)
             delivery = Delivery(server, journal, retry or Retry(), resend_unknown, bar)
-            each = batch_instances if url else 1  # of C-STORE, so that each has its own `sending`
-            stopped = delivery.all_of(found.instances, each, batch_bytes)
+            stopped = delivery.all_of(found.instances, batch_instances if url else 1, batch_bytes)
             outcomes = {one.name: journal.state(one) for one in found.instances}
     finally:
         server.close()
