@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -44,10 +47,28 @@ def tiny_store(tmp_path_factory: pytest.TempPathFactory) -> SliceStore:
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of every kind, shared by all tests: read it, harm only copies."""
+    """A folder of every kind, shared by all tests of all processes: read it, harm only copies."""
     from helpers.folders import make_folders  # here, as it imports every verb
 
-    folder = tmp_path_factory.mktemp("made")
-    (folder / "store").mkdir()
-    make_folders(write_tiny_store(folder / "store"), folder)
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ and sys.platform != "win32":
+        root = root.parent
+    folder, done = root / "made", root / "made.done"
+    with one_process(root / "made.lock"):
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            (folder / "store").mkdir(parents=True)
+            make_folders(write_tiny_store(folder / "store"), folder)
+            done.touch()
     return folder
+
+
+@contextmanager
+def one_process(lock: Path) -> Iterator[None]:
+    """Wait until no other process is within this."""
+    with lock.open("w") as held:
+        if sys.platform != "win32":
+            import fcntl
+
+            fcntl.flock(held, fcntl.LOCK_EX)
+        yield

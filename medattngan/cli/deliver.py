@@ -72,10 +72,8 @@ def export(
         typer.echo(out)
         return
     found = open_slices(samples)
-    given: dict[str, object] = {"--range": value_range, "--stored": stored, "--unit": unit, "--modality": modality}
-    given |= {"--plane": None if plane == "acquired" else plane, "--spacing": None if math.isnan(spacing) else spacing}
-    if found.samples is not None and (meant := [name for name, value in given.items() if value is not None]):
-        raise UserError(f"{samples} is a samples folder, which says what its values mean; leave out {meant[0]}.")
+    if found.samples is not None:
+        _refuse_meanings(samples, value_range, stored, unit, modality, plane, spacing)
     source = found.physical(
         value_range=parse.pair(value_range, "--range"), stored=parse.pair(stored, "--stored"), unit=unit,
         modality=modality, plane=plane, spacing_mm=spacing,
@@ -85,10 +83,8 @@ def export(
         transfer_syntax=transfer_syntax, uid_root=uid_root, window=parse.pair(window, "--window"),
         include_flagged=include_flagged, seg=seg, notes=found.notes,
     )  # fmt: skip
-    for note in report.notes:
+    for note in report.sentences():
         say(note, err=True)
-    if report.flagged_left_out:
-        say(f"{report.flagged_left_out} slices that the audit flagged were left out", err=True)
     typer.echo(report.path)
 
 
@@ -109,6 +105,17 @@ def export_model(
     from medattngan.stages.export_model.export_model import export_model as run_export_model
 
     typer.echo(run_export_model(run, out, format=format, evidence=evidence or (), card=card, checkpoint=checkpoint))
+
+
+def _refuse_meanings(
+    samples: Path, value_range: str | None, stored: str | None, unit: str | None, modality: str | None, plane: str,
+    spacing: float,
+) -> None:  # fmt: skip
+    """A samples folder says itself what its values mean: none of these options is for it."""
+    given: dict[str, object] = {"--range": value_range, "--stored": stored, "--unit": unit, "--modality": modality}
+    given |= {"--plane": None if plane == "acquired" else plane, "--spacing": None if math.isnan(spacing) else spacing}
+    if meant := [name for name, value in given.items() if value is not None]:
+        raise UserError(f"{samples} is a samples folder, which says what its values mean; leave out {meant[0]}.")
 
 
 def push(

@@ -20,6 +20,15 @@ def shown(text: object, keep: str = "") -> str:
     return "".join(one if one in keep or not _is_control(one) else _escaped(one) for one in str(text))
 
 
+def counted(count: int, things: str, one: str = "") -> str:
+    """So many things in words; `one` is their singular, where that is more than the plural without its last letter.
+
+    >>> counted(1, "files"), counted(2, "files"), counted(1, "files say", "file says")
+    ('1 file', '2 files', '1 file says')
+    """
+    return f"{count} {(one or things.removesuffix('s')) if count == 1 else things}"
+
+
 def _is_control(character: str) -> bool:
     # Cc controls, Cf directions and invisible ones, Cs surrogates, Zl and Zp breaks of lines.
     return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")

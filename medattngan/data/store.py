@@ -27,6 +27,7 @@ from medattngan.core import cards
 from medattngan.core.cards import one_line
 from medattngan.core.files import UserError, mistaken, read_json, write_json
 from medattngan.core.seal import check, seal
+from medattngan.core.text import counted
 from medattngan.core.types import Codes, Physical
 from medattngan.data.intensity import IntensityMap, codes_to_unit
 from medattngan.data.items import item
@@ -108,7 +109,8 @@ class SliceStore(Dataset[dict[str, Any]]):
             raise UserError(f"{path} is damaged: there are not as many masks as slices; ingest it again.")
         stored = sum(len(part) for part in store._parts)
         if stored != len(index):
-            raise UserError(f"{path} is damaged: {stored} slices but {len(index)} index rows; ingest it again.")
+            rows = counted(len(index), "index rows")
+            raise UserError(f"{path} is damaged: {counted(stored, 'slices')} but {rows}; ingest it again.")
         return store
 
     def __len__(self) -> int:

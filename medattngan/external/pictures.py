@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from medattngan.core.files import UserError
+from medattngan.core.text import counted
 from medattngan.external.listing import kinds
 from medattngan.scans.formats.picture_files import PICTURE_ERRORS, read_pages
 from medattngan.scans.formats.picture_grey import is_coloured, luminance, opaque, to_grey
@@ -45,7 +46,7 @@ def read_array(path: Path) -> npt.NDArray[np.generic]:
             if not isinstance(pixels, np.ndarray):
                 pixels = pixels[_only(pixels.files, path)]
     except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is not a readable .npy of numbers ({error}); save it with numpy.save.") from None
+        raise UserError(f"{path} {_unreadable(error)}, so it holds no slices; save these with numpy.save.") from None
     if pixels.dtype.kind not in "biuf":
         raise UserError(f"{path} holds {pixels.dtype}, which are no grey levels; save numbers, as magnitudes are.")
     shape = pixels.shape
@@ -60,10 +61,21 @@ def read_array(path: Path) -> npt.NDArray[np.generic]:
     return np.asarray(pixels, pixels.dtype.newbyteorder("="))
 
 
+def _unreadable(error: Exception) -> str:
+    """Why NumPy cannot read a file, in our words: NumPy's own speak of unpickling, which runs what a stranger wrote."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return f"cannot be read ({error.strerror})"
+    if "allow_pickle" in str(error):
+        return "holds Python objects or is no .npy at all"
+    return "is cut short or damaged"
+
+
 def _only(names: Sequence[str], path: Path) -> str:
     if len(names) != 1:
         held = ", ".join(names) or "none"
-        raise UserError(f"{path} holds {len(names)} arrays ({held}); save the one of (count, H, W) as .npy.")
+        raise UserError(
+            f"{path} holds {counted(len(names), 'arrays')} ({held}); save the one of (count, H, W) as .npy."
+        )
     return names[0]
 
 
@@ -87,7 +99,11 @@ def read_pictures(files: Sequence[Path], folder: Path) -> Stack:
     top = folder.resolve()
     labels = [None if file.parent == top else _label(file.parent) for file in files]
     coloured = sum(coloured for _, coloured in read)
-    notes = [f"{coloured} samples in colour were taken as their luminance"] if coloured else []
+    notes = (
+        [f"{counted(coloured, 'samples in colour were', 'sample in colour was')} taken as luminance"]
+        if coloured
+        else []
+    )
     if len({file.suffix.lower() for file in files}) > 1:
         notes.append(f"the samples are files of several kinds: {kinds(files)}")
     return Stack(np.stack(pixels), labels, notes)

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Protocol
 
 from medattngan.core.files import UserError
+from medattngan.core.text import counted
 from medattngan.pacs.instances import Changed, Instance
 from medattngan.pacs.journal import Journal
 from medattngan.pacs.outcomes import DONE, UNSURE, CannotAsk, NoAnswer, Outcome, WholeRefused
@@ -51,6 +52,21 @@ class Delivery:
     settled: Callable[[int], None] = lambda count: None
     _believed: list[Instance] = field(default_factory=list)
     _absent: list[Instance] = field(default_factory=list)
+
+    def all_of(self, instances: Sequence[Instance], batch_instances: int, batch_bytes: int) -> str:
+        """Survey, send and confirm; why that ended before the last instance, as the journal notes, or the empty text.
+
+        C-STORE takes one instance at a time: in batches of one, each has its own `sending`.
+
+        Raises:
+            UserError: the server cannot be reached.
+        """
+        self.survey(instances)
+        if stopped := self.run(instances, batch_instances, batch_bytes):
+            self.journal.note("stopped", stopped)
+        else:
+            self.confirm()
+        return stopped
 
     def survey(self, instances: Sequence[Instance]) -> None:
         """Ask what the server has already.
@@ -104,7 +120,7 @@ class Delivery:
                 continue
             self._absent += [one for one in members if one.sop_instance_uid not in held]
         if self._absent:  # yet: its index may lag behind
-            raise NoAnswer(f"a search does not find {len(self._absent)} instances")
+            raise NoAnswer(f"a search does not find {counted(len(self._absent), 'instances')}")
 
     def _persist(self, act: Callable[[], None]) -> NoAnswer | None:
         """Do `act` until it ends without NoAnswer; the last of those where the attempts end first."""
@@ -140,7 +156,7 @@ class Delivery:
         self.journal.record([(one, outcomes[one.sop_instance_uid]) for one in told])
         self._believed += [one for one in told if self.journal.state(one) == "stored"]
         if silent := self._unsure(going):
-            raise NoAnswer(f"the server's answer does not mention {len(silent)} of {len(going)} instances")
+            raise NoAnswer(f"the server's answer does not mention {len(silent)} of {counted(len(going), 'instances')}")
 
     def _ask(self, instances: Sequence[Instance]) -> None:
         """Ask which of these the server has, and write it down."""

@@ -24,6 +24,7 @@ from pydicom.uid import UID, MediaStorageDirectoryStorage
 
 from medattngan.core.files import UserError, read_json
 from medattngan.core.seal import SEAL, check, thorough
+from medattngan.core.text import counted
 
 MARK = "SYNTHETIC"
 NAMED_AT_ONCE = 5
@@ -251,9 +252,10 @@ def require_marks(instances: Sequence[Instance], allow_unmarked: str | None) -> 
         return
     unmarked = [one for one in instances if one.missing]
     if unmarked:
+        do = "does" if len(unmarked) == 1 else "do"
         named = "; ".join(f"{one.name}: {', '.join(one.missing)}" for one in unmarked[:NAMED_AT_ONCE])
         more = f"; and {len(unmarked) - NAMED_AT_ONCE} more" if len(unmarked) > NAMED_AT_ONCE else ""
         raise UserError(
-            f"{len(unmarked)} of {len(instances)} files do not say that they are synthetic, so nothing was sent "
+            f"{len(unmarked)} of {counted(len(instances), 'files')} {do} not say SYNTHETIC, so nothing was sent "
             f"({named}{more}); remove them, or give the reason with --allow-unmarked REASON."
         )

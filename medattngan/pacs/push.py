@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import ssl
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from medattngan.core.addresses import why_unfit
 from medattngan.core.files import UserError
 from medattngan.core.progress import watching
+from medattngan.core.text import counted
 from medattngan.pacs.credentials import Credentials, read_credentials
-from medattngan.pacs.deliver import Delivery, Server
-from medattngan.pacs.instances import Instance, look_through, require_as_exported, require_marks
+from medattngan.pacs.deliver import Delivery
+from medattngan.pacs.instances import FolderContents, Instance, look_through, require_as_exported, require_marks
 from medattngan.pacs.journal import Journal
 from medattngan.pacs.outcomes import DONE, UNSURE
 from medattngan.pacs.retry import Retry
+from medattngan.pacs.servers import Asked, open_server
 
 CALLING_AET = "MEDATTNGAN"
-AET_MAX = 16
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class PushReport:
         parts = [f"{counts[state]} {words}" for state, words in _WORDS.items() if counts[state]]
         unsure = sum(counts[state] for state in UNSURE)
         parts += [f"{unsure} of unknown outcome"] if unsure else []
-        text = f"{len(self.outcomes)} instances: {', '.join(parts)}"
+        text = f"{counted(len(self.outcomes), 'instances')}: {', '.join(parts)}"
         if self.ok:
             return f"{text}."
         stopped = f"; stopped because {self.stopped}" if self.stopped else ""
@@ -88,25 +87,21 @@ def push(
 ) -> PushReport:
     """Send the DICOM files under `folder` to a server, each once, and write down what became of each.
 
-    Nothing is sent before every file was read and checked. Called again with the same journal, it goes on:
-    what is stored is not sent again, and what may be stored is asked for first.
+    Nothing is sent before all was read and checked. With the same journal it goes on, and asks for what may be stored.
 
     Args:
         folder: as `export` writes it; other files than DICOM are left out and listed.
         url: root of a DICOMweb server (STOW-RS).
         dimse: `HOST:PORT` of a storage service class provider (C-STORE), in place of `url`.
-        called_aet: its application entity title.
-        calling_aet: ours.
+        called_aet, calling_aet: its application entity title, and ours.
         out: the journal; `FOLDER.push.csv` beside the folder by default.
         credentials: for `url`; or a file that holds them; the environment by default, see `read_credentials`.
-        ca: certificates to trust in place of the usual ones, PEM.
-        tls: encrypt `dimse`; `url` says so itself.
+        ca, tls: certificates to trust in place of the usual ones, PEM; encrypt `dimse`, as `url` says itself.
         plain_http: let http:// leave this machine.
-        allow_unmarked: the reason why files that do not say SYNTHETIC are sent all the same. It is written into
-            the journal. Without a reason, one such file keeps all from being sent.
+        allow_unmarked: the reason why files that do not say SYNTHETIC are sent all the same, for the journal. Without a
+            reason, one such file keeps all from being sent.
         resend_unknown: send again what may have been stored, where the server cannot be asked.
-        batch_instances: in one STOW-RS request at most.
-        batch_bytes: in one STOW-RS request at most, but for a file that is larger by itself.
+        batch_instances, batch_bytes: in one STOW-RS request at most, but for a file that is larger by itself.
         retry: when to try again.
         progress: show on the terminal (stderr) how far it is.
 
@@ -114,42 +109,40 @@ def push(
         UserError: an option is not possible, a file is not fit to be sent, or the server does not want us.
     """
     folder = Path(folder)
-    if batch_instances < 1 or batch_bytes < 1:
-        raise UserError(f"batches of {batch_instances} instances and {batch_bytes} bytes hold nothing; give 1 or more.")
+    _require_batches(batch_instances, batch_bytes)
     if not isinstance(credentials, Credentials):
         credentials = read_credentials(None if credentials is None else Path(credentials))
     found = look_through(folder)
     require_marks(found.instances, allow_unmarked)
     path = journal_path(folder, None if out is None else Path(out))
-    ca = None if ca is None else Path(ca)
-    if (url is None) == (dimse is None):
-        raise UserError("give --url URL or --dimse HOST:PORT, and one of them only.")
-    server: Server
-    if url is not None:
-        server = _stow(url, credentials, ca, plain_http)
-    else:
-        server = _dimse(str(dimse), called_aet, calling_aet, found.instances, ca, tls)
-        batch_instances = 1  # so that each C-STORE has its own `sending`
+    asked = Asked(url, dimse, called_aet, calling_aet, None if ca is None else Path(ca), tls, plain_http)
+    server = open_server(asked, credentials, found.instances)
     try:
         with Journal.open(path, server.name) as journal, watching(progress) as watch:
-            _require_unchanged(journal, found.instances)
-            require_as_exported(folder, found.instances)
-            journal.note("push", server.name)
-            if allow_unmarked is not None:
-                journal.note("allow-unmarked", allow_unmarked)
-            journal.note("not-dicom", files=found.not_dicom)
-            journal.note("copy", files=found.copies)
+            _begin(journal, server.name, folder, found, allow_unmarked)
             advance = watch("sending instances", len(found.instances))
             delivery = Delivery(server, journal, retry or Retry(), resend_unknown, advance)
-            delivery.survey(found.instances)
-            if stopped := delivery.run(found.instances, batch_instances, batch_bytes):
-                journal.note("stopped", stopped)
-            else:
-                delivery.confirm()
+            stopped = delivery.all_of(found.instances, batch_instances if url else 1, batch_bytes)
             outcomes = {one.name: journal.state(one) for one in found.instances}
     finally:
         server.close()
     return PushReport(path, outcomes, found.not_dicom, found.copies, stopped)
+
+
+def _require_batches(instances: int, size: int) -> None:
+    if instances < 1 or size < 1:
+        raise UserError(f"batches of {instances} instances and {size} bytes hold nothing; give 1 or more.")
+
+
+def _begin(journal: Journal, server: str, folder: Path, found: FolderContents, allow_unmarked: str | None) -> None:
+    """Hold the files against the journal and the seal, and write down what the journal says of a push as a whole."""
+    _require_unchanged(journal, found.instances)
+    require_as_exported(folder, found.instances)
+    journal.note("push", server)
+    if allow_unmarked is not None:
+        journal.note("allow-unmarked", allow_unmarked)
+    journal.note("not-dicom", files=found.not_dicom)
+    journal.note("copy", files=found.copies)
 
 
 def journal_path(folder: Path, out: Path | None) -> Path:
@@ -163,46 +156,6 @@ def journal_path(folder: Path, out: Path | None) -> Path:
     if path.resolve().is_relative_to(folder):
         raise UserError(f"--out {path} lies in the folder that is pushed; put the journal beside it.")
     return path
-
-
-def _stow(url: str, credentials: Credentials, ca: Path | None, plain_http: bool) -> Server:
-    from medattngan.pacs.stow import StowServer
-
-    if ca is not None:
-        tls_context(ca)
-    return StowServer(url, credentials, ca, plain_http)
-
-
-def _dimse(
-    address: str, called: str | None, calling: str, instances: tuple[Instance, ...], ca: Path | None, tls: bool
-) -> Server:
-    from medattngan.pacs.dimse import DimseServer
-
-    host, _, port = address.rpartition(":")
-    if why_unfit(f"http://{address}/") or "/" in address or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise UserError("--dimse is not HOST:PORT, such as pacs.example.org:11112.")  # not shown: it may hold a secret
-    if called is None:
-        raise UserError("--dimse needs --aet, the application entity title of the server.")
-    for option, title in (("--aet", called), ("--calling-aet", calling)):
-        if not (title.strip() and title.isascii() and title.isprintable()) or len(title) > AET_MAX or "\\" in title:
-            raise UserError(f"{option} {title!r} is no application entity title: 1 to {AET_MAX} ASCII characters.")
-    context = tls_context(ca) if tls or ca is not None else None
-    kinds = sorted({(one.sop_class_uid, one.transfer_syntax_uid) for one in instances})
-    return DimseServer(host.strip("[]"), int(port), called, calling, kinds, context)
-
-
-def tls_context(ca: Path | None) -> ssl.SSLContext:
-    """TLS 1.2 or later that verifies the server's certificate and name (PS3.15 B.9, BCP 195).
-
-    Raises:
-        UserError: `ca` holds no certificate.
-    """
-    try:
-        context = ssl.create_default_context(cafile=None if ca is None else str(ca))
-    except (OSError, ValueError):
-        raise UserError(f"--ca {ca} contains no readable PEM certificate; give your authority's.") from None
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
 
 
 def _require_unchanged(journal: Journal, instances: tuple[Instance, ...]) -> None:

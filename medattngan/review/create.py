@@ -17,7 +17,7 @@ from medattngan.data.store import SliceStore
 from medattngan.review.database import Database
 from medattngan.review.look import TELLS, look
 from medattngan.review.protocol import Protocol
-from medattngan.review.slices import gather
+from medattngan.review.slices import Slices, gather
 from medattngan.review.study import ALIVE
 
 MAX_READERS = 1000
@@ -68,27 +68,32 @@ def create_study(
         Path(samples), store, count=count, split=split, references=references, seed=seed, value_range=value_range
     )
     slices, tells = look(slices, seed, harmonise=harmonise)
-    rng = np.random.default_rng([seed, 2])
-    shuffled = rng.permutation(2 * count)
-    orders = [rng.permutation(2 * count).tolist() for _ in range(readers)]
-    truth = slices.truth.iloc[shuffled].reset_index(drop=True)
     with atomic_folder(out) as folder:
         folder.chmod(0o700)
-        np.save(folder / "cases.npy", slices.cases[shuffled].astype("<u2"), allow_pickle=False)
-        if references:
-            np.save(folder / "references.npy", slices.references.astype("<u2"), allow_pickle=False)
-        seal(folder / "truth.parquet", truth, seed)
         write_json(folder / TELLS, tells)
         (folder / TELLS).chmod(0o600)
-        protocol.save(folder / "protocol.yaml")
-        facts = {**slices.facts, "count": 2 * count, "reference_count": references, "readers": readers}
-        facts["study"] = secrets.token_hex(8)
-        facts |= _windows(protocol, facts)
-        write_json(folder / "study.json", {**facts, "truth_digest": digest(folder / "truth.parquet")})
-        write_json(folder / "provenance.json", slices.provenance)
-        tokens = Database.create(folder / "study.sqlite", orders)
-        (folder / "study.sqlite").chmod(0o600)
+        tokens = _write(folder, slices, protocol, readers, seed)
         seal_folder(folder, "study", alive=ALIVE)
+    return tokens
+
+
+def _write(folder: Path, slices: Slices, protocol: Protocol, readers: int, seed: int) -> list[str]:
+    """Shuffle the slices, and write all but what the pixels tell; return the readers' tokens."""
+    rng = np.random.default_rng([seed, 2])
+    shuffled = rng.permutation(len(slices.cases))
+    orders = [rng.permutation(len(slices.cases)).tolist() for _ in range(readers)]
+    np.save(folder / "cases.npy", slices.cases[shuffled].astype("<u2"), allow_pickle=False)
+    if len(slices.references):
+        np.save(folder / "references.npy", slices.references.astype("<u2"), allow_pickle=False)
+    seal(folder / "truth.parquet", slices.truth.iloc[shuffled].reset_index(drop=True), seed)
+    protocol.save(folder / "protocol.yaml")
+    facts = {**slices.facts, "count": len(slices.cases), "reference_count": len(slices.references), "readers": readers}
+    facts["study"] = secrets.token_hex(8)
+    facts |= _windows(protocol, facts)
+    write_json(folder / "study.json", {**facts, "truth_digest": digest(folder / "truth.parquet")})
+    write_json(folder / "provenance.json", slices.provenance)
+    tokens = Database.create(folder / "study.sqlite", orders)
+    (folder / "study.sqlite").chmod(0o600)
     return tokens
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from helpers.memory import peak_bytes
 
 from medattngan.core.files import UserError, read_json
 from medattngan.core.seal import SEAL, Seal, check, finish, replace_file, seal, thorough, unfinish
@@ -162,3 +163,10 @@ def test_a_seal_holds_neither_time_nor_place(folder: Path) -> None:
     seal(copy, "store")
     assert (copy / SEAL).read_bytes() == (folder / SEAL).read_bytes()
     assert set(read_json(folder / SEAL)) == {"kind", "files", "alive", "next", "audited", "changes", "digest"}
+
+
+@pytest.mark.slow
+def test_the_memory_of_sealing_is_about_a_kilobyte_a_file(tmp_path: Path) -> None:
+    for number in range(5_000):
+        (tmp_path / f"slice-{number:05d}.dcm").write_bytes(b"x")
+    assert peak_bytes(lambda: seal(tmp_path, "dicom")) < 5_000 * 1200

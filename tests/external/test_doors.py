@@ -160,7 +160,7 @@ def test_lossy_greys_are_read_as_ingest_reads_them_and_colours_as_luminance(tmp_
     Image.fromarray(np.full((4, 4, 3), (200, 0, 0), np.uint8)).save(tmp_path / "b.png")
     found = open_slices(tmp_path)
     assert found.pixels[:, 0, 0].tolist() == [101, 60]
-    assert found.notes == ["1 samples in colour were taken as their luminance"]
+    assert found.notes == ["1 sample in colour was taken as luminance"]
 
 
 def test_dicom_says_what_its_values_are(tmp_path: Path) -> None:

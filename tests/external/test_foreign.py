@@ -103,7 +103,11 @@ def test_what_is_not_a_stack_of_slices_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mixed").mkdir()
     Image.new("L", (3, 3)).save(tmp_path / "mixed" / "a.png")
     Image.new("L", (4, 3)).save(tmp_path / "mixed" / "b.png")
-    for name, said in [("flat.npy", "count, H, W"), ("object.npy", "readable"), ("empty", "no image and no DICOM")]:
+    for name, said in [
+        ("flat.npy", "count, H, W"),
+        ("object.npy", "Python objects"),
+        ("empty", "no image and no DICOM"),
+    ]:
         with pytest.raises(UserError, match=said):
             open_slices(tmp_path / name).physical()
     with pytest.raises(UserError, match="not a readable image"):

@@ -73,7 +73,7 @@ def test_colours_become_luminance_and_it_is_said(tmp_path: Path) -> None:
     images, notes = read_images(tmp_path)
     bytes_ = (images[:, 0, 0, 0] + 1) * 127.5
     torch.testing.assert_close(bytes_, torch.tensor([0.299, 0.587, 0.114, 9 / 255]) * 255, atol=0.5, rtol=0)
-    assert notes == ["3 samples in colour were taken as their luminance"]
+    assert notes == ["3 samples in colour were taken as luminance"]
 
 
 def test_our_samples_folder_reads_as_the_network_saw_it(tmp_path: Path) -> None:
@@ -96,12 +96,23 @@ def test_our_samples_folder_reads_as_the_network_saw_it(tmp_path: Path) -> None:
         (np.array([["a"]]), "no grey levels"),
         (np.zeros((0, 4, 4)), "something in it"),
         (np.zeros((2, 4, 5)), "squares"),
-        (np.array([{"a": 1}], dtype=object), "numpy.save"),
+        (np.array([{"a": 1}], dtype=object), "holds Python objects .* numpy.save"),
     ],
 )
 def test_an_array_that_cannot_be_placed_is_refused_with_the_cure(tmp_path: Path, values: Any, cure: str) -> None:
     np.save(tmp_path / "a.npy", values, allow_pickle=True)
-    with pytest.raises(UserError, match=cure):
+    with pytest.raises(UserError, match=cure) as raised:
+        read_images(tmp_path / "a.npy")
+    assert "pickle" not in str(raised.value)
+
+
+def test_an_array_that_is_cut_short_or_none_is_refused_in_our_words(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((2, 4, 4)))
+    (tmp_path / "a.npy").write_bytes((tmp_path / "a.npy").read_bytes()[:200])
+    with pytest.raises(UserError, match="is cut short or damaged, so it holds no slices; save these with numpy"):
+        read_images(tmp_path / "a.npy")
+    (tmp_path / "a.npy").write_bytes(b"hello")
+    with pytest.raises(UserError, match=r"is no \.npy at all"):
         read_images(tmp_path / "a.npy")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from medattngan.core.files import UserError
-from medattngan.core.text import is_category, shown
+from medattngan.core.text import counted, is_category, shown
 from medattngan.scans.patients.conventions import named
 from medattngan.scans.patients.names import is_finding
 
@@ -34,7 +34,8 @@ def folder_labels(pictures: Sequence[str], asked: bool) -> dict[str, str]:
     if asked:
         if len(nested) < max(1, len(pictures)):
             loose = len(pictures) - len(nested)
-            raise UserError(f"--labels folders: {loose} pictures lie in no folder below their source; move them.")
+            lie = counted(loose, "pictures lie", "picture lies")
+            raise UserError(f"--labels folders: {lie} in no folder below the source; move what lies there.")
         _check_are_labels(names)
         return nested
     many = len(nested) >= MIN_PICTURES_A_FOLDER * len(names)

@@ -23,12 +23,13 @@ from medattngan.core.locks import alone
 from medattngan.core.progress import watching
 from medattngan.core.room import require_room
 from medattngan.core.seal import seal, thorough
+from medattngan.core.text import counted
 from medattngan.data.samples import Samples
 from medattngan.external.open import open_slices
 from medattngan.stages.export.image import Window
 from medattngan.stages.export.options import Asked, require_options
 from medattngan.stages.export.origin import UUID_ROOT
-from medattngan.stages.export.plan import plan
+from medattngan.stages.export.plan import PlannedSeries, plan
 from medattngan.stages.export.record import record
 from medattngan.stages.export.seg import require_seg, write_seg
 from medattngan.stages.export.write import bytes_a_slice, first_object, write_series
@@ -51,6 +52,11 @@ class ExportReport:
     slices: int
     flagged_left_out: int
     notes: list[str]
+
+    def sentences(self) -> list[str]:
+        """What a user should hear of."""
+        left = self.flagged_left_out
+        return [*self.notes, *([f"{counted(left, 'slices')} left out that the audit flagged"] if left else [])]
 
 
 @alone
@@ -83,8 +89,7 @@ def export(
         sop: `sc` Secondary Capture, `ct` CT Image Storage (values in HU), `mr` MR Image Storage.
         multiframe: Multi-frame Grayscale Word Secondary Capture in place of one file a slice.
         uid_root: `2.25`, or your organization's own root.
-        window: (center, width) in physical units that viewers open with; by default that of `like`, else one
-            that fits the values.
+        window: (center, width) in physical units that viewers open with; by default that of `like`, or one that fits.
         overlay: lay SYNTHETIC over the picture in a plane that viewers can hide; not with `multiframe`.
         stamp: burn SYNTHETIC into the pixels; the values under it are lost.
         transfer_syntax: `explicit`, `jpeg2000`, `jpegls` or `rle`; all keep every value.
@@ -96,8 +101,8 @@ def export(
         progress: show on the terminal (stderr) how far it is.
 
     Raises:
-        UserError: there is no slice to export, the samples are not what they were when they were written or audited,
-            `out` exists, or an option is not possible; nothing is written then.
+        UserError: there is no slice to export, the samples were changed since they were written or audited, `out`
+            exists, or an option is not possible; nothing is written then.
     """
     out = Path(out)
     require_absent(out)
@@ -106,19 +111,15 @@ def export(
         include_flagged,
     )  # fmt: skip
     require_options(asked, limit)
-    if not isinstance(samples, Samples):
-        found = open_slices(Path(samples))
-        samples, notes = found.physical(), [*notes, *found.notes]
-    samples.require_verdict()
+    samples, notes = _opened(samples, notes)
     if seg:
         require_seg(samples, multiframe)
     flagged = flagged_rows(samples.table)
     rows = choose_rows(flagged, limit, include_flagged)
     planned, borrowed = plan(samples, rows_by_label(samples.table, rows), flagged, asked)
-    first_object(planned[0], samples.codes)
-    require_room(out, len(rows) * bytes_a_slice(samples.codes), f"{len(rows)} slices", "give a --limit")
+    _require_writable(planned[0], samples, out, len(rows))
     left_out = count_left_out(flagged, len(rows), include_flagged)
-    beyond = [f"--limit: {left_out['beyond_limit']} slices left out"] if left_out["beyond_limit"] else []
+    beyond = [f"--limit: {counted(left_out['beyond_limit'], 'slices')} left out"] if left_out["beyond_limit"] else []
     said = [*notes, *beyond, *([] if borrowed is None else [f"--like: {borrowed.told()}"])]
     with atomic_folder(out) as folder, watching(progress) as watch:
         advance = watch("writing slices", len(rows))
@@ -129,6 +130,21 @@ def export(
         write_json(folder / "provenance.json", record(planned, asked, left_out, said))
         seal(folder, "dicom")
     return ExportReport(out, [out / one.folder for one in planned], len(rows), left_out["flagged"], said)
+
+
+def _opened(samples: str | Path | Samples, notes: Sequence[str]) -> tuple[Samples, Sequence[str]]:
+    """The samples, which are what they were when they were audited, and what was left out of them."""
+    if not isinstance(samples, Samples):
+        found = open_slices(Path(samples))
+        samples, notes = found.physical(), [*notes, *found.notes]
+    samples.require_verdict()
+    return samples, notes
+
+
+def _require_writable(first: PlannedSeries, samples: Samples, out: Path, count: int) -> None:
+    """The pixels fit into the objects, and all of these onto the disk."""
+    first_object(first, samples.codes)
+    require_room(out, count * bytes_a_slice(samples.codes), f"{count} slices", "give a --limit")
 
 
 def flagged_rows(table: pd.DataFrame) -> npt.NDArray[np.bool_]:
@@ -148,7 +164,7 @@ def choose_rows(flagged: npt.NDArray[np.bool_], limit: int | None, include_flagg
         raise UserError("the samples hold no slice; sample some first.")
     rows = [row for row in range(len(flagged)) if include_flagged is not None or not flagged[row]]
     if not rows:
-        raise UserError(f"the audit flagged all {len(flagged)} slices; sample others or use --include-flagged REASON.")
+        raise UserError(f"the audit flagged all {len(flagged)}; sample other slices or use --include-flagged REASON.")
     return rows[:limit]
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from medattngan.core.files import UserError
+from medattngan.core.text import counted
 from medattngan.scans.find import Found, examine, stacks, walk
 from medattngan.scans.formats.dicom import read_dataset
 from medattngan.scans.formats.dicom_groups import functional
@@ -105,7 +106,9 @@ def _described(stack: Series) -> str:
     """A candidate, for whoever has to choose: it is said on the console and written nowhere."""
     first = stack.pieces[0]
     size = "unknown pixel size" if first.spacing_mm is None else f"{first.spacing_mm[0]:.4g} mm"
-    return f"{on_one_line(first.relative)} ({on_one_line(stack.modality)}, {len(stack.pieces)} slices, {size})"
+    return (
+        f"{on_one_line(first.relative)} ({on_one_line(stack.modality)}, {counted(len(stack.pieces), 'slices')}, {size})"
+    )
 
 
 def _cosines(dataset: Dataset, frame: int) -> list[float]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from medattngan.core.files import UserError
+from medattngan.core.text import counted
 from medattngan.data.intensity import IntensityMap
 from medattngan.stages.export.image import Window
 from medattngan.stages.export.plane import ORIENTATION, Plane
@@ -50,7 +51,8 @@ class Like:
         }
         lent = "; ".join(f"{name} {value}" for name, value in words.items() if value) or "nothing"
         missing = ", ".join(name for name, value in words.items() if not value)
-        beside = f"; passed over: {self.passed_over} files that are no images of a patient" if self.passed_over else ""
+        over = counted(self.passed_over, "files that are no images", "file that is no image")
+        beside = f"; passed over: {over} of a patient" if self.passed_over else ""
         return f"borrowed: {lent}" + (f"; not to be had: {missing}" if missing else "") + beside
 
 

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from medattngan.core.text import counted
 from medattngan.scans.patients.names import DATE
 from medattngan.scans.patients.owner import RULES
 from medattngan.scans.patients.words import NOBODY
@@ -33,7 +34,8 @@ def notes(series: Sequence[Series]) -> Iterator[str]:
     volumes = [one for one in _guessed(series) if one.layout == "volume"]
     if volumes:
         how = ", ".join(sorted({RULES.get(one.whose, f"by {one.whose}") for one in volumes}))
-        yield f"{_patients(volumes)} patients of {len(volumes)} volumes were told apart {how}; {CURE}."
+        patients, of = counted(_patients(volumes), "patients"), counted(len(volumes), "volumes")
+        yield f"{patients} of {of} were told apart {how}; {CURE}."
     if nameless := rules.get("nobody"):
         yield (
             f"{len(nameless)} series have no Patient ID, or one that stands for nobody, as ANONYMOUS does: whose they "

@@ -13,6 +13,7 @@ import pandas as pd
 
 import medattngan
 from medattngan.core.plugins import versions
+from medattngan.core.text import counted
 from medattngan.data.intensity import CODE_MAX
 from medattngan.scans.find import Found
 from medattngan.scans.formats.table import GROUP as FORMATS_OF_OTHERS
@@ -149,7 +150,7 @@ def notes(asked: Mapping[str, Any], series: Sequence[Series], index: pd.DataFram
         said.append(f"The store mixes modalities ({', '.join(modalities)}); a generator is better trained on one.")
     said += _of_identity(series, found, asked.get("screen"))
     if asked["labels"] == "table" and index["label"].isna().any() and index["label"].notna().any():
-        said.append(f"{int(index['label'].isna().sum())} slices have no label in the table.")
+        said.append(f"{counted(int(index['label'].isna().sum()), 'slices have', 'slice has')} no label in the table.")
     return said
 
 
@@ -165,7 +166,8 @@ def _of_identity(series: Sequence[Series], found: Sequence[Found], screen: str |
     """Who may be named by the pixels, and whose face may be seen."""
     flagged = sum(any(piece.burned_in or piece.recognizable for piece in file.pieces) for file in found)
     if flagged and screen is None:
-        yield f"{flagged} files say that their pixels identify the patient; --screen heeds it, without it nobody does."
+        say = counted(flagged, "files say", "file says")
+        yield f"{say} that the pixels identify the patient; --screen heeds it, without it nobody does."
     volumes = [one for one in series if one.layout == "volume"]
     heads = [one for one in series if len(one.pieces) >= FACE_SLICES and any(piece.of_head for piece in one.pieces)]
     if heads:

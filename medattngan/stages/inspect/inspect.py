@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from medattngan.core.plots import save_picture
-from medattngan.core.text import shown
+from medattngan.core.text import counted, shown
 from medattngan.data.alike import spacing_in_words
 from medattngan.data.store import SPLITS, SliceStore
 
@@ -47,8 +47,8 @@ def _headline(store: SliceStore) -> str:
     pixel = f", {spacing} a pixel" if spacing else ""
     patients, series = index["patient"].nunique(), index["series"].nunique()
     return (
-        f"{store.path}: {len(store)} slices of {store.size} x {store.size} px{pixel}, "
-        f"{patients} patients, {series} series\n"
+        f"{store.path}: {counted(len(store), 'slices')} of {store.size} x {store.size} px{pixel}, "
+        f"{counted(patients, 'patients')}, {series} series\n"
         f"intensity: {scale['scheme']} {scale['lower']:g} to {scale['upper']:g} {scale['unit']}"
     )
 

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from medattngan.core.files import UserError
+from medattngan.core.text import counted
 
 
 def halve(index: pd.DataFrame, seed: int) -> npt.NDArray[np.bool_]:
@@ -40,7 +41,9 @@ def draw_per_class(index: pd.DataFrame, count: int, seed: int) -> npt.NDArray[np
     shuffled = index.assign(row=np.arange(len(index))).iloc[rng.permutation(len(index))]
     for label, own in shuffled.groupby("label", sort=True):
         if len(own) < count:
-            raise UserError(f"class {label} has {len(own)} slices to draw from, not {count}; ask for fewer per class.")
+            raise UserError(
+                f"class {label} has {counted(len(own), 'slices')} to draw from, not {count}; ask for fewer per class."
+            )
         turn = own.groupby("patient", sort=False).cumcount()
         keep[own["row"].to_numpy()[np.argsort(turn.to_numpy(), kind="stable")[:count]]] = True
     return keep

@@ -84,7 +84,7 @@ def test_a_localizer_before_the_series_lends_nothing(tmp_path: Path) -> None:
     save(scout, real / "0-first.dcm")
     report = export(square(), tmp_path / "dicom", like=real)
     assert spacing_of(report.path)[0] == pytest.approx(0.34375)
-    assert "passed over: 1 files" in report.notes[0]
+    assert "passed over: 1 file that is no image of" in report.notes[0]
 
 
 def test_of_several_series_none_is_chosen_and_all_are_listed(tmp_path: Path) -> None:
