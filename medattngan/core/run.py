@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from medattngan.core.config import Config
-from medattngan.core.files import UserError, atomic_folder, read_json, write_json
+from medattngan.core.files import UserError, atomic_folder, read_json, unused, write_json
 from medattngan.core.provenance import provenance
 from medattngan.core.seal import check, finish, is_thorough, replace_file, seal, unfinish
 
@@ -65,7 +65,9 @@ class Run:
         """
         path = Path(path)
         if not (path / "config.yaml").is_file():
-            raise UserError(f"{path} is not a run; make one with: medattngan train CONFIG --data STORE --out {path}")
+            raise UserError(
+                f"{path} is not a run; make one with: medattngan train CONFIG --data STORE --out {unused(path)}"
+            )
         check(path, "run")
         run = cls(path, Config.load(path / "config.yaml"), read_json(path / "store.json"))
         if is_thorough():

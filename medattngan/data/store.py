@@ -20,7 +20,7 @@ import numpy.typing as npt
 import pandas as pd
 from pyarrow import ArrowException
 
-from medattngan.core.files import UserError, read_json, write_json
+from medattngan.core.files import UserError, read_json, unused, write_json
 from medattngan.core.seal import check, seal
 from medattngan.core.types import Codes, Physical
 from medattngan.data.intensity import IntensityMap, codes_to_unit
@@ -67,7 +67,7 @@ class SliceStore:
         """
         path = Path(path)
         if not (path / "index.parquet").is_file() or not (path / "provenance.json").is_file():
-            raise UserError(f"{path} is not a slice store; make one with: medattngan ingest SCANS --out {path}")
+            raise UserError(f"{path} is not a slice store; make one with: medattngan ingest SCANS --out {unused(path)}")
         check(path, "store")
         index = _read_index(path)
         store = cls(path, index, np.arange(len(index)))

@@ -17,9 +17,10 @@ from dataclasses import asdict, replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import medattngan
+from medattngan.core.config import DataConfig
 from medattngan.core.files import UserError, atomic_path, digest, read_json, write_json
 from medattngan.core.locks import alone, sweep_inside
 from medattngan.core.plugins import versions
@@ -45,7 +46,10 @@ from medattngan.stages.ingest.watch import METHOD, Mend, watched
 from medattngan.stages.ingest.worker import Look, Task, look, quiet, run_job
 
 FILES_AT_ONCE = 64
-UNREADABLE_FILES = ("files", "unreadable")
+OTHER_PLANE = "other-plane"
+AS_ACQUIRED = "scans that cannot be cut in the plane asked for are taken as they are with --plane acquired"
+SIZES: tuple[int, ...] = get_args(DataConfig.model_fields["size"].annotation)
+"""What networks are trained at, in pixels."""
 SMALL_BYTES = 64 << 20
 """Less than this is read sooner by one process than others take to start."""
 
@@ -241,6 +245,8 @@ def _nothing(sources: Sequence[Path], ledger: Ledger) -> str:
     causes = {"unreadable": _causes(Counter(ledger.unreadable().values()))}
     counts = sorted(((count, reason) for reason, count in Counter(why.values()).items()), reverse=True)
     listed = ", ".join(f"{count} {reason}{causes.get(reason, '')}" for count, reason in counts)
+    if counts[0][1] == OTHER_PLANE:
+        return f"Nothing usable in {where} ({listed}); {AS_ACQUIRED}."
     return f"Nothing usable in {where} ({listed}); see which file is which with --rejected FILE.csv."
 
 
@@ -258,12 +264,17 @@ def _summary(store: SliceStore, rejected: Path | None) -> Iterator[str]:
     record = store.provenance
     read = record["read"]
     yield f"{read['slices']} slices of {read['series']} series of {read['patients']} patients in {store.path}"
-    for kind in ("files", "slices"):
-        for reason, count in sorted(record["set_aside"][kind].items()):
-            raised = _causes(record["set_aside"].get("causes", {})) if (kind, reason) == UNREADABLE_FILES else ""
-            yield f"  set aside: {count} {kind} {reason} ({REASONS[reason]}{raised})"
-    if record["set_aside"]["files"]:
+    aside = record["set_aside"]
+    for reason in dict.fromkeys([*sorted(aside["files"]), *sorted(aside["slices"])]):
+        counts = " and ".join(f"{aside[kind][reason]} {kind}" for kind in ("files", "slices") if reason in aside[kind])
+        raised = _causes(aside.get("causes", {})) if reason == "unreadable" and reason in aside["files"] else ""
+        yield f"  set aside: {counts} {reason} ({REASONS[reason]}{raised})"
+    if aside["files"]:
         yield f"  which files: {rejected}" if rejected else "  which files: give --rejected FILE.csv"
+    if 2 * aside["files"].get(OTHER_PLANE, 0) > sum(aside["files"].values()):
+        yield f"  {AS_ACQUIRED}"
+    if store.size not in SIZES:
+        yield f"  train takes {', '.join(map(str, SIZES))} px and averages {store.size} px down; choose one with --size"
     if (masked := record["screen"].get("masked", {"series": 0}))["series"]:
         yield f"  masked: text at {masked['places']} places of {masked['series']} series"
     elif record["screen"] and "burned-in-text" not in record["set_aside"]["files"]:
