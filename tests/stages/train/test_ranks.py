@@ -62,7 +62,7 @@ def wait_for(run: Path) -> None:
 
 
 def end(process: subprocess.Popen[str], status: int = 0) -> tuple[str, str]:
-    out, err = process.communicate(timeout=180)
+    out, err = process.communicate(timeout=400)
     assert process.returncode == status, err
     return out, err
 
