@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from html import escape
 from pathlib import Path
 from typing import Any, Literal
@@ -254,6 +255,14 @@ def _apply(tree: dict[str, Any], override: str) -> None:
         raise UserError(f"--set {override!r}: {text!r} is not a YAML value.") from None
 
 
+def _meant(location: list[str], section: type[BaseModel]) -> str:
+    """The key that was meant, in words: of the same name in another section, else of a like name in this one."""
+    name = location[-1]
+    elsewhere = [f"{part}.{name}" for part, one in Config() if name in type(one).model_fields]
+    like = [".".join([*location[:-1], one]) for one in get_close_matches(name, section.model_fields, 1)]
+    return next((f" (did you mean {key}?)" for key in (*elsewhere, *like)), "")
+
+
 _PLAIN = {"tuple_type": "a list, in brackets", "model_type": "a section of keys"}
 """What pydantic says in the words of Python, in the words of YAML; by the type of the error."""
 
@@ -268,7 +277,7 @@ def _explain(error: dict[str, Any]) -> str:
             annotation = section.model_fields[part].annotation
             if isinstance(annotation, type) and issubclass(annotation, BaseModel):
                 section = annotation
-        return f"{key} is not a key; allowed here: {', '.join(sorted(section.model_fields))}"
+        return f"{key} is not a key{_meant(location, section)}; allowed here: {', '.join(sorted(section.model_fields))}"
     if error["type"] in _PLAIN:
         return f"{key} is {error['input']!r}, but it should be {_PLAIN[error['type']]}"
     message = error["msg"].removeprefix("Value error, ").replace("Input should be", "it should be")

@@ -30,6 +30,18 @@ def mistaken(given: object, wanted: str, call: str) -> UserError:
     return UserError(f"{wanted} or its path is wanted, and this is of type {kind}; give what {call} returns, or its path.")
 
 
+def unused(path: Path) -> Path:
+    """`path`, or the first of NAME-2, NAME-3 … beside it where nothing is yet: a place to suggest.
+
+    >>> unused(Path("not/there"))
+    PosixPath('not/there')
+    """
+    number, found = 2, path
+    while found.exists():
+        number, found = number + 1, path.with_name(f"{path.name}-{number}")
+    return found
+
+
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` when the block ends without an error.

@@ -20,7 +20,7 @@ from typing import Any
 
 from medattngan.core import cards
 from medattngan.core.config import Config
-from medattngan.core.files import UserError, atomic_folder, digest, mistaken, read_json, write_json
+from medattngan.core.files import UserError, atomic_folder, digest, mistaken, read_json, unused, write_json
 from medattngan.core.provenance import provenance
 from medattngan.core.seal import check, finish, is_thorough, replace_file, seal, unfinish
 
@@ -103,7 +103,9 @@ class Run:
         if is_packed(path):
             return cls._unpacked(path)
         if not (path / "config.yaml").is_file():
-            raise UserError(f"{path} is not a run; make one with: medattngan train CONFIG --data STORE --out {path}")
+            raise UserError(
+                f"{path} is not a run; make one with: medattngan train CONFIG --data STORE --out {unused(path)}"
+            )
         check(path, "run")
         run = cls(path, Config.load(path / "config.yaml"), read_json(path / "store.json"))
         if is_thorough():

@@ -21,7 +21,7 @@ import pandas as pd
 from pyarrow import ArrowException
 
 from medattngan.core import cards
-from medattngan.core.files import UserError, atomic_folder, mistaken, read_json, write_json
+from medattngan.core.files import UserError, atomic_folder, mistaken, read_json, unused, write_json
 from medattngan.core.seal import check, seal
 from medattngan.core.types import Codes, Images, Physical
 from medattngan.data.blocks import NpyWriter, blocks
@@ -150,7 +150,9 @@ class Samples:
         """
         path = Path(path)
         if not (path / "pixels.npy").is_file() or not (path / "samples.parquet").is_file():
-            raise UserError(f"{path} is not a samples folder; make one with: medattngan sample RUN --out {path}")
+            raise UserError(
+                f"{path} is not a samples folder; make one with: medattngan sample RUN --out {unused(path)}"
+            )
         sealed = check(path, "samples")
         try:
             codes = np.load(path / "pixels.npy", mmap_mode="r", allow_pickle=False)

@@ -25,7 +25,7 @@ from torch.utils.data import Dataset
 from medattngan.conditions.mask import CLASSES
 from medattngan.core import cards
 from medattngan.core.cards import one_line
-from medattngan.core.files import UserError, mistaken, read_json, write_json
+from medattngan.core.files import UserError, mistaken, read_json, unused, write_json
 from medattngan.core.seal import check, seal
 from medattngan.core.text import counted
 from medattngan.core.types import Codes, Physical
@@ -98,7 +98,7 @@ class SliceStore(Dataset[dict[str, Any]]):
         """
         path = Path(path)
         if not (path / "index.parquet").is_file() or not (path / "provenance.json").is_file():
-            raise UserError(f"{path} is not a slice store; make one with: medattngan ingest SCANS --out {path}")
+            raise UserError(f"{path} is not a slice store; make one with: medattngan ingest SCANS --out {unused(path)}")
         check(path, "store")
         index = _read_index(path)
         if (classes := Classes.of(path)) is not None:

@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from medattngan.core.files import UserError, digest, read_json
+from medattngan.core.files import UserError, digest, read_json, unused
 from medattngan.core.seal import check
 from medattngan.core.types import Features, Images
 
@@ -112,7 +112,7 @@ def load_encoder(path: str | Path) -> Encoder:
     """
     path = Path(path)
     if not (path / RECORD).is_file() or not (path / WEIGHTS).is_file():
-        raise UserError(f"{path} is not an encoder; make one with: medattngan encoder STORE --out {path}")
+        raise UserError(f"{path} is not an encoder; make one with: medattngan encoder STORE --out {unused(path)}")
     record = read_json(path / RECORD)
     found = digest(path / WEIGHTS)
     if found != record.get("weights_sha256"):

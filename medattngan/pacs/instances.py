@@ -22,7 +22,7 @@ from pydicom.dataelem import RawDataElement
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.uid import UID, MediaStorageDirectoryStorage
 
-from medattngan.core.files import UserError, read_json
+from medattngan.core.files import UserError, read_json, unused
 from medattngan.core.seal import SEAL, check, thorough
 from medattngan.core.text import counted
 
@@ -106,7 +106,7 @@ def look_through(folder: Path) -> FolderContents:
         UserError: there is no DICOM file, one is damaged, or two differ under one SOP Instance UID.
     """
     if not folder.is_dir():
-        raise UserError(f"{folder} is not a folder; make one with: medattngan export SAMPLES --out {folder}")
+        raise UserError(f"{folder} is not a folder; make one with: medattngan export SAMPLES --out {unused(folder)}")
     by_uid: dict[str, Instance] = {}
     others: list[str] = []
     copies: list[str] = []
@@ -122,7 +122,9 @@ def look_through(folder: Path) -> FolderContents:
                 raise UserError(f"{first.name} and {name} differ but have one SOP Instance UID; nothing was sent.")
             copies.append(name)
     if not by_uid:
-        raise UserError(f"{folder} holds no DICOM file; make some with: medattngan export SAMPLES --out {folder}")
+        raise UserError(
+            f"{folder} holds no DICOM file; make some with: medattngan export SAMPLES --out {unused(folder)}"
+        )
     return FolderContents(tuple(by_uid.values()), tuple(others), tuple(copies))
 
 

@@ -19,7 +19,7 @@ from types import TracebackType
 from medattngan.core.files import UserError, naming
 from medattngan.core.spreadsheets import defuse, restore
 from medattngan.pacs.instances import Instance
-from medattngan.pacs.outcomes import STATES, Outcome
+from medattngan.pacs.outcomes import DONE, STATES, UNSURE, Outcome
 
 COLUMNS = ("time", "state", "sop_instance_uid", "sha256", "file", "detail")
 """`time` is UTC. `state` is a key of STATES, or one of EVENTS."""
@@ -104,14 +104,18 @@ class Journal:
         if not whole:
             self._append([COLUMNS])
             _sync_folder(self.path.parent)
+        server, sent_to = "", dict[str, str]()
         for row in list(csv.reader(io.StringIO(whole.decode("utf-8", errors="replace"), newline="")))[1:]:
             if len(row) != len(COLUMNS):
                 raise UserError(f"{self.path} was edited: a row has {len(row)} fields; give another --out.")
             _, state, uid, sha, _, detail = map(restore, row)
-            if state == "push" and detail != self.server:
-                raise UserError(f"{self.path} is the journal of a push to {detail}; give another --out.")
+            server = detail if state == "push" else server
             if state in STATES:
-                self.states[uid], self.known[uid] = state, sha
+                self.states[uid], self.known[uid], sent_to[uid] = state, sha, server
+        # What nobody has, by the last word on it, may go to another server.
+        there = (sent_to[uid] for uid, state in self.states.items() if state in (*DONE, *UNSURE))
+        if other := next((server for server in there if server != self.server), None):
+            raise UserError(f"{self.path} is the journal of a push to {other}; give another --out.")
 
     def _append(self, rows: Sequence[Sequence[str]]) -> None:
         if not rows:

@@ -61,13 +61,27 @@ def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
 def test_an_unknown_key_is_named_with_what_is_allowed(tmp_path: Path) -> None:
     message = refusal(tmp_path, "attention:\n  knid: none\n")
     assert str(tmp_path / "config.yaml") in message
-    assert "attention.knid is not a key; allowed here: heads, kind, resolutions, tokens" in message
+    known = "heads, kind, resolutions, tokens, words"
+    assert f"attention.knid is not a key (did you mean attention.kind?); allowed here: {known}" in message
 
 
 def test_an_unknown_section_is_named_with_what_is_allowed(tmp_path: Path) -> None:
-    expected = "trian is not a key; allowed here: attention, augment, data, loss, model, optimizer, train"
+    allowed = "attention, augment, data, loss, model, optimizer, train"
+    expected = f"trian is not a key (did you mean train?); allowed here: {allowed}"
     assert expected in refusal(tmp_path, "trian:\n  kimg: 1\n")
     assert expected in refusal(tmp_path, "", "trian.kimg=1")
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [("train.r1_gamma", "loss.r1_gamma"), ("data.minutes", "train.minutes"), ("loss.r1_gama", "loss.r1_gamma")],
+)
+def test_a_key_in_the_wrong_section_or_misspelt_is_told_where_it_is(tmp_path: Path, key: str, meant: str) -> None:
+    assert f"{key} is not a key (did you mean {meant}?); allowed" in refusal(tmp_path, "", f"{key}=1")
+
+
+def test_a_key_like_no_other_has_no_suggestion(tmp_path: Path) -> None:
+    assert "train.zzz is not a key; allowed here" in refusal(tmp_path, "", "train.zzz=1")
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,8 @@ def test_a_push_that_ends_well_prints_its_journal(
     assert "5 instances: 5 stored." in printed.err
     assert "not DICOM, not sent: notes.txt" in printed.err
     assert "z.dcm" in printed.err
+    assert "sending instances 5 of 5" in printed.err.splitlines()
+    assert "sending" not in printed.out
 
 
 def test_an_instance_that_is_refused_is_exit_status_1_and_a_sentence(

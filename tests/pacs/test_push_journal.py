@@ -52,6 +52,36 @@ def test_two_pushes_cannot_write_one_journal(tmp_path: Path) -> None:
 def test_the_journal_of_another_server_is_not_gone_on_with(tmp_path: Path) -> None:
     with Journal.open(tmp_path / "j.csv", "here") as journal:
         journal.note("push", "here")
+        journal.write("stored", [ONE])
+    for server in ("there", "anywhere"):  # the refusal leaves no mark
+        with pytest.raises(UserError, match="push to here"):
+            Journal.open(tmp_path / "j.csv", server)
+    with Journal.open(tmp_path / "j.csv", "here") as journal:
+        assert journal.state(ONE) == "stored"
+
+
+@pytest.mark.parametrize("states", [[], ["sending", "refused"], ["sending", "failed"]])
+def test_a_journal_of_a_push_that_left_nothing_there_goes_on_with_another_server(
+    states: list[str], tmp_path: Path
+) -> None:
+    with Journal.open(tmp_path / "j.csv", "here") as journal:
+        journal.note("push", "here")
+        for state in states:
+            journal.write(state, [ONE])
+    with Journal.open(tmp_path / "j.csv", "there") as journal:
+        journal.note("push", "there")
+        journal.write("stored", [ONE])
+    with Journal.open(tmp_path / "j.csv", "there") as journal:
+        assert journal.state(ONE) == "stored"
+    with pytest.raises(UserError, match="push to there"):
+        Journal.open(tmp_path / "j.csv", "here")
+
+
+@pytest.mark.parametrize("state", ["sending", "unknown", "present"])
+def test_what_may_be_on_a_server_keeps_its_journal_there(state: str, tmp_path: Path) -> None:
+    with Journal.open(tmp_path / "j.csv", "here") as journal:
+        journal.note("push", "here")
+        journal.write(state, [ONE])
     with pytest.raises(UserError, match="push to here"):
         Journal.open(tmp_path / "j.csv", "there")
 

@@ -23,7 +23,6 @@ from medattngan.core.locks import alone, sweep_inside
 from medattngan.core.plugins import versions
 from medattngan.core.progress import Watch, watching
 from medattngan.core.terminal import say, terminal
-from medattngan.core.text import counted
 from medattngan.data.store import SliceStore, StoreWriter
 from medattngan.scans.bounds import Bounds
 from medattngan.scans.captures import without_pages
@@ -31,7 +30,6 @@ from medattngan.scans.find import Found, stacks, state, walk
 from medattngan.scans.formats.table import GROUP, formats
 from medattngan.scans.masks.find import MasksAsked
 from medattngan.scans.options import Options
-from medattngan.scans.series import REASONS
 from medattngan.scans.table.rows import Labels, read_labels
 from medattngan.stages.ingest.assemble import Ledger, distinct, read_parts, write_slices
 from medattngan.stages.ingest.captions import Captions
@@ -43,12 +41,11 @@ from medattngan.stages.ingest.provenance import provenance
 from medattngan.stages.ingest.pseudonyms import load_salt
 from medattngan.stages.ingest.rejected import write_rejected
 from medattngan.stages.ingest.request import FOLDERS, Places, Request
-from medattngan.stages.ingest.told import causes, nothing
+from medattngan.stages.ingest.told import nothing, summary
 from medattngan.stages.ingest.watch import METHOD, Mend, watched
 from medattngan.stages.ingest.worker import Look, Task, look, quiet, run_job
 
 FILES_AT_ONCE = 64
-UNREADABLE_FILES = ("files", "unreadable")
 SMALL_BYTES = 64 << 20
 """Less than this is read sooner by one process than others take to start."""
 
@@ -135,7 +132,7 @@ def ingest(
         _prepare(run, jobs, watch)
         _join(request, places, table, found, jobs, salt, said)
     store = SliceStore.open(places.out)
-    for line in [*_summary(store, places.rejected), *examples([one for job in jobs for one in job.series])]:
+    for line in [*summary(store, places.rejected), *examples([one for job in jobs for one in job.series])]:
         say(console, line)
     return store
 
@@ -252,24 +249,3 @@ def _claim(work: Path, fingerprint: str) -> None:
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     write_json(claim, {"fingerprint": fingerprint})
-
-
-
-
-def _summary(store: SliceStore, rejected: Path | None) -> Iterator[str]:
-    record = store.provenance
-    read = record["read"]
-    slices, patients = counted(read["slices"], "slices"), counted(read["patients"], "patients")
-    yield f"{slices} of {read['series']} series of {patients} in {store.path}"
-    for kind in ("files", "slices"):
-        for reason, count in sorted(record["set_aside"][kind].items()):
-            raised = causes(record["set_aside"].get("causes", {})) if (kind, reason) == UNREADABLE_FILES else ""
-            yield f"  set aside: {counted(count, kind)} {reason} ({REASONS[reason]}{raised})"
-    if record["set_aside"]["files"]:
-        yield f"  which files: {rejected}" if rejected else "  which files: give --rejected FILE.csv"
-    if (masked := record["screen"].get("masked", {"series": 0}))["series"]:
-        yield f"  masked: text at {masked['places']} places of {masked['series']} series"
-    elif record["screen"] and "burned-in-text" not in record["set_aside"]["files"]:
-        yield "  screened: no text was found in the pixels; faint or small text may still be present"
-    for note in record["notes"]:
-        yield f"  {note}"

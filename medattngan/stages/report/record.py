@@ -58,8 +58,8 @@ def _training(run: Run, made: dict[str, Any]) -> Rows:
         ),
         (
             "budget",
-            f"{config.train.kimg:g} thousand slices"
-            + ("" if config.train.minutes is None else f" or {config.train.minutes:g} minutes"),
+            ("" if config.train.minutes is None else f"{config.train.minutes:g} minutes, or ")
+            + f"{config.train.kimg * 1000:,.0f} slices",
         ),
         ("trained", _spent(run)),
         ("seed", str(made["seed"])),

@@ -81,6 +81,20 @@ def test_the_same_seed_gives_the_same_bytes(
 
 
 @pytest.mark.slow
+def test_scores_have_the_same_bytes_whatever_the_number_of_workers(
+    scored: tuple[Path, dict[str, Any]], tiny_store: SliceStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for workers in (1, 2):
+        monkeypatch.setenv("MEDATTNGAN_CACHE", str(tmp_path / f"cache-{workers}"))
+        samples = scored[0] / "noisy.npy"
+        evaluate(samples, tiny_store, tmp_path / str(workers), extractor=EXTRACTOR, workers=workers)
+    for path in (scored[0] / "scores").iterdir():  # made with one thread, as workers are
+        assert (
+            path.read_bytes() == (tmp_path / "1" / path.name).read_bytes() == (tmp_path / "2" / path.name).read_bytes()
+        )
+
+
+@pytest.mark.slow
 def test_real_slices_of_other_patients_score_about_the_floor(tiny_store: SliceStore, tmp_path: Path) -> None:
     samples = write_samples(tiny_store, tmp_path / "real.npy", 48)
     scores = evaluate(samples, tiny_store, tmp_path / "scores", extractor=EXTRACTOR)

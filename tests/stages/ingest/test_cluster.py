@@ -7,9 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from pydicom.data import get_testdata_file
 
 from medattngan.core.files import UserError
+from medattngan.extractors.crew import crew
+from medattngan.extractors.table import extract, load_extractor
 from medattngan.stages.ingest.ingest import ingest
 
 CLUSTER = """
@@ -42,6 +45,25 @@ def test_a_cluster_makes_the_same_store(tmp_path: Path) -> None:
             cluster.terminate()
     assert len(there) == 2
     assert there.digest == here.digest
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_cluster_makes_the_same_features(tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    (tmp_path / "cluster.py").write_text(CLUSTER)
+    command = [sys.executable, str(tmp_path / "cluster.py")]
+    images = torch.rand(70, 1, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    extractor = load_extractor("radiomics-2d")
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as cluster:
+        assert cluster.stdout is not None
+        try:
+            with crew(None, cluster.stdout.readline().strip()) as by:
+                assert by is not None
+                made = by.extract(extractor, images)
+        finally:
+            cluster.terminate()
+    assert torch.equal(made, extract(extractor, images))
 
 
 @pytest.mark.slow

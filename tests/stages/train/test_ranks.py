@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ TRAIN = {
     "validate_minutes": None, "seed": 5,
 }  # fmt: skip
 STEPS = 10
+PAGE = Path(__file__).parents[3] / "docs/how-to/devices.md"
 TORCHRUN = ["torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m"]
 
 
@@ -60,7 +62,7 @@ def wait_for(run: Path) -> None:
 
 
 def end(process: subprocess.Popen[str], status: int = 0) -> tuple[str, str]:
-    out, err = process.communicate(timeout=180)
+    out, err = process.communicate(timeout=400)
     assert process.returncode == status, err
     return out, err
 
@@ -102,37 +104,93 @@ def test_two_processes_arrive_where_one_does_and_one_of_them_writes(
     assert [row.split(",")[0] for row in rows] == ["step", "2", "4", "6", "8", "10"]
 
 
+Shell = Callable[[str], "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def shell(tiny_store: SliceStore, tmp_path: Path) -> Shell:
+    """Starts what the page says in a folder that has what the page names: programs, a configuration, a store."""
+    (tmp_path / "configs").mkdir()
+    config().save(tmp_path / "configs/compact.yaml")
+    (tmp_path / "store").symlink_to(tiny_store.path)
+    (tmp_path / "bin").mkdir()
+    own = {"torchrun": "-m torch.distributed.run", "medattngan": "-m medattngan", "srun": str(tmp_path / "srun.py")}
+    for name, module in own.items():
+        program = tmp_path / "bin" / name
+        program.write_text(f'#!/bin/sh\nexec {sys.executable} {module} "$@"\n')
+        program.chmod(0o755)
+    (tmp_path / "srun.py").write_text(SRUN)
+    path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PATH": path, "MASTER_PORT": free_port()}
+
+    def begin(text: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            ["bash", "-c", text],
+            cwd=tmp_path,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return begin
+
+
+SRUN = """
+import os, subprocess, sys
+both = {"SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "train", "SLURM_NTASKS": "2", "SLURM_STEP_NUM_TASKS": "2"}
+both |= {"SLURM_NTASKS_PER_NODE": "1", "SLURM_NNODES": "2", "SLURM_NODELIST": "127.0.0.1", "SLURM_LOCALID": "0"}
+both |= {"MASTER_ADDR": "127.0.0.1"}
+tasks = [
+    subprocess.Popen(sys.argv[1:], env={**os.environ, **both, "SLURM_PROCID": number, "SLURM_NODEID": number})
+    for number in "01"
+]
+sys.exit(max(task.wait() for task in tasks))
+"""
+"""What `srun --nodes=2 --ntasks-per-node=1` gives each process, both on this machine."""
+
+
+def blocks(section: str) -> list[str]:
+    """The commands of a section of the page."""
+    text = PAGE.read_text(encoding="utf-8").split(f"\n## {section}\n")[1].split("\n## ")[0]
+    return re.findall(r"^```bash\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def changed(text: str, changes: Mapping[str, str]) -> str:
+    """What the page says, but for a name that stands for something, or what this machine has fewer of."""
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    return text
+
+
 @pytest.mark.slow
-def test_torchrun_starts_them(tiny_store: SliceStore, tmp_path: Path, alone: dict[str, torch.Tensor]) -> None:
-    arguments = command(config(devices=2), tiny_store, tmp_path / "run")
-    end(start([*TORCHRUN, *arguments]))
+def test_the_line_of_the_page_for_torchrun_starts_them(
+    shell: Shell, tmp_path: Path, alone: dict[str, torch.Tensor]
+) -> None:
+    end(shell(blocks("Under torchrun")[0]))
     assert_close(alone, weights(tmp_path / "run"))
 
 
 @pytest.mark.slow
-def test_torchrun_starts_them_on_two_nodes(
-    tiny_store: SliceStore, tmp_path: Path, alone: dict[str, torch.Tensor]
+def test_the_line_of_the_page_for_torchrun_starts_them_on_two_nodes(
+    shell: Shell, tmp_path: Path, alone: dict[str, torch.Tensor]
 ) -> None:
-    arguments = command(config(nodes=2), tiny_store, tmp_path / "run")
-    both = ["--nnodes=2", "--nproc-per-node=1", "--master-addr=127.0.0.1", f"--master-port={free_port()}"]
-    nodes = [start(["torch.distributed.run", f"--node-rank={n}", *both, "-m", *arguments]) for n in range(2)]
+    line = changed(blocks("Under torchrun")[1], {"FIRST": "127.0.0.1", "29500": free_port()})
+    nodes = [shell(changed(line, {"--node-rank=0": f"--node-rank={number}"})) for number in range(2)]
     for node in nodes:
         end(node)
     assert_close(alone, weights(tmp_path / "run"))
 
 
 @pytest.mark.slow
-def test_slurm_starts_them_on_two_nodes(tiny_store: SliceStore, tmp_path: Path, alone: dict[str, torch.Tensor]) -> None:
-    """What `srun --nodes=2 --ntasks-per-node=1` gives each process."""
-    arguments = command(config(nodes=2), tiny_store, tmp_path / "run")
-    both = {
-        "SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "train", "SLURM_NTASKS": "2", "SLURM_STEP_NUM_TASKS": "2",
-        "SLURM_NTASKS_PER_NODE": "1", "SLURM_NNODES": "2", "SLURM_NODELIST": "127.0.0.1", "SLURM_LOCALID": "0",
-        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port(),
-    }  # fmt: skip
-    tasks = [start(arguments, SLURM_PROCID=n, SLURM_NODEID=n, **both) for n in ("0", "1")]
-    for task in tasks:
-        end(task)
+def test_the_script_of_the_page_for_slurm_starts_them_on_two_nodes(
+    shell: Shell, tmp_path: Path, alone: dict[str, torch.Tensor]
+) -> None:
+    (script,) = blocks("Under SLURM")
+    assert {"#SBATCH --nodes=2", "#SBATCH --ntasks-per-node=4"} <= set(script.splitlines())
+    fewer = {"train.accelerator=cuda": "train.accelerator=cpu", "train.devices=4": "train.devices=1"}
+    end(shell(changed(script, fewer)))
     assert_close(alone, weights(tmp_path / "run"))
 
 
