@@ -5,6 +5,11 @@
 
 Each combination is timed in a process of its own, and one that fails is a row with its reason. Then, for each size, the
 fastest that works trains for `--minutes`, is sampled and scored on the test patients. What is whole is not run again.
+
+    python scripts/benchmark_training.py --graphs both --work DIR --out FILE.json
+
+times rounds as CUDA graphs against eager ones instead (see `graph_table.py`): in three minutes of a GPU, on slices that
+it makes up where none are given.
 """
 
 from __future__ import annotations
@@ -21,12 +26,11 @@ from typing import Annotated
 
 import torch
 import typer
-from cells import CONFIGS, SCORE, Cell, fill_table
+from cells import CONFIGS, Cell, fill_table
 from derived import derived_store
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from graph_table import GraphTable, as_cases, made_up_store
 from training_speed import Result, device, measure_into
+from training_tables import AIM, print_tables
 
 from medattngan.core.config import Config
 from medattngan.core.files import UserError, atomic_path, read_json, write_json
@@ -41,8 +45,6 @@ STYLEGAN2_ADA = {128: 12.8, 256: 21.6, 512: 72.5}
 """Seconds per thousand images on one V100, the lower ends of "sec/kimg" under "Expected training time" in the README of
 NVlabs/stylegan2-ada-pytorch, by size in pixels."""
 TRAIN = "Train only what has this in its name, such as b16-, bf16-mixed or compiled; repeat to ask for all of several."
-AIM = 1.0
-"""Seconds per thousand images at 128 px on one GPU of today, at most."""
 
 
 @dataclass(frozen=True)
@@ -168,40 +170,6 @@ def learn(combination: Combination, minutes: float, seed: int, store: SliceStore
     return result
 
 
-def print_tables(speed: list[Result], quality: list[Result]) -> None:
-    """Both tables, and below them why what failed did."""
-    title = f"{device()['name']}; the aim is {AIM:g} s a thousand images at 128 px"
-    head = ["px", "batch", "precision", "compile", "images/s", "s/kimg", "x StyleGAN2-ADA, V100", "peak MB", "start s"]
-    timed = Table(*head, "reading alone, images/s", title=title)
-    for one in speed:
-        row = [str(one["size"]), str(one["batch_size"]), one["precision"], "on" if one["compiled"] else "off"]
-        if "failed" in one:
-            timed.add_row(*row, "failed")
-            continue
-        times = one["times_stylegan2_ada"]
-        row += [f"{one['images_per_second']:.1f}", f"{one['seconds_per_kimg']:.2f}", f"{times:.2f}" if times else ""]
-        row += [f"{one['peak_mb']:.0f}", f"{one['start_seconds']:.0f}", f"{one['reading_images_per_second']:.0f}"]
-        timed.add_row(*row)
-    learned = Table("px", "combination", "minutes", "kimg", escape(SCORE), "floor", "grid", title="Quality")
-    for one in quality:
-        row = [str(one["size"]), one["name"]]
-        if "failed" in one:
-            learned.add_row(*row, "failed")
-            continue
-        score = one["scores"].get(SCORE)
-        row += [f"{one['minutes']:.1f}", f"{one['kimg']:.1f}"]
-        row += [f"{score['value']:.1f}", f"{score['floor']:.1f}"] if score else ["not measured", ""]
-        learned.add_row(*row, one["grid_file"])
-    console = Console()
-    console.width = max(console.width, 140)  # a log has no width, and 80 would cut the figures
-    console.print(timed)
-    if quality:
-        console.print(learned)
-    for one in [*speed, *quality]:
-        if "failed" in one:
-            console.print(f"failed: {one['name']}: {escape(one['failed'])}", soft_wrap=True)
-
-
 def plan(
     config: str, stores: dict[int, SliceStore], batches: list[int], precisions: list[str], compiles: list[str],
     settings: tuple[str, ...],
@@ -272,14 +240,16 @@ class Job:
 
 
 def main(
-    data: Annotated[list[Path], typer.Option(help="A slice store; repeat for more.")],
     work: Annotated[Path, typer.Option(help="Where what was measured and trained stands.")],
     out: Annotated[Path, typer.Option(help="Both tables as JSON; grids and scores are written beside it.")],
+    data: Annotated[list[Path] | None, typer.Option(help="A slice store; repeat for more.")] = None,
     config: Annotated[str, typer.Option(help="Name of a file in configs/.")] = "compact",
     size: Annotated[list[int] | None, typer.Option(help="Pixels; repeat for more. Each store's by default.")] = None,
     batch_size: Annotated[list[int] | None, typer.Option(help="Repeat for more; the preset's by default.")] = None,
     precision: Annotated[list[str] | None, typer.Option(help="Repeat for more; both by default.")] = None,
     compile: Annotated[list[str] | None, typer.Option(help="on or off; both by default.")] = None,
+    graphs: Annotated[str | None, typer.Option(help="both, on or off: time CUDA graphs, and nothing else.")] = None,
+    case: Annotated[list[str] | None, typer.Option(help="With --graphs: px:batch; 64:8 and 128:64 by default.")] = None,
     seconds: Annotated[float, typer.Option(help="Of steady training to time, a combination.")] = 20.0,
     patience: Annotated[float, typer.Option(help="Minutes after which a combination is given up.")] = 20.0,
     minutes: Annotated[float, typer.Option(help="Of training for quality, a size; 0 for none.")] = 10.0,
@@ -288,9 +258,18 @@ def main(
     settings: Annotated[list[str] | None, typer.Option("--set", help="Override a key everywhere.")] = None,
 ) -> None:
     """Time every combination, train the fastest of each size, and write and print both tables."""
+    keys = (f"train.seed={seed}", *(settings or ()))
+    if graphs is not None:
+        cases = as_cases(case or ["64:8", "128:64"], graphs)
+        given = [SliceStore.open(path) for path in data or ()]
+        stores = choose_stores(given or [made_up_store(work, max(one.size for one in cases))], [c.size for c in cases])
+        # What three minutes allow, unless more is asked for.
+        GraphTable(config, stores, work, out, min(seconds, 4.0), patience, keys).fill(cases)
+        return
+    if not data:
+        raise UserError("give a store with --data; --graphs alone does without.")
     stores = choose_stores([SliceStore.open(path) for path in data], size or [])
     precisions, compiles = precision or ["32-true", "bf16-mixed"], compile or ["off", "on"]
-    keys = (f"train.seed={seed}", *(settings or ()))
     combinations = plan(config, stores, batch_size or [], precisions, compiles, keys)
     Job(stores, work, out, seconds, patience, minutes, train or [], seed).fill(combinations)
 

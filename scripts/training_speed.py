@@ -24,6 +24,7 @@ from medattngan.data.batches import Batches
 from medattngan.data.store import SliceStore
 from medattngan.games.adversarial import AdversarialGame
 from medattngan.models import build
+from medattngan.stages.train.graphs import Recorder
 from medattngan.stages.train.players import Players
 from medattngan.stages.train.select import describe, select_training
 
@@ -58,14 +59,14 @@ def reason(error: Exception) -> str:
     return f"{type(error).__name__}: {(sentence + stop).strip()[:300]}"
 
 
-def prepare(config: Config, store: SliceStore) -> Players:
-    """The game that `train` would play."""
+def prepare(config: Config, store: SliceStore, recorder: Recorder | None = None) -> Players:
+    """The game that `train` would play; rounds recorded by `recorder`, or as the configuration says."""
     part = select_training(store, config)
     described = describe(store, part, config)
     torch.manual_seed(config.train.seed)
     system = build(config, of_run(described))
     batches = Batches(part, config.data.size, system.batch_size, config.train.seed, of_run(described))
-    return Players(config, system, batches)
+    return Players(config, system, batches, recorder=recorder)
 
 
 def measure(config: Config, store: SliceStore, seconds: float) -> Result:
@@ -81,13 +82,13 @@ def measure(config: Config, store: SliceStore, seconds: float) -> Result:
     Raises:
         UnsteadyError: a loss was not a number.
     """
-    held = _begin_memory()
+    held = begin_memory()
     game = prepare(config, store)
     rounds_of_all_kinds, batch = period(game), game.system.batch_size
-    warm_up = _timed(game, lambda: _play(game, WARM_UP * rounds_of_all_kinds))
-    once = _timed(game, lambda: _play(game, rounds_of_all_kinds))
+    warm_up = timed(game, lambda: play_rounds(game, WARM_UP * rounds_of_all_kinds))
+    once = timed(game, lambda: play_rounds(game, rounds_of_all_kinds))
     rounds = rounds_of_all_kinds * max(1, round(seconds / PARTS / once))
-    parts = [batch * rounds / _timed(game, lambda: _play(game, rounds)) for _ in range(PARTS)]
+    parts = [batch * rounds / timed(game, lambda: play_rounds(game, rounds)) for _ in range(PARTS)]
     rate = statistics.median(parts)
     return {
         "images_per_second": rate,
@@ -95,7 +96,7 @@ def measure(config: Config, store: SliceStore, seconds: float) -> Result:
         "rounds": rounds * PARTS,
         "start_seconds": max(0.0, warm_up - WARM_UP * rounds_of_all_kinds * batch / rate),
         "reading_images_per_second": _reading(game, rounds),
-        **_memory(held),
+        **peak_memory(held),
         **_graphs(),
     }
 
@@ -106,7 +107,7 @@ def period(game: Players) -> int:
     return rules.objective.penalty_every if isinstance(rules, AdversarialGame) else 1
 
 
-def _play(game: Players, rounds: int) -> None:
+def play_rounds(game: Players, rounds: int) -> None:
     """Play so many rounds, and look at the losses of the last."""
     for _ in range(rounds):
         terms = game.play(0.0)
@@ -115,16 +116,17 @@ def _play(game: Players, rounds: int) -> None:
             raise UnsteadyError(f"{name} is {float(value)} after {game.state.progress.step} steps.")
 
 
-def _timed(game: Players, play: Callable[[], None]) -> float:
+def timed(game: Players, play: Callable[[], None]) -> float:
     """Seconds of `play`, until the device has done its part."""
-    _synchronise(game)
+    synchronise(game)
     began = time.perf_counter()
     play()
-    _synchronise(game)
+    synchronise(game)
     return time.perf_counter() - began
 
 
-def _synchronise(game: Players) -> None:
+def synchronise(game: Players) -> None:
+    """Wait until the device has done its part."""
     kind = game.fabric.device.type
     if kind == "cuda":
         torch.cuda.synchronize()
@@ -140,7 +142,7 @@ def _reading(game: Players, rounds: int) -> float:
     return game.batches.batch_size * rounds / (time.perf_counter() - began)
 
 
-def _begin_memory() -> int:
+def begin_memory() -> int:
     """Let the peaks start anew; bytes that this process holds already."""
     gc.collect()
     if torch.cuda.is_available():
@@ -150,7 +152,8 @@ def _begin_memory() -> int:
     return resident("VmRSS")
 
 
-def _memory(held: int) -> Result:
+def peak_memory(held: int) -> Result:
+    """What was held at most since `begin_memory` said `held`, in MB."""
     grown = (resident("VmHWM") - held) / 1e6
     peak = torch.cuda.max_memory_allocated() / 1e6 if torch.cuda.is_available() else 0.0
     # Nothing allocated there: the training was told to take the CPU.

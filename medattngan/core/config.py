@@ -155,6 +155,12 @@ class TrainConfig(Section):
     validate_count: int = Field(500, ge=50)
     """Synthetic slices, and at most as many real ones, per validation score."""
 
+    @field_validator("graphs", mode="before")
+    @classmethod
+    def _on_and_off(cls, value: Any) -> Any:
+        # YAML 1.1 takes on and off for true and false.
+        return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
+
 
 class Config(Section):
     """One experiment, whole."""

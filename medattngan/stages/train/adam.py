@@ -27,7 +27,10 @@ def make_adam(
         fused = device.type == "cpu"
         return Adam(parameters, lr=rate, betas=betas, fused=fused, foreach=not fused)
     held = torch.tensor(rate, dtype=torch.float32, device=device)
-    return Adam(parameters, lr=held, betas=betas, fused=True, capturable=device.type == "cuda")
+    adam = Adam(parameters, lr=held, betas=betas, fused=True, capturable=device.type == "cuda")
+    # PyTorch warns of a step that is not captured, once, and keeps in this that it has: the rounds before a capture.
+    adam._warned_capturable_if_run_uncaptured = True  # type: ignore[attr-defined]
+    return adam
 
 
 def set_rate(optimizer: Optimizer, rate: float) -> None:

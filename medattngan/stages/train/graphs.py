@@ -59,8 +59,11 @@ class CudaGraphs:
                 play()
         now.wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._pool, stream=stream):
-            play()
+        try:
+            with torch.cuda.graph(graph, pool=self._pool, stream=stream):
+                play()
+        finally:
+            torch.cuda.set_stream(now)  # PyTorch leaves its own in place where a capture breaks off
         self._pool = self._pool or graph.pool()
         return graph.replay
 

@@ -93,7 +93,8 @@ class Recordings:
         try:
             one.replay = self.recorder.record(play)
         except RuntimeError as error:
-            self._go_without(str(error).splitlines()[0])
+            # A capture that breaks off ends with another error, of its end; the first says why.
+            self._go_without(str(error.__context__ or error).splitlines()[0])
             one.replay = play
         self.state.put_back(before)
         return one
