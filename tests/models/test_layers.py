@@ -26,3 +26,9 @@ def test_the_deviation_map_follows_the_images_it_was_taken_from() -> None:
 def test_any_batch_size_has_a_deviation() -> None:
     for count in range(1, 8):
         assert minibatch_deviation(torch.randn(count, 2, 4, 4)).shape == (count, 3, 4, 4)
+
+
+def test_the_deviation_map_keeps_the_layout_of_the_features() -> None:
+    last = torch.randn(4, 3, 4, 4).contiguous(memory_format=torch.channels_last)
+    assert minibatch_deviation(last).is_contiguous(memory_format=torch.channels_last)
+    assert minibatch_deviation(last.contiguous()).is_contiguous()
