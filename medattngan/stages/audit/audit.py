@@ -26,7 +26,7 @@ from medattngan.core.types import Images
 from medattngan.data.images import load_images
 from medattngan.data.slice_images import SliceImages
 from medattngan.data.store import SliceStore
-from medattngan.external.open import open_slices
+from medattngan.external.given import Slices, given_slices
 from medattngan.extractors.encoder import Encoder, EncoderNetwork, load_encoder
 from medattngan.stages.audit.calibrate import Thresholds, require_enough, thresholds
 from medattngan.stages.audit.findings import Side, findings
@@ -58,7 +58,7 @@ class AuditOptions:
 @alone
 @thorough()
 def audit(
-    samples: str | Path,
+    samples: Slices,
     store: SliceStore | str | Path,
     out: str | Path,
     *,
@@ -78,7 +78,8 @@ def audit(
     first.
 
     Args:
-        samples: whatever `open_slices` opens: a samples folder, a folder of pictures or of DICOM, or a .npy.
+        samples: whatever `given_slices` takes: the path of a samples folder, of pictures, of DICOM or of a .npy;
+            Samples; an array.
         store: the slices that the generator was trained on, and held-out patients.
         run: the training, for membership inference by its discriminator.
         encoder: a folder that `medattngan encoder` wrote for this store; None trains one into `out`.
@@ -96,19 +97,21 @@ def audit(
         UserError: `out` exists, an option is out of range, something cannot be read, samples, run or encoder belong to
             another store, or there are too few held-out slices.
     """
-    samples, out = Path(samples), Path(out)
+    given, out = given_slices(samples), Path(out)
+    samples = given.path
     store = SliceStore.of(store)
     run = None if run is None else Run.of(run)
     options = AuditOptions(split, false_positives, planted, limit, seed)
     require_absent(out)
     _require(options)
+    if given.samples is not None:
+        require_same_store(samples, given.samples, store)
     if is_samples_folder(samples):
-        require_same_store(samples, store)
         require_writable(samples)
     if run is not None:
         require_trained_on(run, store)
     require_enough(min(limit, len(store.split(split))), false_positives)
-    found = open_slices(samples).unit(store.map, value_range)
+    found = given.unit(store.map, value_range)
     with atomic_folder(out) as folder:
         loaded = _encoder(encoder, store, folder, seed)
         bank = read_bank(store, loaded.network)

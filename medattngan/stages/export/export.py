@@ -22,7 +22,7 @@ from medattngan.core.locks import alone
 from medattngan.core.room import require_room
 from medattngan.core.seal import seal, thorough
 from medattngan.data.samples import Samples
-from medattngan.external.open import open_slices
+from medattngan.external.given import Slices, given_slices
 from medattngan.stages.export.image import Window
 from medattngan.stages.export.options import Asked, require_options
 from medattngan.stages.export.origin import UUID_ROOT
@@ -53,7 +53,7 @@ class ExportReport:
 @alone
 @thorough()
 def export(
-    samples: str | Path | Samples,
+    samples: Slices,
     out: str | Path,
     *,
     limit: int | None = None,
@@ -100,7 +100,7 @@ def export(
     )  # fmt: skip
     require_options(asked, limit)
     if not isinstance(samples, Samples):
-        found = open_slices(Path(samples))
+        found = given_slices(samples)
         samples, notes = found.physical(), [*notes, *found.notes]
     samples.require_verdict()
     flagged = flagged_rows(samples.table)

@@ -1,8 +1,8 @@
 """TorchScript: the network as one file that PyTorch runs from Python or C++, in batches of any size, on any device.
 
-A trace writes down what one batch went through (https://pytorch.org/docs/stable/generated/torch.jit.trace.html). Networks
-here take the size of a batch from `z.shape[0]`, which a trace follows; the device on which a tensor is made is written
-down as a constant, which is taken out again.
+A trace writes down what one batch went through (https://pytorch.org/docs/stable/generated/torch.jit.trace.html).
+Networks here take the size of a batch from `z.shape[0]`, which a trace follows; the device on which a tensor is made is
+written down as a constant, which is taken out again.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from medattngan.stages.export_model.known import Known
 from medattngan.stages.export_model.portable import OneTensor, Portable, require_equal
 
 FILE = "model.ts"
-USE = '''```python
+USE = """```python
 import torch
 
 model = torch.jit.load("model.ts")
 slices = model({call})  # {shape} float32, {unit}
-```'''
+```"""
 
 
 def trace(network: Portable | OneTensor) -> torch.jit.ScriptModule:

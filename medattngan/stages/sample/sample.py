@@ -124,16 +124,16 @@ def sample(
     generator = load_generator(run, folder)
     conditions = of_run(run.store)
     chosen = choose(run, label, values or {}, count, seed)
-    made = _slices(generator, conditions, chosen, seed, count, truncation, side)
-    record = _record(run, folder, seed, count, truncation)
+    made = slices_of(generator, conditions, chosen, seed, count, truncation, side)
+    record = record_of(run, folder, seed, count, truncation)
     write_samples(
-        Path(out), made, (side, side), _table(conditions, chosen, seed, count, truncation), run.store["intensity"],
+        Path(out), made, (side, side), table_of(conditions, chosen, seed, count, truncation), run.store["intensity"],
         record,
     )  # fmt: skip
     return Samples.open(out)
 
 
-def _slices(
+def slices_of(
     generator: nn.Module,
     conditions: Sequence[Condition],
     chosen: Mapping[str, Column],
@@ -151,7 +151,7 @@ def _slices(
         yield unit_to_codes(generate(generator, z, told)[:, 0].numpy())
 
 
-def _table(
+def table_of(
     conditions: Sequence[Condition], chosen: Mapping[str, Column], seed: int, count: int, truncation: float
 ) -> pd.DataFrame:
     """One row a slice."""
@@ -167,7 +167,7 @@ def _table(
     )
 
 
-def _record(run: Run, folder: Path, seed: int, count: int, truncation: float) -> dict[str, Any]:
+def record_of(run: Run, folder: Path, seed: int, count: int, truncation: float) -> dict[str, Any]:
     """The samples' provenance.json."""
     weights = digest(weights_of(folder))
     return {
