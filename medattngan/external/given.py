@@ -38,8 +38,8 @@ def given_slices(given: Slices) -> External:
         return open_slices(Path(given))
     kind = type(given).__name__
     raise UserError(
-        f"synthetic slices are wanted, and this is of type {kind}; give what mg.sample or mg.generate returns, a path of "
-        'samples, pictures or DICOM, or an array (n, H, W), as in mg.evaluate("samples", "store", "scores").'
+        f"synthetic slices are wanted, and this is of type {kind}; give what mg.sample or mg.generate returns, a path "
+        'of samples, pictures or DICOM, or an array (n, H, W), as in mg.evaluate("samples", "store", "scores").'
     )
 
 

@@ -17,15 +17,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from medattngan.conditions.labels import Label
 from medattngan.conditions.table import places
 from medattngan.core.files import write_json
 from medattngan.core.version import __version__
 from medattngan.stages.export_model.known import Known
 from medattngan.stages.export_model.portable import OneTensor
-from medattngan.stages.export_model.torchscript import FILE, trace
+from medattngan.stages.export_model.torchscript import FILE, save
 
 USE = """In the folder where medigan keeps `models/` and `config/`, with Python 3.8 to 3.11 or newer:
 
@@ -55,7 +53,7 @@ def write(known: Known, folder: Path) -> None:
     """Write package, archive and entry into the folder."""
     network, package = OneTensor(known.network).eval(), folder / known.name
     package.mkdir()
-    torch.jit.save(trace(network), str(package / FILE))
+    save(network, package / FILE)
     write_json(package / "model.json", _about(known))
     source = files("medattngan.stages.export_model") / "medigan_package.py"
     (package / "__init__.py").write_text(source.read_text(encoding="utf-8"), encoding="utf-8")

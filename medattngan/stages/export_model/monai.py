@@ -27,7 +27,7 @@ from medattngan.core.version import __version__
 from medattngan.data.affine import slice_affine
 from medattngan.stages.export_model.known import Known
 from medattngan.stages.export_model.portable import OneTensor, Told
-from medattngan.stages.export_model.torchscript import trace
+from medattngan.stages.export_model.torchscript import FILE, save
 from medattngan.stages.sample.sample import CHUNK
 
 SCHEMA = "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20240725.json"
@@ -47,7 +47,7 @@ def write(known: Known, folder: Path) -> None:
     network = OneTensor(known.network).eval()
     for name in ("configs", "models", "docs"):
         (folder / name).mkdir()
-    torch.jit.save(trace(network), str(folder / "models" / "model.ts"))
+    save(network, folder / "models" / FILE)
     write_json(folder / "configs" / "metadata.json", metadata(known, network.channels))
     write_json(folder / "configs" / "inference.json", inference(known))
     write_text(folder / "docs" / "data_license.txt", f"{known.card.data}\n\n{known.licence}\n")

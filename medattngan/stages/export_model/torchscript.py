@@ -67,9 +67,21 @@ def _forget_devices(graph: Any) -> None:
                 node.replaceInput(place, nothing.output())
 
 
+def save(network: Portable | OneTensor, path: Path) -> None:
+    """Write the network to a file, as TorchScript.
+
+    Raises:
+        UserError: see `trace`.
+    """
+    traced = trace(network)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.save(traced, str(path))
+
+
 def write(known: Known, folder: Path) -> None:
     """Write model.ts into the folder."""
-    torch.jit.save(trace(known.network), str(folder / FILE))
+    save(known.network, folder / FILE)
 
 
 def use(known: Known) -> str:
