@@ -36,14 +36,14 @@ def told(tiny_store: SliceStore, tmp_path_factory: pytest.TempPathFactory) -> Ru
     return _trained(tiny_store, folder, conditional=True, conditions=["position_mm"])
 
 
-@pytest.fixture(params=["plain", "told"])
+@pytest.fixture(scope="session", params=["plain", "told"])
 def run(request: pytest.FixtureRequest) -> Run:
     """Each of them."""
     found: Run = request.getfixturevalue(request.param)
     return found
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def drawn(run: Run) -> Samples:
     """What `sample` drew from `run`."""
     return Samples.open(run.path.parent / "samples")

@@ -40,9 +40,9 @@ def physical(drawn: Samples) -> np.ndarray[Any, Any]:
     return np.stack([drawn.physical(i) for i in range(len(drawn))])
 
 
-@pytest.fixture
-def bundle(run: Run, tmp_path: Path) -> Path:
-    return export_model(run, tmp_path / "bundle", format="monai")
+@pytest.fixture(scope="module")
+def bundle(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return export_model(run, tmp_path_factory.mktemp("out") / "bundle", format="monai")
 
 
 def test_a_bundle_has_the_keys_of_the_specification(bundle: Path) -> None:
@@ -125,6 +125,7 @@ def test_a_medigan_package_draws_what_sample_draws(run: Run, drawn: Samples, tmp
         assert np.abs(np.asarray(picture).astype(int) - drawn.codes[1].astype(int)).max() <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_medigan_package_draws_what_it_is_asked_for_and_nothing_beyond(told: Run, tmp_path: Path) -> None:
     folder = export_model(told, tmp_path / "out", format="medigan")

@@ -157,6 +157,7 @@ def test_an_unknown_format_is_answered_with_those_there_are(plain: Run, tmp_path
         export_model(plain, tmp_path / "out", format="pickle")
 
 
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_bytes(plain: Run, tmp_path: Path) -> None:
     for name in ("safetensors", "medigan", "monai"):
         first, second = (export_model(plain, tmp_path / f"{name}{i}", format=name) for i in (1, 2))
