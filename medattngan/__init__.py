@@ -21,25 +21,35 @@ if TYPE_CHECKING:
     from medattngan.core.config import Config
     from medattngan.core.files import UserError
     from medattngan.core.run import Run
+    from medattngan.core.shipped import configs
     from medattngan.data.samples import Samples
     from medattngan.data.store import SliceStore
     from medattngan.pacs.push import push
     from medattngan.review.close import close_study, load_reads
     from medattngan.review.create import create_study
     from medattngan.stages.audit.audit import audit
+    from medattngan.stages.demo.demo import demo
     from medattngan.stages.encoder.encoder import encoder
     from medattngan.stages.evaluate.evaluate import evaluate
     from medattngan.stages.explain.explain import explain
     from medattngan.stages.explore.explore import explore
     from medattngan.stages.export.export import export
+    from medattngan.stages.export_model.export_model import export_model
     from medattngan.stages.ingest.ingest import ingest
     from medattngan.stages.inspect.inspect import inspect
     from medattngan.stages.report.report import report
+    from medattngan.stages.reseal.reseal import reseal
+    from medattngan.stages.sample.generate import generate
     from medattngan.stages.sample.sample import sample
     from medattngan.stages.train.train import train
     from medattngan.stages.utility.utility import utility
 
 _HOMES = {
+    "reseal": "stages.reseal.reseal",
+    "generate": "stages.sample.generate",
+    "export_model": "stages.export_model.export_model",
+    "demo": "stages.demo.demo",
+    "configs": "core.shipped",
     "Config": "core.config",
     "Run": "core.run",
     "Samples": "data.samples",
@@ -85,17 +95,22 @@ __all__ = [
     "__version__",
     "audit",
     "close_study",
+    "configs",
     "create_study",
+    "demo",
     "encoder",
     "evaluate",
     "explain",
     "explore",
     "export",
+    "export_model",
+    "generate",
     "ingest",
     "inspect",
     "load_reads",
     "push",
     "report",
+    "reseal",
     "sample",
     "train",
     "utility",

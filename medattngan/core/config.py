@@ -178,9 +178,12 @@ class Config(Section):
         facts = {f"{name}.{key}": value for name, keys in chosen.items() for key, value in keys.items()}
         return cards.lines("Config, of which these differ from the defaults", facts or {"none": ""})
 
+    __str__ = __repr__
+
     def _repr_html_(self) -> str:
         text = escape(yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False))
-        return f"<details><summary><strong>Config</strong> {escape(self.model.preset)}</summary><pre>{text}</pre></details>"
+        heading = f"<summary><strong>Config</strong> {escape(self.model.preset)}</summary>"
+        return f"<details>{heading}<pre>{text}</pre></details>"
 
     @classmethod
     def of(cls, given: Config | str | Path) -> Config:
@@ -197,7 +200,7 @@ class Config(Section):
 
     @classmethod
     def load(cls, path: str | Path, overrides: Sequence[str] = ()) -> Config:
-        """Read a YAML file, or the shipped one of that name, and apply `a.b=c` overrides; both are checked the same way.
+        """Read a YAML file, or the shipped one of that name, and apply `a.b=c` overrides, which are checked alike.
 
         Raises:
             UserError: the file is missing or is not YAML, or a key or value is not allowed.

@@ -27,7 +27,9 @@ def mistaken(given: object, wanted: str, call: str) -> UserError:
     'a run or its path is wanted, and this is of type int; give what mg.Run.open("run") returns, or its path.'
     """
     kind = type(given).__name__
-    return UserError(f"{wanted} or its path is wanted, and this is of type {kind}; give what {call} returns, or its path.")
+    return UserError(
+        f"{wanted} or its path is wanted, and this is of type {kind}; give what {call} returns, or its path."
+    )
 
 
 def unused(path: Path) -> Path:

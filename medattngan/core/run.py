@@ -25,7 +25,7 @@ from medattngan.core.provenance import provenance
 from medattngan.core.seal import check, finish, is_thorough, replace_file, seal, unfinish
 
 MODEL_CONFIG, MODEL_WEIGHTS = "config.json", "model.safetensors"
-"""What `export-model --format safetensors` writes of one checkpoint: it is opened like a run, and can only be drawn from."""
+"""What `export-model --format safetensors` writes of one checkpoint: opened like a run, and good for drawing only."""
 RECORDS = ("config.yaml", "provenance.json", "store.json")
 ALL, CHECKPOINTS = "*", "checkpoints/*"
 
@@ -61,7 +61,10 @@ class Run:
             "trained": f"{numbers.get('images', 0) / 1000:.1f} kimg in {numbers.get('seconds', 0) / 60:.1f} minutes",
             "checkpoints": len(found),
         }
-        told = [*(["label"] if self.store.get("labels") else []), *(c["name"] for c in self.store.get("conditions", []))]
+        told = [
+            *(["label"] if self.store.get("labels") else []),
+            *(c["name"] for c in self.store.get("conditions", [])),
+        ]
         return facts | ({"conditions": ", ".join(told)} if told else {})
 
     @classmethod

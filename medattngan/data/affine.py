@@ -1,7 +1,7 @@
-"""Where the pixels of a stored slice lie: from (row, column, 0) to RAS+ mm, the affine of NIfTI and of MONAI's MetaTensor.
+"""Where the pixels of a stored slice lie: from (row, column, 0) to RAS+ mm, the affine of NIfTI and of MetaTensor.
 
-Stored slices lie as on a light box, so their plane says where rows and columns run. A store keeps the place of a slice along
-its normal (`position_mm`) and not within its plane: there the slice is centred on 0.
+Stored slices lie as on a light box, so their plane says where rows and columns run. A store keeps the place of a slice
+along its normal (`position_mm`) and not within its plane: there the slice is centred on 0.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def slice_affine(
     """From (row, column, 0) of a slice to RAS+ mm, (4, 4).
 
     Args:
-        plane: a key of PLANES; any other stands for axes that are not known, and rows and columns run along the first two.
+        plane: a key of PLANES; any other stands for axes that are not known: then rows and columns run along R and A.
         spacing_mm: of the pixels, both ways; NaN where it is not known, which counts as 1.
         size: height and width in pixels.
         position_mm: along the normal; NaN where it is not known, which counts as 0.

@@ -1,12 +1,12 @@
 """A slice as MONAI and PyTorch pass samples around: a dictionary with the image as a MetaTensor.
 
     image            MetaTensor (1, H, W) float32 in physical units, with the affine from (row, column, 0) to RAS+ mm
-    label            the place of the slice's label in `store.labels`, int; -1 where it has none; only where there are labels
+    label            the place of the slice's label in `store.labels`, int, -1 where it has none; if there are labels
     position_mm …    every other column of numbers of the index, float
     patient, series  pseudonyms; split, plane, modality, unit
 
-Scale it with MONAI's transforms (`ScaleIntensityRanged("image", lower, upper, -1, 1)`) or ask `store.unit(i)`, which is what the
-networks of this package see.
+Scale it with MONAI's transforms (`ScaleIntensityRanged("image", lower, upper, -1, 1)`) or ask `store.unit(i)`, which is
+what the networks of this package see.
 """
 
 from __future__ import annotations

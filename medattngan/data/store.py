@@ -144,7 +144,9 @@ class SliceStore(Dataset[dict[str, Any]]):
             "kinds": one_line(index.groupby(["modality", "plane"]).size().to_dict()),
             "values": f"{self.map.lower:g} to {self.map.upper:g} {self.map.unit}",
         }
-        return facts | ({"labels": one_line(index["label"].value_counts().sort_index().to_dict())} if self.labels else {})
+        return facts | (
+            {"labels": one_line(index["label"].value_counts().sort_index().to_dict())} if self.labels else {}
+        )
 
     @property
     def size(self) -> int:

@@ -14,6 +14,7 @@ from medattngan.core.locks import alone
 from medattngan.core.seal import seal as seal_folder
 from medattngan.data.intensity import WINDOWS
 from medattngan.data.store import SliceStore
+from medattngan.external.given import Slices
 from medattngan.review.database import Database
 from medattngan.review.look import TELLS, look
 from medattngan.review.protocol import Protocol
@@ -25,7 +26,7 @@ MAX_READERS = 1000
 
 @alone
 def create_study(
-    samples: str | Path,
+    samples: Slices,
     store: SliceStore | str | Path,
     out: str | Path,
     *,
@@ -64,9 +65,7 @@ def create_study(
     protocol = protocol if isinstance(protocol, Protocol) else Protocol.load(protocol) if protocol else Protocol()
     seed = secrets.randbits(62) if seed is None else seed
     store = SliceStore.of(store)
-    slices = gather(
-        Path(samples), store, count=count, split=split, references=references, seed=seed, value_range=value_range
-    )
+    slices = gather(samples, store, count=count, split=split, references=references, seed=seed, value_range=value_range)
     slices, tells = look(slices, seed, harmonise=harmonise)
     with atomic_folder(out) as folder:
         folder.chmod(0o700)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from medattngan.data.alike import one_spacing
 from medattngan.data.images import load_images
 from medattngan.data.intensity import unit_to_codes
 from medattngan.data.store import SliceStore
-from medattngan.external.open import open_slices
+from medattngan.external import given
 from medattngan.review.choose import choose_real, choose_synthetic
 from medattngan.review.grid import common_levels, grid_ends, place
 
@@ -41,7 +40,7 @@ class Slices:
 
 
 def gather(
-    source: Path,
+    source: given.Slices,
     store: SliceStore,
     *,
     count: int,
@@ -60,7 +59,7 @@ def gather(
     rng = np.random.default_rng([seed, 0])
     codes, table, intensity, origin = _synthetic(source, store, value_range)
     size = codes.shape[-1]
-    _check_alike(source, intensity, size, store)
+    _check_alike(given.name_of(source), intensity, size, store)
     drawn = choose_synthetic(table, count, rng)
     part = store.split(split)
     wanted = table.reindex(columns=["label", "position_mm"]).iloc[drawn].astype({"position_mm": "float64"})
@@ -82,10 +81,10 @@ def gather(
 
 
 def _synthetic(
-    source: Path, store: SliceStore, value_range: tuple[float, float] | None = None
+    source: given.Slices, store: SliceStore, value_range: tuple[float, float] | None = None
 ) -> tuple[Codes, pd.DataFrame, dict[str, Any], dict[str, Any]]:
     """Codes, table, intensity map and origin of the synthetic side; slices from elsewhere are given the store's map."""
-    found = open_slices(source)
+    found = given.given_slices(source)
     if (samples := found.samples) is not None and value_range is None:
         samples.require_verdict()
         names = ("run", "preset", "weights_digest", "store_digest", "seed", "truncation", "versions")
@@ -96,7 +95,7 @@ def _synthetic(
     return codes, pd.DataFrame(index=range(len(codes))), store.intensity, {"foreign": True, "notes": unit.notes}
 
 
-def _check_alike(source: Path, intensity: dict[str, Any], size: int, store: SliceStore) -> None:
+def _check_alike(source: str, intensity: dict[str, Any], size: int, store: SliceStore) -> None:
     if store.size < size:
         raise UserError(f"{source} is {size} px but {store.path} holds {store.size} px; ingest with --size {size}.")
     for key in ("unit", "modality", "plane"):

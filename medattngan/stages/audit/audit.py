@@ -26,7 +26,8 @@ from medattngan.core.seal import seal, thorough
 from medattngan.data.images import load_images
 from medattngan.data.slice_images import SliceImages
 from medattngan.data.store import SliceStore
-from medattngan.external.open import open_slices
+from medattngan.external.given import Slices, given_slices
+from medattngan.external.open import External
 from medattngan.extractors.encoder import Encoder, EncoderNetwork, load_encoder
 from medattngan.stages.audit.calibrate import Thresholds, require_enough, thresholds
 from medattngan.stages.audit.findings import Side, findings
@@ -58,7 +59,7 @@ class AuditOptions:
 @alone
 @thorough()
 def audit(
-    samples: str | Path,
+    samples: Slices,
     store: SliceStore | str | Path,
     out: str | Path,
     *,
@@ -79,7 +80,8 @@ def audit(
     first.
 
     Args:
-        samples: whatever `open_slices` opens: a samples folder, a folder of pictures or of DICOM, or a .npy.
+        samples: whatever `given_slices` takes: the path of a samples folder, of pictures, of DICOM or of a .npy;
+            Samples; an array.
         store: the slices that the generator was trained on, and held-out patients.
         run: the training, for membership inference by its discriminator.
         encoder: a folder that `medattngan encoder` wrote for this store; None trains one into `out`.
@@ -98,14 +100,15 @@ def audit(
         UserError: `out` exists, an option is out of range, something cannot be read, samples, run or encoder belong to
             another store, or there are too few held-out slices.
     """
-    samples, out = Path(samples), Path(out)
+    given, out = given_slices(samples), Path(out)
+    samples = given.path
     store = SliceStore.of(store)
     run = None if run is None else Run.of(run)
     options = AuditOptions(split, false_positives, planted, limit, seed)
     require_absent(out)
     _require(options)
-    _require_one_store(samples, store, run, options)
-    found = open_slices(samples).unit(store.map, value_range)
+    _require_one_store(samples, given, store, run, options)
+    found = given.unit(store.map, value_range)
     with atomic_folder(out) as folder:
         loaded = _encoder(encoder, store, folder, seed, progress)
         bank = read_bank(store, loaded.network)
@@ -164,10 +167,13 @@ def _require(options: AuditOptions) -> None:
         raise UserError(f"--seed is {options.seed}; it must be 0 or more.")
 
 
-def _require_one_store(samples: Path, store: SliceStore, run: Run | None, options: AuditOptions) -> None:
+def _require_one_store(
+    samples: Path, given: External, store: SliceStore, run: Run | None, options: AuditOptions
+) -> None:
     """Samples and run are of this store, which is large enough, and the verdict can be written into the samples."""
+    if given.samples is not None:
+        require_same_store(samples, given.samples, store)
     if is_samples_folder(samples):
-        require_same_store(samples, store)
         require_writable(samples)
     if run is not None:
         require_trained_on(run, store)

@@ -21,13 +21,13 @@ def is_samples_folder(path: Path) -> bool:
     return (path / "samples.parquet").is_file() and (path / "pixels.npy").is_file()
 
 
-def require_same_store(path: Path, store: SliceStore) -> None:
+def require_same_store(path: Path, samples: Samples, store: SliceStore) -> None:
     """Refuse samples of a run on other patients: an audit against the wrong ones would acquit every copy.
 
     Raises:
         UserError: the samples say that they come from another store.
     """
-    theirs = Samples.open(path).provenance.get("store_digest")
+    theirs = samples.provenance.get("store_digest")
     if theirs is not None and theirs != store.digest:
         raise UserError(
             f"{path} comes from a run on another store than {store.path}; audit it with the one it was trained on."

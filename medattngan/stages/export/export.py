@@ -25,7 +25,7 @@ from medattngan.core.room import require_room
 from medattngan.core.seal import seal, thorough
 from medattngan.core.text import counted
 from medattngan.data.samples import Samples
-from medattngan.external.open import open_slices
+from medattngan.external.given import Slices, given_slices
 from medattngan.stages.export.image import Window
 from medattngan.stages.export.options import Asked, require_options
 from medattngan.stages.export.origin import UUID_ROOT
@@ -62,7 +62,7 @@ class ExportReport:
 @alone
 @thorough()
 def export(
-    samples: str | Path | Samples,
+    samples: Slices,
     out: str | Path,
     *,
     limit: int | None = None,
@@ -135,7 +135,7 @@ def export(
 def _opened(samples: str | Path | Samples, notes: Sequence[str]) -> tuple[Samples, Sequence[str]]:
     """The samples, which are what they were when they were audited, and what was left out of them."""
     if not isinstance(samples, Samples):
-        found = open_slices(Path(samples))
+        found = given_slices(samples)
         samples, notes = found.physical(), [*notes, *found.notes]
     samples.require_verdict()
     return samples, notes

@@ -1,7 +1,7 @@
 """The verb: a run → its generator for other people's programs, in a folder.
 
-    README.md     the model card, filled from what is known
-    …             what the format asks for: see the file of its name
+README.md     the model card, filled from what is known
+…             what the format asks for: see the file of its name
 """
 
 from __future__ import annotations

@@ -83,12 +83,12 @@ class Known:
     @property
     def description(self) -> str:
         """What it is, in two or three sentences."""
-        store = self.run.store
+        store, shown = self.run.store, self.training["images"] / 1000
         return (
             f"A generative adversarial network (preset {self.run.config.model.preset} of medattngan, attention "
             f"{self.run.config.attention.kind}) that learned from {store['slices']} slices of {store['patients']} "
-            f"patients, {self.training['images'] / 1000:.0f} thousand images shown. What it draws is synthetic and shows no "
-            f"patient; values are {self.network.intensity.unit}, from {self.network.intensity.lower:g} to "
+            f"patients, {shown:.0f} thousand images shown. What it draws is synthetic and shows "
+            f"no patient; values are {self.network.intensity.unit}, from {self.network.intensity.lower:g} to "
             f"{self.network.intensity.upper:g}."
         )
 

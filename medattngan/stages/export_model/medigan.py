@@ -5,8 +5,8 @@
     NAME.zip              the same, as medigan wants to be linked to
     metadata.json         the entry {NAME: {execution, selection, description}} of config/global.json
 
-Osuala et al. 2023 (medigan), doi:10.1117/1.JMI.10.6.061403; https://medigan.readthedocs.io, "Model Contributions". medigan
-1.0 imports pkg_resources, which setuptools 80 and later warn of and 82 does not have.
+Osuala et al. 2023 (medigan), doi:10.1117/1.JMI.10.6.061403; https://medigan.readthedocs.io, "Model Contributions".
+medigan 1.0 imports pkg_resources, of which setuptools 80 and later warn before they drop it.
 """
 
 from __future__ import annotations
@@ -17,17 +17,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from medattngan.conditions.labels import Label
 from medattngan.conditions.table import places
 from medattngan.core.files import write_json
 from medattngan.core.version import __version__
 from medattngan.stages.export_model.known import Known
 from medattngan.stages.export_model.portable import OneTensor
-from medattngan.stages.export_model.torchscript import FILE, trace
+from medattngan.stages.export_model.torchscript import FILE, save
 
-USE = '''In the folder where medigan keeps `models/` and `config/`, with Python 3.8 to 3.11 or newer:
+USE = """In the folder where medigan keeps `models/` and `config/`, with Python 3.8 to 3.11 or newer:
 
 ```bash
 pip install "setuptools<80" medigan torch numpy pillow
@@ -44,8 +42,8 @@ generators.add_model_to_config("{name}", entry, is_local_model=True)
 slices = generators.generate("{name}", num_samples=16, save_images=False)
 ```
 
-Pass `seed=0` for what `medattngan sample --seed 0` draws{told}. To offer it to others, put {name}.zip where medigan can fetch it
-(Zenodo gives it a DOI) and send metadata.json to medigan's maintainers.'''
+Pass `seed=0` for what `medattngan sample --seed 0` draws{told}. To offer it to others, put {name}.zip where medigan
+can fetch it (Zenodo gives it a DOI) and send metadata.json to medigan's maintainers."""
 DEPENDENCIES = ("numpy", "pillow", "torch")
 ONE_TIME = (1980, 1, 1, 0, 0, 0)
 """Of every file in the archive: the same run gives the same bytes."""
@@ -55,15 +53,15 @@ def write(known: Known, folder: Path) -> None:
     """Write package, archive and entry into the folder."""
     network, package = OneTensor(known.network).eval(), folder / known.name
     package.mkdir()
-    torch.jit.save(trace(network), str(package / FILE))
+    save(network, package / FILE)
     write_json(package / "model.json", _about(known))
     source = files("medattngan.stages.export_model") / "medigan_package.py"
     (package / "__init__.py").write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
     with zipfile.ZipFile(folder / f"{known.name}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(package.iterdir()):
-            with archive.open(zipfile.ZipInfo(f"{known.name}/{path.name}", ONE_TIME), "w") as entry:
-                with path.open("rb") as handle:
-                    shutil.copyfileobj(handle, entry)
+            listed = zipfile.ZipInfo(f"{known.name}/{path.name}", ONE_TIME)
+            with archive.open(listed, "w") as entry, path.open("rb") as handle:
+                shutil.copyfileobj(handle, entry)
     write_json(folder / "metadata.json", {known.name: metadata(known)})
 
 
@@ -84,7 +82,13 @@ def _about(known: Known) -> dict[str, Any]:
         for one in known.network.conditions
     ]
     scale = known.network.intensity.to_dict()
-    return {**scale, "synthetic": True, "z_dim": known.network.z_dim, "size": known.network.size, "conditions": conditions}
+    return {
+        **scale,
+        "synthetic": True,
+        "z_dim": known.network.z_dim,
+        "size": known.network.size,
+        "conditions": conditions,
+    }
 
 
 def metadata(known: Known) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Draw synthetic slices: the interface of medigan, https://github.com/RichardObi/medigan. Needs PyTorch, NumPy and Pillow.
+"""Draw synthetic slices: the interface of medigan, https://github.com/RichardObi/medigan. Needs torch, numpy, pillow.
 
 medigan calls `generate` with the base arguments of its configuration. model.json beside this file says what the network
 takes. Slices are float32 in the units of the training scans; pictures are those between black and white as 16-bit PNG.
@@ -73,7 +73,8 @@ def _column(condition, count, seed, asked):
             raise ValueError(f"{condition['name']} must be one of {', '.join(names)}")
         value = names.index(str(asked)) if names else float(asked)
         if not names and not condition["quantiles"][0] <= value <= condition["quantiles"][-1]:
-            raise ValueError(f"{condition['name']} must lie in the range of the training: {condition['quantiles'][0]} to {condition['quantiles'][-1]}")
+            low, high = condition["quantiles"][0], condition["quantiles"][-1]
+            raise ValueError(f"{condition['name']} must lie in the range of the training, {low} to {high}")
         return np.full(count, value, np.float64)
     if names:
         shares = np.asarray(condition["counts"], np.float64)

@@ -12,7 +12,17 @@ from medattngan.core.version import __version__
 from medattngan.stages.export_model.known import Known
 from medattngan.stages.report.card import HEADINGS
 
-LICENCES = ("apache-2.0", "mit", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "cc-by-sa-3.0", "cc-by-3.0")
+LICENCES = (
+    "apache-2.0",
+    "mit",
+    "cc0-1.0",
+    "cc-by-4.0",
+    "cc-by-sa-4.0",
+    "cc-by-nc-4.0",
+    "cc-by-nc-sa-4.0",
+    "cc-by-sa-3.0",
+    "cc-by-3.0",
+)
 """Those that the Hub knows by these names and that data and weights are likely to have."""
 
 

@@ -6,8 +6,8 @@
     docs/README.md, docs/data_license.txt, LICENSE
 
 https://docs.monai.io/en/stable/mb_specification.html. The network has one input, called `image` because MONAI's
-`verify_net_in_out` asks for that name: the latent, then each condition in a channel of its own. A seed draws what `sample`
-draws with it: the expressions below repeat `latents`, `Label.draw` and `Number.draw`.
+`verify_net_in_out` asks for that name: the latent, then each condition in a channel of its own. A seed draws what
+`sample` draws with it: the expressions below repeat `latents`, `Label.draw` and `Number.draw`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from medattngan.core.version import __version__
 from medattngan.data.affine import slice_affine
 from medattngan.stages.export_model.known import Known
 from medattngan.stages.export_model.portable import OneTensor, Told
-from medattngan.stages.export_model.torchscript import trace
+from medattngan.stages.export_model.torchscript import FILE, save
 from medattngan.stages.sample.sample import CHUNK
 
 SCHEMA = "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20240725.json"
@@ -47,7 +47,7 @@ def write(known: Known, folder: Path) -> None:
     network = OneTensor(known.network).eval()
     for name in ("configs", "models", "docs"):
         (folder / name).mkdir()
-    torch.jit.save(trace(network), str(folder / "models" / "model.ts"))
+    save(network, folder / "models" / FILE)
     write_json(folder / "configs" / "metadata.json", metadata(known, network.channels))
     write_json(folder / "configs" / "inference.json", inference(known))
     write_text(folder / "docs" / "data_license.txt", f"{known.card.data}\n\n{known.licence}\n")
@@ -118,8 +118,9 @@ def inference(known: Known) -> dict[str, Any]:
     affine = rows_and_columns[:, [1, 0, 2, 3]].tolist()  # NIfTI counts along a row first
     at = places(network.conditions)
     names = [one.name for one in network.conditions]
-    told = f"$np.stack([np.broadcast_to(np.asarray(v, float), @count) for v in [{', '.join('@' + n for n in names)}]], 1)"
-    volume = {"spatial_shape": (network.size, network.size, 1)}  # one slice deep, and no channels: see SaveImage
+    told = (
+        f"$np.stack([np.broadcast_to(np.asarray(v, float), @count) for v in [{', '.join('@' + n for n in names)}]], 1)"
+    )
     item = (
         f"torch.randn({network.z_dim}, generator=torch.Generator().manual_seed("
         "int(np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)[0])))"
@@ -146,7 +147,7 @@ def inference(known: Known) -> dict[str, Any]:
             "transforms": [
                 {
                     "_target_": "Lambdad", "keys": "pred",
-                    "func": f"$lambda x: monai.data.MetaTensor(x[0].T[..., None], affine=@affine, meta={volume})",
+                    "func": "$lambda x: monai.data.MetaTensor(x.transpose(-1, -2)[..., None], affine=@affine)",
                 },
                 {
                     "_target_": "SaveImaged", "keys": "pred", "output_dir": "@output_dir", "output_ext": ".nii.gz",

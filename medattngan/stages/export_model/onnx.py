@@ -22,12 +22,12 @@ from medattngan.stages.export_model.torchscript import step_of
 
 FILE = "model.onnx"
 NEEDS = ("onnx", "onnxscript", "onnxruntime")
-USE = '''```python
+USE = """```python
 import numpy as np, onnxruntime
 
 session = onnxruntime.InferenceSession("model.onnx")
 slices, = session.run(None, {feed})  # {shape} float32, {unit}
-```'''
+```"""
 
 
 def write(known: Known, folder: Path) -> None:
@@ -97,4 +97,3 @@ class _Session:
     def __call__(self, *inputs: Tensor) -> Tensor:
         feed = {name: one.numpy() for name, one in zip(self.names, inputs, strict=True)}
         return torch.from_numpy(self.session.run(None, feed)[0])
-

@@ -2,8 +2,8 @@
 
     z (B, z_dim), and of each condition (B,)  →  slices (B, 1, H, W) float32 in the units of the training scans
 
-Labels are told by their place in the list of labels, numbers in their own units, such as years or mm. Values come out as
-`sample` writes them: on the 65536 steps of the run's intensity map.
+Labels are told by their place in the list of labels, numbers in their own units, such as years or mm. Values come out
+as `sample` writes them: on the 65536 steps of the run's intensity map.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The layout of the Hugging Face Hub: config.json, model.safetensors and a card, which `huggingface_hub` uploads as it is.
+"""The layout of the Hugging Face Hub: config.json, model.safetensors and a card, which `huggingface_hub` uploads.
 
     huggingface-cli upload YOU/NAME FOLDER            (or HfApi().upload_folder; nothing is sent by this package)
 
@@ -16,12 +16,12 @@ from medattngan.core.run import MODEL_CONFIG, MODEL_WEIGHTS
 from medattngan.core.version import __version__
 from medattngan.stages.export_model.known import Known
 
-USE = '''```python
+USE = """```python
 import medattngan as mg
 
 slices = mg.generate("{name}", 16, seed=0)  # in memory
 mg.sample("{name}", "samples", count=1000)  # as a folder to evaluate, audit and export
-```'''
+```"""
 
 
 def write(known: Known, folder: Path) -> None:

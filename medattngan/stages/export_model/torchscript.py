@@ -1,8 +1,8 @@
 """TorchScript: the network as one file that PyTorch runs from Python or C++, in batches of any size, on any device.
 
-A trace writes down what one batch went through (https://pytorch.org/docs/stable/generated/torch.jit.trace.html). Networks
-here take the size of a batch from `z.shape[0]`, which a trace follows; the device on which a tensor is made is written
-down as a constant, which is taken out again.
+A trace writes down what one batch went through (https://pytorch.org/docs/stable/generated/torch.jit.trace.html).
+Networks here take the size of a batch from `z.shape[0]`, which a trace follows; the device on which a tensor is made is
+written down as a constant, which is taken out again.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from medattngan.stages.export_model.known import Known
 from medattngan.stages.export_model.portable import OneTensor, Portable, require_equal
 
 FILE = "model.ts"
-USE = '''```python
+USE = """```python
 import torch
 
 model = torch.jit.load("model.ts")
 slices = model({call})  # {shape} float32, {unit}
-```'''
+```"""
 
 
 def trace(network: Portable | OneTensor) -> torch.jit.ScriptModule:
@@ -67,9 +67,21 @@ def _forget_devices(graph: Any) -> None:
                 node.replaceInput(place, nothing.output())
 
 
+def save(network: Portable | OneTensor, path: Path) -> None:
+    """Write the network to a file, as TorchScript.
+
+    Raises:
+        UserError: see `trace`.
+    """
+    traced = trace(network)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.save(traced, str(path))
+
+
 def write(known: Known, folder: Path) -> None:
     """Write model.ts into the folder."""
-    torch.jit.save(trace(known.network), str(folder / FILE))
+    save(known.network, folder / FILE)
 
 
 def use(known: Known) -> str:

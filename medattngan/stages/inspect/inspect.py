@@ -21,7 +21,7 @@ SHEET_PX = 128
 """How large a slice is drawn at least: small ones are enlarged by whole factors."""
 
 
-def inspect(store: SliceStore, out: str | Path | None) -> str:
+def inspect(store: SliceStore | str | Path, out: str | Path | None = None) -> str:
     """Count the slices and patients of `store`, and draw a contact sheet.
 
     Args:
@@ -30,6 +30,7 @@ def inspect(store: SliceStore, out: str | Path | None) -> str:
     Returns:
         Plain text tables: slices and patients by split, and by modality, plane and label, for each split.
     """
+    store = SliceStore.of(store)
     if out is not None:
         save_picture(Path(out), contact_sheet(store))
     buffer = io.StringIO()

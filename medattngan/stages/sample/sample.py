@@ -150,17 +150,17 @@ def sample(
     given = given_masks(run, masks, masks_split, edits, count, seed)
     chosen = choose(run, label, {**(values or {}), **given.values}, count, seed, say)
     told = [one for one in conditions if one.name in chosen]
-    record = _record(run, folder, seed, count, truncation) | given.record
-    table = _table(told, chosen, seed, count, truncation)
+    record = record_of(run, folder, seed, count, truncation) | given.record
+    table = table_of(told, chosen, seed, count, truncation)
     with watching(progress) as watch:
         advance = watch("sampling slices", count)
-        made = _slices(generator, told, chosen, seed, count, truncation, side, advance)
-        slices = (codes for codes, _ in made) if given.classes is None else _pairs(made, chosen)
+        made = slices_of(generator, told, chosen, seed, count, truncation, side, advance)
+        slices = (codes for codes, _ in made) if given.classes is None else pairs_of(made, chosen)
         write_samples(Path(out), slices, (side, side), table, run.store["intensity"], record, given.classes)
     return Samples.open(out)
 
 
-def _slices(
+def slices_of(
     generator: nn.Module,
     conditions: Sequence[Condition],
     chosen: Mapping[str, Column],
@@ -168,7 +168,7 @@ def _slices(
     count: int,
     truncation: float,
     side: int,
-    advance: Advance,
+    advance: Advance = lambda count: None,
 ) -> Iterator[tuple[Codes, Masks | None]]:
     """The slices as codes (n, side, side), a block at a time: what they are does not depend on where one ends; and
     their masks, of a generator that draws them."""
@@ -183,7 +183,7 @@ def _slices(
         advance(n)
 
 
-def _pairs(made: Iterable[tuple[Codes, Masks | None]], chosen: Mapping[str, Column]) -> Iterator[tuple[Codes, Masks]]:
+def pairs_of(made: Iterable[tuple[Codes, Masks | None]], chosen: Mapping[str, Column]) -> Iterator[tuple[Codes, Masks]]:
     """Slices, each block with its masks: those drawn with them, or those that they were drawn from."""
     start = 0
     for codes, masks in made:
@@ -191,7 +191,7 @@ def _pairs(made: Iterable[tuple[Codes, Masks | None]], chosen: Mapping[str, Colu
         start += len(codes)
 
 
-def _table(
+def table_of(
     conditions: Sequence[Condition], chosen: Mapping[str, Column], seed: int, count: int, truncation: float
 ) -> pd.DataFrame:
     """One row a slice."""
@@ -207,7 +207,7 @@ def _table(
     )
 
 
-def _record(run: Run, folder: Path, seed: int, count: int, truncation: float) -> dict[str, Any]:
+def record_of(run: Run, folder: Path, seed: int, count: int, truncation: float) -> dict[str, Any]:
     """The samples' provenance.json."""
     weights = digest(weights_of(folder))
     return {

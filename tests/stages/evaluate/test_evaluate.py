@@ -14,7 +14,8 @@ from medattngan.core.files import UserError
 from medattngan.data.store import SliceStore
 from medattngan.extractors.table import load_extractor
 from medattngan.metrics import METRICS
-from medattngan.stages.evaluate.evaluate import THIRD_OF_VOLUME, choose_real, evaluate, with_third_of_volume
+from medattngan.stages.evaluate.evaluate import evaluate
+from medattngan.stages.evaluate.real_sets import THIRD_OF_VOLUME, choose_real, with_third_of_volume
 
 EXTRACTOR = "efficientnet-lite0@128"
 
