@@ -33,7 +33,9 @@ WAYS = {"told": (NAME,), "drawn": (DRAWN,), "none": ()}
 FD = "fd[efficientnet-lite0]"
 
 
-def measure(store: SliceStore, work: Path, way: str, seed: int, kimg: float, steps: int, settings: list[str]) -> Any:
+def measure(
+    store: SliceStore, work: Path, way: str, seed: int, kimg: float, steps: int, limit: int | None, settings: list[str]
+) -> dict[str, Any]:
     """One cell: trained, sampled and judged, in the folder `work`."""
     conditions = f"data.conditions=[{','.join(WAYS[way])}]"
     fixed = [f"train.kimg={kimg:g}", "train.minutes=null", "train.validate_minutes=null", f"train.seed={seed}"]
@@ -41,13 +43,13 @@ def measure(store: SliceStore, work: Path, way: str, seed: int, kimg: float, ste
     for name in ("samples", "scores", "pairs"):
         shutil.rmtree(work / name, ignore_errors=True)
     masks = store if way == "told" else None
-    count = len(store.split("test"))
+    count = min(limit or len(store.split("test")), len(store.split("test")))
     made = sample(
         run, work / "samples", count=count, seed=seed, masks=masks, masks_split="test", checkpoint="last"
     )  # fmt: skip
-    scores = evaluate(work / "samples", store, work / "scores")
+    scores = evaluate(work / "samples", store, work / "scores", limit=limit)
     fd = {key: scores[FD][key] for key in ("value", "ci95", "floor")}
-    pairs = None if made.masks is None else evaluate_pairs(made, store, work / "pairs", steps=steps)
+    pairs = None if made.masks is None else evaluate_pairs(made, store, work / "pairs", steps=steps, limit=limit)
     return {"way": way, "seed": seed, "fd": fd, "pairs": pairs, "provenance": provenance(seed)}
 
 
@@ -58,12 +60,13 @@ def main(
     kimg: Annotated[float, typer.Option(help="Thousands of images of each training.")] = 200.0,
     seeds: Annotated[int, typer.Option(help="Trainings of each way.")] = 3,
     steps: Annotated[int, typer.Option(help="Of the segmenter.")] = 1500,
+    limit: Annotated[int | None, typer.Option(help="At most so many slices, synthetic and real.")] = None,
     ways: Annotated[str, typer.Option(help="Which ways.")] = ",".join(WAYS),
     settings: Annotated[list[str] | None, typer.Option("--set", help="As for train.")] = None,
 ) -> None:
     """Fill the table."""
     store = SliceStore.open(data)
-    told = {"store_digest": store.digest, "kimg": kimg, "steps": steps, "settings": settings or []}
+    told = {"store_digest": store.digest, "kimg": kimg, "steps": steps, "limit": limit, "settings": settings or []}
     page: dict[str, Any] = read_json(out) if out.is_file() else {**told, "cells": []}
     if {key: page[key] for key in told} != told:
         raise typer.BadParameter(f"{out} was made with other settings; give another --out.")
@@ -72,7 +75,7 @@ def main(
             if any((cell["way"], cell["seed"]) == (way, seed) for cell in page["cells"]):
                 continue
             folder = work / f"{way}-seed{seed}"
-            page["cells"].append(measure(store, folder, way, seed, kimg, steps, settings or []))
+            page["cells"].append(measure(store, folder, way, seed, kimg, steps, limit, settings or []))
             write_json(out, page)
     Console().print(_table(page["cells"]))
 
