@@ -43,13 +43,7 @@ TaskOption = Annotated[
 PlaneOption = Annotated[
     str, typer.Option(parser=one_of(CUTS), metavar="|".join(CUTS), help="Plane in which volumes are cut.")
 ]
-ForeignTaskOption = Annotated[
-    str | None,
-    typer.Option(
-        parser=one_of(["segmentation"]), metavar="segmentation", help="Judge pairs of slice and mask by a segmenter."
-    ),
-]
-PlaneOption = Annotated[
+ForeignPlaneOption = Annotated[
     str,
     typer.Option(
         "--plane", parser=one_of(CUTS), metavar="|".join(CUTS), help="Foreign images: their anatomical plane."

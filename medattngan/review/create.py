@@ -14,7 +14,7 @@ from medattngan.core.locks import alone
 from medattngan.core.seal import seal as seal_folder
 from medattngan.data.intensity import WINDOWS
 from medattngan.data.store import SliceStore
-from medattngan.external.given import Slices
+from medattngan.external.given import Slices as GivenSlices
 from medattngan.review.database import Database
 from medattngan.review.look import TELLS, look
 from medattngan.review.protocol import Protocol
@@ -26,7 +26,7 @@ MAX_READERS = 1000
 
 @alone
 def create_study(
-    samples: Slices,
+    samples: GivenSlices,
     store: SliceStore | str | Path,
     out: str | Path,
     *,
