@@ -3,6 +3,7 @@ score.
 
     scores.json        {name: {value, ci95, floor, ratio, n_real, n_fake, strata, worst_stratum, …}}, written last
     provenance.json    the digests of what was compared, the extractor, the seed, the versions; what was left out
+    text.json          of samples with captions, where asked for: do they show what is said
     contact_sheet.png, scores.png
 """
 
@@ -32,6 +33,7 @@ from medattngan.metrics.sets import Sides
 from medattngan.stages.evaluate.figures import save_contact_sheet, save_scores
 from medattngan.stages.evaluate.score import Scored
 from medattngan.stages.evaluate.strata import THIRDS, Strata, brightness_thirds, by_vote, score_strata, worst
+from medattngan.stages.evaluate.text import text_scores
 from medattngan.statistics.bootstrap import REPLICATES
 
 LEAST_IMAGES = 10
@@ -75,6 +77,7 @@ def evaluate(
     seed: int = 0,
     limit: int | None = None,
     value_range: tuple[float, float] | None = None,
+    text: bool = False,
     say: Callable[[Mapping[str, Mapping[str, Any]]], None] = lambda scores: None,
 ) -> dict[str, dict[str, Any]]:
     """Score `samples` against the real slices of `split` and write the folder `out`.
@@ -91,6 +94,7 @@ def evaluate(
         seed: of every draw, 0 or more.
         limit: compare at most so many slices a side.
         value_range: the values of black and white pixels, where their type leaves that in doubt.
+        text: also ask whether the slices show what their captions say (text.json; see `text.text_scores`).
         say: is told the scores before anything is written, so that a full disk does not take them away.
 
     Returns:
@@ -112,6 +116,7 @@ def evaluate(
     real = choose_real(store, split, n_fake, rng)
     fake = found.take(rng.permutation(len(found))[: len(real.reference)].tolist()).resized(store.size)
     contents = [content_digest(images) for images in (real.reference, fake.images, real.other)]
+    told = text_scores(samples, store, split, seed) if text else None
     scored = score(real, fake, network, contents, seed=seed)
     scores = scored.entries
     for entry in scores.values():
@@ -123,6 +128,8 @@ def evaluate(
             provenance["samples_file"] = digest(samples / "pixels.npy")
         write_json(folder / "provenance.json", provenance | {"left_out": scored.left_out})
         write_json(folder / "scores.json", scores)
+        if told is not None:
+            write_json(folder / "text.json", told)
         pictures = _save_pictures(folder, real.reference, fake.images, scores)
         seal(folder, "scores")
     if not pictures:
