@@ -44,6 +44,9 @@ def evaluate(
     ] = None,
     task: TaskOption = None,
     steps: Annotated[int, typer.Option(help="Of --task segmentation: training steps of the segmenter.")] = 1500,
+    text: Annotated[
+        bool, typer.Option("--text", help="Also measure whether slices of a run with captions show what is said.")
+    ] = False,
 ) -> None:
     """Score synthetic slices against real patients."""
     from medattngan.data.store import SliceStore
@@ -67,10 +70,13 @@ def evaluate(
         seed=seed,
         limit=limit,
         value_range=parse.pair(value_range, "--range"),
+        text=text,
         say=_tell,
         workers=workers,
         cluster=cluster,
     )
+    if text:
+        _tell_text(read_json(out / "text.json"))
     for name, reason in read_json(out / "provenance.json")["left_out"].items():
         say(f"{name} not measured: {reason}", err=True)
     typer.echo(out)
@@ -93,6 +99,14 @@ def _tell(scores: Mapping[str, Mapping[str, Any]]) -> None:
         say(_score_line(name, entry))
         if found := entry.get("worst_stratum"):
             say(_score_line(f"  worst: {found['by']} {found['stratum']}", found))
+
+
+def _tell_text(scores: Mapping[str, Any]) -> None:
+    for name, entry in scores.items():
+        if "[" in name:
+            low, high = entry["ci95"]
+            against = f"real {entry['real']['value']:.3f}   chance {entry['chance']:g}"
+            say(f"{name:44} {entry['value']:.3f}   95 % {low:.3f} to {high:.3f}   {against}")
 
 
 def _score_line(name: str, entry: Mapping[str, Any]) -> str:

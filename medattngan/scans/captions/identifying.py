@@ -110,7 +110,7 @@ class Screen:
             return "place"
         if low in GIVEN_NAMES or low in MONTHS:
             return "name" if low in GIVEN_NAMES else "date"
-        if word.islower() or len(word) == 1:
+        if word.islower() or len(word) == 1 or any(character.isdigit() for character in word):
             return None
         if word.isupper() and len(word) <= LONGEST_ABBREVIATION:
             return None

@@ -3,6 +3,7 @@ score.
 
     scores.json        {name: {value, ci95, floor, ratio, n_real, n_fake, strata, worst_stratum, …}}, written last
     provenance.json    the digests of what was compared, the extractor, the seed, the versions; what was left out
+    text.json          of samples with captions, where asked for: do they show what is said
     contact_sheet.png, scores.png
 """
 
@@ -34,6 +35,7 @@ from medattngan.stages.evaluate.figures import save_contact_sheet, save_scores
 from medattngan.stages.evaluate.real_sets import choose_real
 from medattngan.stages.evaluate.score import Scored
 from medattngan.stages.evaluate.scoring import score
+from medattngan.stages.evaluate.text import text_scores
 from medattngan.statistics.bootstrap import REPLICATES
 
 
@@ -49,6 +51,7 @@ def evaluate(
     limit: int | None = None,
     value_range: tuple[float, float] | None = None,
     patients: Sequence[str] | None = None,
+    text: bool = False,
     say: Callable[[Mapping[str, Mapping[str, Any]]], None] = lambda scores: None,
     progress: bool = True,
     workers: int | None = None,
@@ -76,6 +79,7 @@ def evaluate(
         value_range: the values of black and white pixels, where their type leaves that in doubt.
         patients: of two arrays: whose each real slice is; without it each counts as a patient of its own, and the
             intervals are too narrow where a patient has several.
+        text: also ask whether the slices show what their captions say (text.json; see `text.text_scores`).
         say: is told the scores before anything is written, so that a full disk does not take them away.
         progress: show on the terminal (stderr) how far it is.
         workers: make the features in so many processes of one thread each. The scores have the same bytes whatever
@@ -104,6 +108,8 @@ def evaluate(
         scores = score_arrays(samples, store, network, patients, seed=seed, limit=limit, value_range=value_range)
         say(scores)
         return scores
+    if text and out is None:
+        raise UserError("text scores are written into a folder; give `out`.")
     at_work = _AtWork(progress, workers, cluster)
     asked = _Asked(given_slices(samples), SliceStore.of(store), split, network, seed, limit, value_range, at_work)
     if out is None:
@@ -111,7 +117,7 @@ def evaluate(
         say(scores)
         return scores
     with only_writer(Path(out)):
-        return _write(asked, Path(out), say)
+        return _write(asked, Path(out), text, say)
 
 
 @dataclass(frozen=True)
@@ -154,9 +160,10 @@ class _Asked:
 
 
 def _write(
-    asked: _Asked, out: Path, say: Callable[[Mapping[str, Mapping[str, Any]]], None]
+    asked: _Asked, out: Path, text: bool, say: Callable[[Mapping[str, Mapping[str, Any]]], None]
 ) -> dict[str, dict[str, Any]]:
     require_absent(out)
+    told = text_scores(asked.found.path, asked.store, asked.split, asked.seed) if text else None
     scores, scored, contents, shown = asked.scored()
     say(scores)
     with atomic_folder(out) as folder:
@@ -165,6 +172,8 @@ def _write(
             provenance["samples_file"] = digest(asked.found.path / "pixels.npy")
         write_json(folder / "provenance.json", provenance | {"left_out": scored.left_out})
         write_json(folder / "scores.json", scores)
+        if told is not None:
+            write_json(folder / "text.json", told)
         pictures = _save_pictures(folder, *shown, scores)
         seal(folder, "scores")
     if not pictures:
