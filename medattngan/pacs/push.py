@@ -18,6 +18,7 @@ from medattngan.pacs.credentials import Credentials, read_credentials
 from medattngan.pacs.deliver import Delivery, Server
 from medattngan.pacs.instances import Instance, look_through, require_as_exported, require_marks
 from medattngan.pacs.journal import Journal
+from medattngan.pacs.letters import require_no_letters
 from medattngan.pacs.outcomes import DONE, UNSURE
 from medattngan.pacs.retry import Retry
 
@@ -84,6 +85,7 @@ def push(
     tls: bool = False,
     plain_http: bool = False,
     allow_unmarked: str | None = None,
+    allow_letters: str | None = None,
     resend_unknown: bool = False,
     batch_instances: int = 50,
     batch_bytes: int = 32 << 20,
@@ -108,6 +110,7 @@ def push(
         plain_http: let http:// leave this machine.
         allow_unmarked: the reason why files that do not say SYNTHETIC are sent all the same. It is written into
             the journal. Without a reason, one such file keeps all from being sent.
+        allow_letters: the same for files whose pixels show what looks like letters and whose header does not say so.
         resend_unknown: send again what may have been stored, where the server cannot be asked.
         batch_instances: in one STOW-RS request at most.
         batch_bytes: in one STOW-RS request at most, but for a file that is larger by itself.
@@ -124,6 +127,7 @@ def push(
         credentials = read_credentials(None if credentials is None else Path(credentials))
     found = look_through(folder)
     require_marks(found.instances, allow_unmarked)
+    require_no_letters(found.instances, allow_letters)
     path = journal_path(folder, None if out is None else Path(out))
     ca = None if ca is None else Path(ca)
     if (url is None) == (dimse is None):
@@ -141,6 +145,8 @@ def push(
             journal.note("push", server.name)
             if allow_unmarked is not None:
                 journal.note("allow-unmarked", allow_unmarked)
+            if allow_letters is not None:
+                journal.note("allow-letters", allow_letters)
             journal.note("not-dicom", files=found.not_dicom)
             journal.note("copy", files=found.copies)
             delivery = Delivery(server, journal, retry or Retry(), resend_unknown, bar)

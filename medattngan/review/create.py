@@ -21,6 +21,8 @@ from medattngan.review.slices import gather
 from medattngan.review.study import ALIVE
 
 MAX_READERS = 1000
+LETTERS = ("leave-out", "keep")
+"""What to do about slices that show letters."""
 
 
 @alone
@@ -37,6 +39,7 @@ def create_study(
     seed: int | None = None,
     value_range: tuple[float, float] | None = None,
     harmonise: bool = False,
+    letters: str = "leave-out",
 ) -> list[str]:
     """Write the study folder `out` with `count` synthetic and `count` real slices; return the readers' link tokens.
 
@@ -54,6 +57,8 @@ def create_study(
         value_range: the values of black and white pixels of `samples`, where their type leaves that in doubt.
         harmonise: put real and synthetic slices through one more map, such that their pixels tell less; see
             `medattngan.review.harmonise`. Whether or not, what they tell is measured and written to tells.json.
+        letters: `leave-out` slices of either kind that show what looks like letters, an R of one kind being a tell; or
+            `keep` them.
 
     Raises:
         UserError: an option or folder is not usable, or there are not enough slices.
@@ -61,12 +66,15 @@ def create_study(
     out = Path(out)
     require_absent(out)
     _check_options(count, split, references, readers, seed)
+    if letters not in LETTERS:
+        raise UserError(f"--letters {letters} is not one of {', '.join(LETTERS)}.")
     protocol = protocol if isinstance(protocol, Protocol) else Protocol.load(protocol) if protocol else Protocol()
     seed = secrets.randbits(62) if seed is None else seed
     store = store if isinstance(store, SliceStore) else SliceStore.open(store)
     slices = gather(
-        Path(samples), store, count=count, split=split, references=references, seed=seed, value_range=value_range
-    )
+        Path(samples), store, count=count, split=split, references=references, seed=seed, value_range=value_range,
+        letters=letters,
+    )  # fmt: skip
     slices, tells = look(slices, seed, harmonise=harmonise)
     rng = np.random.default_rng([seed, 2])
     shuffled = rng.permutation(2 * count)

@@ -24,6 +24,7 @@ from medattngan.core.seal import seal, thorough
 from medattngan.data.samples import Samples
 from medattngan.external.open import open_slices
 from medattngan.stages.export.image import Window
+from medattngan.stages.export.letters import heed_letters
 from medattngan.stages.export.options import Asked, require_options
 from medattngan.stages.export.origin import UUID_ROOT
 from medattngan.stages.export.plan import plan
@@ -66,6 +67,7 @@ def export(
     transfer_syntax: str = "explicit",
     like: str | Path | None = None,
     include_flagged: str | None = None,
+    letters: str = "refuse",
     notes: Sequence[str] = (),
 ) -> ExportReport:
     """Write synthetic slices as DICOM, one series a label.
@@ -86,6 +88,8 @@ def export(
         like: a real DICOM series that lends its technical attributes, never its identity.
         include_flagged: the reason why slices that an audit flagged are exported all the same. It is written
             into each of them. Without a reason they are left out and counted.
+        letters: what to do about slices that show what looks like letters: `refuse` them all, `leave-out` those, or
+            `keep` them.
         notes: what was left out of `samples` before, in sentences, to be recorded.
 
     Raises:
@@ -96,7 +100,7 @@ def export(
     require_absent(out)
     asked = Asked(
         sop, multiframe, uid_root, window, overlay, stamp, transfer_syntax, None if like is None else Path(like),
-        include_flagged,
+        include_flagged, letters,
     )  # fmt: skip
     require_options(asked, limit)
     if not isinstance(samples, Samples):
@@ -105,11 +109,13 @@ def export(
     samples.require_verdict()
     flagged = flagged_rows(samples.table)
     rows = choose_rows(flagged, limit, include_flagged)
+    chosen, rows = len(rows), heed_letters(samples.codes, rows, letters)
     planned, borrowed = plan(samples, rows_by_label(samples.table, rows), flagged, asked)
     first_object(planned[0], samples.codes)
     require_room(out, len(rows) * bytes_a_slice(samples.codes), f"{len(rows)} slices", "give a --limit")
-    left_out = count_left_out(flagged, len(rows), include_flagged)
+    left_out = count_left_out(flagged, chosen, include_flagged) | {"lettered": chosen - len(rows)}
     beyond = [f"--limit: {left_out['beyond_limit']} slices left out"] if left_out["beyond_limit"] else []
+    beyond += [f"--letters: {left_out['lettered']} slices left out"] if left_out["lettered"] else []
     said = [*notes, *beyond, *([] if borrowed is None else [f"--like: {borrowed.told()}"])]
     with atomic_folder(out) as folder:
         for one in planned:
