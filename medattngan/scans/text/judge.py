@@ -32,7 +32,7 @@ SURE = 0.8
 MARGIN = 0.25
 """Of the height of a line, around it, in a crop."""
 
-COVER = (0.35, 0.6)
+COVER = (0.1, 0.4)
 """Beyond a line, across and along it, in its heights: what a box covers for the tails and letters that were not
 found."""
 
