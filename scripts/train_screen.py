@@ -29,6 +29,7 @@ from torch.nn import functional as F
 
 from medattngan.scans.text import alphabet
 from medattngan.scans.text.detector import STRIDE, Detector
+from medattngan.scans.text.markers import VIEW_WORDS
 from medattngan.scans.text.reader import LINE_PX, MAX_COLUMNS, Reader
 
 CROP_PX = 192
@@ -193,7 +194,7 @@ def strips(groups: Groups, rng: np.random.Generator) -> Batch:
     """Crops of one shape (B, 1, H, W), their tokens (B, T), padded by -1. One in six batches is of crops of more
     lines."""
     lines = int(rng.integers(2, 4)) if rng.random() < 0.1 else 1
-    longest = (6, 10, 18)[rng.integers(3)] if lines == 1 else 8
+    longest = (4, 8, 8, 12, 18)[rng.integers(5)] if lines == 1 else 8
     pictures, texts = zip(*(strip(groups, lines, longest, rng) for _ in range(STRIPS)), strict=True)
     width = min(MAX_COLUMNS * 8, -(-max(picture.shape[1] for picture in pictures) // 32) * 32)
     crops = torch.stack([fitted(torch.from_numpy(picture), width) for picture in pictures])
@@ -204,8 +205,8 @@ def strips(groups: Groups, rng: np.random.Generator) -> Batch:
 def strip(groups: Groups, lines: int, longest: int, rng: np.random.Generator) -> tuple[Grey, str]:
     """A crop as the detector's boxes give it, `lines` times LINE_PX high, and what is written in it; at times,
     nothing."""
-    size, contrast = min(size_px(rng), 24), max(0.12, contrast_of(rng))
-    drawn = [some_line(rng, some_text(rng, longest), size, turned=False) for _ in range(lines)]
+    size, contrast = min(max(9, size_px(rng)), 24), max(0.3, contrast_of(rng))
+    drawn = [some_line(rng, said(rng, longest), size, turned=False) for _ in range(lines)]
     kept = [line for line in drawn if line is not None]
     if len(kept) < lines:
         return strip(groups, lines, longest, rng)
@@ -226,6 +227,14 @@ def strip(groups: Groups, lines: int, longest: int, rng: np.random.Generator) ->
     width = max(16, round(columns * height / rows * float(np.exp(rng.normal(0, 0.1)))))
     resized = np.array(Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC))
     return resized, "" if nothing else alphabet.LINE_END.join(line.text for line in kept)
+
+
+def said(rng: np.random.Generator, longest: int) -> str:
+    """What a line says: a quarter of all say a side or a view, which is what must be told from the rest."""
+    if rng.random() >= 0.25:
+        return some_text(rng, longest)
+    words = " ".join(rng.choice(sorted(VIEW_WORDS), rng.integers(1, 3)))
+    return (words, words.capitalize(), words.lower())[int(rng.choice(3, p=(0.7, 0.15, 0.15)))][:longest].strip()
 
 
 def fitted(picture: Tensor, width: int) -> Tensor:

@@ -113,9 +113,11 @@ def export(
     planned, borrowed = plan(samples, rows_by_label(samples.table, rows), flagged, asked)
     first_object(planned[0], samples.codes)
     require_room(out, len(rows) * bytes_a_slice(samples.codes), f"{len(rows)} slices", "give a --limit")
-    left_out = count_left_out(flagged, chosen, include_flagged) | {"lettered": chosen - len(rows)}
+    left_out = count_left_out(flagged, chosen, include_flagged)
     beyond = [f"--limit: {left_out['beyond_limit']} slices left out"] if left_out["beyond_limit"] else []
-    beyond += [f"--letters: {left_out['lettered']} slices left out"] if left_out["lettered"] else []
+    if lettered := chosen - len(rows):
+        left_out["lettered"] = lettered
+        beyond.append(f"--letters: {lettered} slices left out")
     said = [*notes, *beyond, *([] if borrowed is None else [f"--like: {borrowed.told()}"])]
     with atomic_folder(out) as folder:
         for one in planned:
