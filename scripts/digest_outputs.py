@@ -217,7 +217,7 @@ class Plan:
         )
         half = ("--size", "32", "--split", "0.4,0.1,0.5", "--labels", labels)
         yield self._step("stores/half", "ingest", scans, *half)
-        if importlib.util.find_spec("rapidocr_onnxruntime"):
+        if importlib.util.find_spec("rapidocr"):
             yield self._step("stores/screened", "ingest", self._at("pictures/dark"), *few, "--screen", "mask")
         yield self._step("inspect/scans.png", "inspect", self._at("stores/scans"))
         yield self._step("inspect/pictures.png", "inspect", self._at("stores/pictures"))

@@ -36,6 +36,7 @@ def export(
     include_flagged: Annotated[
         str | None, typer.Option(help="Also export slices flagged by the audit; give the reason.")
     ] = None,
+    letters: Annotated[str, typer.Option(help="Slices that show letters: refuse, leave-out or keep.")] = "refuse",
     value_range: Annotated[
         str | None,
         typer.Option(
@@ -81,7 +82,7 @@ def export(
     report = run_export(
         source, out, limit=limit, sop=sop, multiframe=multiframe, overlay=overlay, stamp=stamp, like=like,
         transfer_syntax=transfer_syntax, uid_root=uid_root, window=parse.pair(window, "--window"),
-        include_flagged=include_flagged, seg=seg, notes=found.notes,
+        include_flagged=include_flagged, seg=seg, letters=letters, notes=found.notes,
     )  # fmt: skip
     for note in report.sentences():
         say(note, err=True)
@@ -141,6 +142,9 @@ def push(
     allow_unmarked: Annotated[
         str | None, typer.Option(help="Also send files not marked SYNTHETIC; the reason goes into the journal.")
     ] = None,
+    allow_letters: Annotated[
+        str | None, typer.Option(help="Also send files that show letters; the reason goes into the journal.")
+    ] = None,
     resend_unknown: Annotated[
         bool,
         typer.Option(
@@ -159,8 +163,9 @@ def push(
         raise UserError(f"--batch-mb is {batch_mb:g}; give megabytes above 0, such as 32.")
     report = run_push(
         folder, url=url, dimse=dimse, called_aet=aet, calling_aet=calling_aet, out=out, credentials=credentials, ca=ca,
-        tls=tls, plain_http=plain_http, allow_unmarked=allow_unmarked, resend_unknown=resend_unknown,
-        batch_instances=batch_instances, batch_bytes=int(batch_mb * 1e6), retry=Retry(attempts=attempts),
+        tls=tls, plain_http=plain_http, allow_unmarked=allow_unmarked, allow_letters=allow_letters,
+        resend_unknown=resend_unknown, batch_instances=batch_instances, batch_bytes=int(batch_mb * 1e6),
+        retry=Retry(attempts=attempts),
     )  # fmt: skip
     for name in report.not_dicom:
         say(f"not DICOM, not sent: {name}", err=True)

@@ -36,6 +36,9 @@ def create(
         bool,
         typer.Option("--harmonise", help="Give real and synthetic slices one noise floor, sharpness and grey scale."),
     ] = False,
+    letters: Annotated[
+        str, typer.Option(help="Slices of either kind that show letters: leave-out or keep.")
+    ] = "leave-out",
     url: Annotated[str, typer.Option(help="Address at which readers will reach the server.")] = "http://127.0.0.1:8765",
 ) -> None:
     """Choose and blind the cases, and print one personal link per reader, shown only once."""
@@ -46,7 +49,7 @@ def create(
     _require_plain(url)
     tokens = create_study(
         samples, data, out, count=count, split=split, protocol=protocol, references=references, readers=readers,
-        seed=seed, value_range=parse.pair(value_range, "--range"), harmonise=harmonise,
+        seed=seed, value_range=parse.pair(value_range, "--range"), harmonise=harmonise, letters=letters,
     )  # fmt: skip
     typer.echo(sentence(told_by(out)), err=True)
     for reader, token in enumerate(tokens, start=1):

@@ -26,6 +26,7 @@ COLUMNS = ("time", "state", "sop_instance_uid", "sha256", "file", "detail")
 EVENTS: dict[str, str] = {
     "push": "a push began; detail names the server",
     "allow-unmarked": "it may send files without synthetic marks; detail is the reason",
+    "allow-letters": "it may send files that show letters; detail is the reason",
     "not-dicom": "a file that is not sent",
     "copy": "a file that is byte for byte another one",
     "stopped": "a push ended before its time; detail says why",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from medattngan.pacs.credentials import Credentials, read_credentials
 from medattngan.pacs.deliver import Delivery
 from medattngan.pacs.instances import FolderContents, Instance, look_through, require_as_exported, require_marks
 from medattngan.pacs.journal import Journal
+from medattngan.pacs.letters import require_no_letters
 from medattngan.pacs.outcomes import DONE, UNSURE
 from medattngan.pacs.retry import Retry
 from medattngan.pacs.servers import Asked, open_server
@@ -79,6 +81,7 @@ def push(
     tls: bool = False,
     plain_http: bool = False,
     allow_unmarked: str | None = None,
+    allow_letters: str | None = None,
     resend_unknown: bool = False,
     batch_instances: int = 50,
     batch_bytes: int = 32 << 20,
@@ -98,8 +101,9 @@ def push(
         credentials: for `url`; or a file that holds them; the environment by default, see `read_credentials`.
         ca, tls: certificates to trust in place of the usual ones, PEM; encrypt `dimse`, as `url` says itself.
         plain_http: let http:// leave this machine.
-        allow_unmarked: the reason why files that do not say SYNTHETIC are sent all the same, for the journal. Without a
-            reason, one such file keeps all from being sent.
+        allow_unmarked: the reason why files that do not say SYNTHETIC are sent all the same. It is written into
+            the journal. Without a reason, one such file keeps all from being sent.
+        allow_letters: the same for files whose pixels show what looks like letters and whose header does not say so.
         resend_unknown: send again what may have been stored, where the server cannot be asked.
         batch_instances, batch_bytes: in one STOW-RS request at most, but for a file that is larger by itself.
         retry: when to try again.
@@ -114,12 +118,13 @@ def push(
         credentials = read_credentials(None if credentials is None else Path(credentials))
     found = look_through(folder)
     require_marks(found.instances, allow_unmarked)
+    require_no_letters(found.instances, allow_letters)
     path = journal_path(folder, None if out is None else Path(out))
     asked = Asked(url, dimse, called_aet, calling_aet, None if ca is None else Path(ca), tls, plain_http)
     server = open_server(asked, credentials, found.instances)
     try:
         with Journal.open(path, server.name) as journal, watching(progress) as watch:
-            _begin(journal, server.name, folder, found, allow_unmarked)
+            _begin(journal, server.name, folder, found, {"allow-unmarked": allow_unmarked, "allow-letters": allow_letters})
             advance = watch("sending instances", len(found.instances))
             delivery = Delivery(server, journal, retry or Retry(), resend_unknown, advance)
             stopped = delivery.all_of(found.instances, batch_instances if url else 1, batch_bytes)
@@ -134,13 +139,16 @@ def _require_batches(instances: int, size: int) -> None:
         raise UserError(f"batches of {instances} instances and {size} bytes hold nothing; give 1 or more.")
 
 
-def _begin(journal: Journal, server: str, folder: Path, found: FolderContents, allow_unmarked: str | None) -> None:
+def _begin(
+    journal: Journal, server: str, folder: Path, found: FolderContents, reasons: Mapping[str, str | None]
+) -> None:
     """Hold the files against the journal and the seal, and write down what the journal says of a push as a whole."""
     _require_unchanged(journal, found.instances)
     require_as_exported(folder, found.instances)
     journal.note("push", server)
-    if allow_unmarked is not None:
-        journal.note("allow-unmarked", allow_unmarked)
+    for name, reason in reasons.items():
+        if reason is not None:
+            journal.note(name, reason)
     journal.note("not-dicom", files=found.not_dicom)
     journal.note("copy", files=found.copies)
 

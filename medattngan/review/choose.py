@@ -13,8 +13,10 @@ APART_MM = 10.0
 """Slices of one patient closer than this look alike."""
 
 
-def choose_synthetic(table: pd.DataFrame, count: int, rng: np.random.Generator) -> list[int]:
-    """Rows of `count` samples drawn at random; those an audit `flagged` are left out.
+def choose_synthetic(
+    table: pd.DataFrame, count: int, rng: np.random.Generator, without: frozenset[int] = frozenset()
+) -> list[int]:
+    """Rows of `count` samples drawn at random; those an audit `flagged` are left out, and those of `without`.
 
     Raises:
         UserError: there are not enough.
@@ -22,14 +24,18 @@ def choose_synthetic(table: pd.DataFrame, count: int, rng: np.random.Generator) 
     usable = np.arange(len(table))
     if "flagged" in table:
         usable = usable[~table["flagged"].astype("boolean").fillna(False).to_numpy(bool)]
+    flagged = len(table) - len(usable)
+    usable = usable[~np.isin(usable, list(without))]
     if len(usable) < count:
-        flagged = len(table) - len(usable)
         left_out = f", {flagged} flagged ones left out" if flagged else ""
+        left_out += f", {len(without)} with letters left out (--letters keep shows them)" if without else ""
         raise UserError(f"--count {count} asks for more synthetic slices than the {len(usable)} there are{left_out}.")
     return [int(row) for row in rng.choice(usable, count, replace=False)]
 
 
-def choose_real(index: pd.DataFrame, wanted: pd.DataFrame, rng: np.random.Generator) -> list[int]:
+def choose_real(
+    index: pd.DataFrame, wanted: pd.DataFrame, rng: np.random.Generator, without: frozenset[int] = frozenset()
+) -> list[int]:
     """Rows of `index`, one for each row of `wanted`: where known, of the same `label` and the nearest `position_mm`.
 
     The patient used least comes first, so that no patient has two slices before every other that fits has one. A
@@ -39,16 +45,19 @@ def choose_real(index: pd.DataFrame, wanted: pd.DataFrame, rng: np.random.Genera
     Args:
         index: of a SliceStore.
         wanted: columns `label` and `position_mm`, missing where unknown.
+        without: rows that are left out.
 
     Raises:
         UserError: `index` has fewer rows than `wanted`.
     """
-    if len(index) < len(wanted):
-        raise UserError(f"--count {len(wanted)} asks for more real slices than the {len(index)} there are.")
+    if len(index) - len(without) < len(wanted):
+        left_out = f", {len(without)} with letters left out (--letters keep shows them)" if without else ""
+        there = len(index) - len(without)
+        raise UserError(f"--count {len(wanted)} asks for more real slices than the {there} there are{left_out}.")
     patients, _ = pd.factorize(index["patient"])
     labels = index["label"].astype("object").where(index["label"].notna(), None).to_numpy()
     positions = index["position_mm"].to_numpy(float)
-    free = np.ones(len(index), bool)
+    free = ~np.isin(np.arange(len(index)), list(without))
     taken: list[list[float]] = [[] for _ in range(patients.max() + 1)]
     times = np.zeros(len(taken), int)
     chosen: list[int] = []

@@ -22,6 +22,8 @@ from medattngan.review.slices import Slices, gather
 from medattngan.review.study import ALIVE
 
 MAX_READERS = 1000
+LETTERS = ("leave-out", "keep")
+"""What to do about slices that show letters."""
 
 
 @alone
@@ -38,6 +40,7 @@ def create_study(
     seed: int | None = None,
     value_range: tuple[float, float] | None = None,
     harmonise: bool = False,
+    letters: str = "leave-out",
 ) -> list[str]:
     """Write the study folder `out` with `count` synthetic and `count` real slices; return the readers' link tokens.
 
@@ -55,6 +58,8 @@ def create_study(
         value_range: the values of black and white pixels of `samples`, where their type leaves that in doubt.
         harmonise: put real and synthetic slices through one more map, such that their pixels tell less; see
             `medattngan.review.harmonise`. Whether or not, what they tell is measured and written to tells.json.
+        letters: `leave-out` slices of either kind that show what looks like letters, an R of one kind being a tell; or
+            `keep` them.
 
     Raises:
         UserError: an option or folder is not usable, or there are not enough slices.
@@ -62,10 +67,15 @@ def create_study(
     out = Path(out)
     require_absent(out)
     _check_options(count, split, references, readers, seed)
+    if letters not in LETTERS:
+        raise UserError(f"--letters {letters} is not one of {', '.join(LETTERS)}.")
     protocol = protocol if isinstance(protocol, Protocol) else Protocol.load(protocol) if protocol else Protocol()
     seed = secrets.randbits(62) if seed is None else seed
     store = SliceStore.of(store)
-    slices = gather(samples, store, count=count, split=split, references=references, seed=seed, value_range=value_range)
+    slices = gather(
+        samples, store, count=count, split=split, references=references, seed=seed, value_range=value_range,
+        letters=letters,
+    )  # fmt: skip
     slices, tells = look(slices, seed, harmonise=harmonise)
     with atomic_folder(out) as folder:
         folder.chmod(0o700)

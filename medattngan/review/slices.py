@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from medattngan.data.store import SliceStore
 from medattngan.external import given
 from medattngan.review.choose import choose_real, choose_synthetic
 from medattngan.review.grid import common_levels, grid_ends, place
+from medattngan.review.letters import without_letters
 
 
 @dataclass(frozen=True)
@@ -48,10 +51,12 @@ def gather(
     references: int,
     seed: int,
     value_range: tuple[float, float] | None = None,
+    letters: str = "leave-out",
 ) -> Slices:
     """Choose `count` slices of each kind, and `references` of the split train.
 
-    `value_range` is that of `External.unit`.
+    `value_range` is that of `External.unit`. With `letters` "leave-out" no slice shows what looks like letters; with
+    "keep" nobody looks.
 
     Raises:
         UserError: there are not enough, or real and synthetic ones cannot be made alike.
@@ -60,11 +65,12 @@ def gather(
     codes, table, intensity, origin = _synthetic(source, store, value_range)
     size = codes.shape[-1]
     _check_alike(given.name_of(source), intensity, size, store)
-    drawn = choose_synthetic(table, count, rng)
     part = store.split(split)
+    choice = _Choice(rng, letters == "leave-out")
+    drawn = choice(partial(choose_synthetic, table, count), lambda rows: [codes[row] for row in rows])
     wanted = table.reindex(columns=["label", "position_mm"]).iloc[drawn].astype({"position_mm": "float64"})
-    real = choose_real(part.index, wanted, rng)
-    shown, shown_rows = _references(store, references, rng)
+    real = choice(partial(choose_real, part.index, wanted), lambda rows: _codes(part, rows, size))
+    shown, shown_rows = _references(store, references, choice, size)
     raw = [codes[row] for row in drawn] + _codes(part, real, size) + _codes(shown, shown_rows, size)
     levels = common_levels(raw)
     seeds = np.random.default_rng([seed, 1]).integers(0, 2**63, len(raw))
@@ -77,7 +83,33 @@ def gather(
     }  # fmt: skip
     record = {**provenance(0), "store_digest": store.digest, "split": split, "samples": origin}
     record["seed"] = "sealed in truth.parquet"
+    record["left_out_for_letters"] = sum(choice.passed) if letters == "leave-out" else None
     return Slices(placed[: 2 * count], placed[2 * count :], _truth(drawn, table, real, part), facts, record)
+
+
+class _Choice:
+    """Draws rows, each time anew from where the generator stood, until none shows letters."""
+
+    def __init__(self, rng: np.random.Generator, screened: bool) -> None:
+        self.rng, self.screened = rng, screened
+        self.passed: list[int] = []
+
+    def __call__(
+        self,
+        choose: Callable[[np.random.Generator, frozenset[int]], list[int]],
+        codes: Callable[[list[int]], Sequence[Codes]],
+    ) -> list[int]:
+        if not self.screened:
+            return choose(self.rng, frozenset())
+        state = self.rng.bit_generator.state
+
+        def again(without: frozenset[int]) -> list[int]:
+            self.rng.bit_generator.state = state
+            return choose(self.rng, without)
+
+        rows, passed = without_letters(again, codes)
+        self.passed.append(passed)
+        return rows
 
 
 def _synthetic(
@@ -107,13 +139,13 @@ def _check_alike(source: str, intensity: dict[str, Any], size: int, store: Slice
         raise UserError(f"{source} was made for the window {ours} HU but {store.path} holds {theirs}; use its own.")
 
 
-def _references(store: SliceStore, count: int, rng: np.random.Generator) -> tuple[SliceStore, list[int]]:
+def _references(store: SliceStore, count: int, choice: _Choice, size: int) -> tuple[SliceStore, list[int]]:
     """Slices of training patients, who are never among the cases."""
     if count == 0:
         return store, []
     part = store.split("train")
     unknown = pd.DataFrame({"label": [None] * count, "position_mm": np.full(count, np.nan)})
-    return part, choose_real(part.index, unknown, rng)
+    return part, choice(partial(choose_real, part.index, unknown), lambda rows: _codes(part, rows, size))
 
 
 def _codes(store: SliceStore, rows: list[int], size: int) -> list[Codes]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from medattngan.core.files import UserError
 from medattngan.data.intensity import WINDOWS
-from medattngan.scans.text.rapidocr import Box
+from medattngan.scans.text.boxes import Box
 
 DEFAULT_WINDOW = "soft-tissue"
 

@@ -27,7 +27,7 @@ from medattngan.scans.options import Options
 from medattngan.scans.pipelines import SLICES_AT_ONCE
 from medattngan.scans.screening import believe, refuse
 from medattngan.scans.series import REASONS, Loaded, Piece, Series, SetAside
-from medattngan.scans.text.rapidocr import Box, merged
+from medattngan.scans.text.boxes import Box, merged
 
 SetAsidePiece: TypeAlias = tuple[int, str, str]
 """The index of a piece (-1 for all), the reason why it was set aside, and the class of what was raised."""

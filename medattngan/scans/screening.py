@@ -19,7 +19,8 @@ from medattngan.scans.geometry.orient import Item, Step
 from medattngan.scans.geometry.planes import PLANES, native_plane
 from medattngan.scans.options import GROUP, Options
 from medattngan.scans.series import Series, SetAside
-from medattngan.scans.text.rapidocr import Box, find_text, merged
+from medattngan.scans.text.boxes import Box, merged
+from medattngan.scans.text.find import find_text
 
 PASSES = 3
 """How often a stack is read and covered before it is set aside for still showing text."""

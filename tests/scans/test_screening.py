@@ -26,14 +26,16 @@ from medattngan.scans.bounds import Bounds
 from medattngan.scans.find import examine
 from medattngan.scans.series import REASONS
 from medattngan.scans.text import rapidocr as ocr
-from medattngan.scans.text.rapidocr import Box, find_text, may_identify, merged
+from medattngan.scans.text.boxes import Box, merged
+from medattngan.scans.text.find import find_text
+from medattngan.scans.text.markers import may_identify
 from medattngan.stages.ingest import ingest as ingest_module
 from medattngan.stages.ingest.ingest import ingest
 
 NAME = "KANARIE^VERA"
 DATE = "1901-02-03"
 needs_reader = pytest.mark.skipif(
-    importlib.util.find_spec("rapidocr_onnxruntime") is None, reason="the extra `screen` is not installed"
+    importlib.util.find_spec("rapidocr") is None, reason="the extra `screen` is not installed"
 )
 
 
@@ -257,7 +259,7 @@ def test_without_the_reader_the_extra_is_named_before_anything_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ocr._reader.cache_clear()
-    monkeypatch.setitem(sys.modules, "rapidocr_onnxruntime", None)
+    monkeypatch.setitem(sys.modules, "rapidocr", None)
     with pytest.raises(UserError, match=r"medattngan\[screen\]"):
         take(tmp_path / "nowhere", tmp_path / "store", screen="mask")
 

@@ -1,35 +1,24 @@
 """Text in a grey picture that may name somebody: where it is, never what it says.
 
-PP-OCRv4 finds and reads the lines (Du et al. 2020, arXiv:2009.09941); its weights come inside the wheel of
-`rapidocr-onnxruntime`. What was read stays in this module's local variables: it may be a name.
+PP-OCRv6 finds and reads the lines (its line of work: Du et al. 2020, arXiv:2009.09941); its weights come inside the
+wheel of `rapidocr`. What was read stays in this module's local variables: it may be a name.
 """
 
 from __future__ import annotations
 
-import logging
-import re
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from medattngan.core.files import UserError
+from medattngan.scans.text.boxes import Box, in_line, merged
+from medattngan.scans.text.markers import may_identify
 
 MIN_SCORE = 0.6
 """The reader's own mean confidence in the letters of a line, below which it is not text."""
-
-MIN_CHARACTERS = 3
-"""A line with fewer letters and digits, the words below not counted, names nobody."""
-
-VIEW_WORDS = {
-    "A", "AP", "AXIAL", "CORONAL", "DEC", "DECUBITUS", "ERECT", "EXP", "EXPIRATION", "F", "FEET", "FRONTAL", "H",
-    "HEAD", "INSP", "INSPIRATION", "L", "LAO", "LAT", "LATERAL", "LEFT", "LL", "LPO", "LT", "MOBILE", "OBL", "OBLIQUE",
-    "P", "PA", "PORT", "PORTABLE", "PRONE", "R", "RAO", "RIGHT", "RL", "RPO", "RT", "S", "SAGITTAL", "SEMI", "SITTING",
-    "STANDING", "SUPINE", "UPRIGHT",
-}  # fmt: skip
-"""What technicians put on a picture to say how it was taken. It is no identifier, and readers need it."""
 
 WORKING_PX = 736
 MAX_ENLARGEMENT = 4.0
@@ -41,18 +30,6 @@ MARGIN = (0.35, 1.0)
 """How far beyond a found line its box reaches, in heights of the line: above and below for tails and blur, at the
 sides for letters that were not found."""
 
-NEAR = 3.0
-"""What the finder finds beside a line, so many heights away at most, is part of it, whatever was read there."""
-
-
-class Box(NamedTuple):
-    """Rows top to bottom and columns left to right, the ends not included."""
-
-    top: int
-    left: int
-    bottom: int
-    right: int
-
 
 def require_reader() -> None:
     """Load the reader once.
@@ -63,7 +40,7 @@ def require_reader() -> None:
     try:
         _reader()
     except ModuleNotFoundError as error:
-        if error.name != "rapidocr_onnxruntime":
+        if error.name not in ("rapidocr", "onnxruntime"):
             raise
         raise UserError("--screen needs a reader of text; get it with pip install 'medattngan[screen]'.") from None
     except ImportError as error:
@@ -74,44 +51,42 @@ def require_reader() -> None:
 @cache
 def _reader() -> Any:
     """One reader a process, on one thread, so that what it finds does not depend on the machine's load."""
-    from rapidocr_onnxruntime import RapidOCR
+    from rapidocr import RapidOCR
 
-    reader = RapidOCR(
-        intra_op_num_threads=1,
-        inter_op_num_threads=1,
-        det_limit_side_len=32,  # `_resized` has chosen the size
-        text_score=0.0,  # `find_text` looks at the score
+    threads = {f"EngineConfig.onnxruntime.{kind}_op_num_threads": 1 for kind in ("intra", "inter")}
+    return RapidOCR(
+        params=threads
+        | {
+            "Det.limit_side_len": 32,  # `_resized` has chosen the size
+            "Global.text_score": 0.0,  # `find_read` looks at the score
+            "Global.log_level": "critical",
+        }
     )
-    for name in ("RapidOCR", "OrtInferSession"):
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    return reader
 
 
-def find_text(picture: npt.NDArray[np.uint8]) -> list[Box]:
-    """The lines of text in (rows, columns) uint8 that may identify somebody, from top to bottom, with a margin."""
+def find_read(picture: npt.NDArray[np.uint8]) -> tuple[list[Box], list[Box]]:
+    """Lines in (rows, columns) uint8 with a margin: those that may identify somebody, and surely read markers.
+
+    From top to bottom; the first ones merged where they overlap.
+    """
     resized = _resized(picture)
     scale = (picture.shape[0] / resized.shape[0], picture.shape[1] / resized.shape[1])
-    lines, _ = _reader()(resized)
+    found = _reader()(resized)
     sure: list[Box] = []
     unsure: list[Box] = []
-    for corners, text, score in lines or ():
-        found = sure if score >= MIN_SCORE and may_identify(text) else unsure
-        found.append(_box(np.asarray(corners), scale, picture.shape))
-    while beside := [box for box in unsure if any(_in_line(box, other) for other in sure)]:
+    markers: list[Box] = []
+    for corners, text, score in zip(
+        *(() if one is None else one for one in (found.boxes, found.txts, found.scores)), strict=True
+    ):
+        box = _box(np.asarray(corners), scale, picture.shape)
+        believed = score >= MIN_SCORE
+        (sure if believed and may_identify(text) else unsure).append(box)
+        if believed and not may_identify(text):
+            markers.append(box)
+    while beside := [box for box in unsure if any(in_line(box, other) for other in sure)]:
         sure += beside
         unsure = [box for box in unsure if box not in beside]
-    return merged(sure)
-
-
-def may_identify(text: str) -> bool:
-    """Whether a line is more than a marker of side or view.
-
-    >>> [may_identify(text) for text in ("L", "R PORTABLE", "AP 40", "DOE^JANE", "R 1961", "王伟")]
-    [False, False, False, True, True, True]
-    """
-    words: list[str] = [word for word in re.findall(r"[^\W_]+", text) if word.upper() not in VIEW_WORDS]
-    # An ideograph weighs as two letters: a name has two or three.
-    return sum(1 + (character >= "\u2e80") for word in words for character in word) >= MIN_CHARACTERS
+    return merged(sure), [box for box in markers if box in unsure]
 
 
 def _resized(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -136,35 +111,3 @@ def _box(corners: npt.NDArray[np.float64], scale: tuple[float, float], shape: tu
         min(shape[0], int(np.ceil(bottom + down))),
         min(shape[1], int(np.ceil(right + sideways))),
     )
-
-
-def merged(boxes: list[Box]) -> list[Box]:
-    """Boxes that overlap, as the one box around them; sorted.
-
-    >>> merged([Box(0, 0, 4, 4), Box(8, 8, 9, 9), Box(3, 3, 6, 6)])
-    [Box(top=0, left=0, bottom=6, right=6), Box(top=8, left=8, bottom=9, right=9)]
-    """
-    apart: list[Box] = []
-    for box in sorted(boxes):
-        while touching := [other for other in apart if _overlap(box, other)]:
-            apart = [other for other in apart if other not in touching]
-            group = [box, *touching]
-            box = Box(
-                min(b.top for b in group), min(b.left for b in group),
-                max(b.bottom for b in group), max(b.right for b in group),
-            )  # fmt: skip
-        apart.append(box)
-    return sorted(apart)
-
-
-def _in_line(one: Box, other: Box) -> bool:
-    """Whether two boxes stand beside each other, are about as high, and are not far apart."""
-    heights = sorted((one.bottom - one.top, other.bottom - other.top))
-    level = min(one.bottom, other.bottom) - max(one.top, other.top)
-    gap = max(one.left, other.left) - min(one.right, other.right)
-    return level >= heights[0] / 2 and heights[1] <= 2 * heights[0] and gap <= NEAR * heights[0]
-
-
-def _overlap(one: Box, other: Box) -> bool:
-    down = one.top < other.bottom and other.top < one.bottom
-    return down and one.left < other.right and other.left < one.right

@@ -27,6 +27,7 @@ from medattngan.core.text import counted
 from medattngan.data.samples import Samples
 from medattngan.external.given import Slices, given_slices
 from medattngan.stages.export.image import Window
+from medattngan.stages.export.letters import heed_letters
 from medattngan.stages.export.options import Asked, require_options
 from medattngan.stages.export.origin import UUID_ROOT
 from medattngan.stages.export.plan import PlannedSeries, plan
@@ -76,6 +77,7 @@ def export(
     like: str | Path | None = None,
     include_flagged: str | None = None,
     seg: bool = False,
+    letters: str = "refuse",
     notes: Sequence[str] = (),
     progress: bool = True,
 ) -> ExportReport:
@@ -97,6 +99,8 @@ def export(
         include_flagged: the reason why slices that an audit flagged are exported all the same. It is written
             into each of them. Without a reason they are left out and counted.
         seg: also write the masks of the slices, one DICOM Segmentation a series, in a folder beside the series'.
+        letters: what to do about slices that show what looks like letters: `refuse` them all, `leave-out` those, or
+            `keep` them.
         notes: what was left out of `samples` before, in sentences, to be recorded.
         progress: show on the terminal (stderr) how far it is.
 
@@ -108,7 +112,7 @@ def export(
     require_absent(out)
     asked = Asked(
         sop, multiframe, uid_root, window, overlay, stamp, transfer_syntax, None if like is None else Path(like),
-        include_flagged,
+        include_flagged, letters,
     )  # fmt: skip
     require_options(asked, limit)
     samples, notes = _opened(samples, notes)
@@ -116,10 +120,14 @@ def export(
         require_seg(samples, multiframe)
     flagged = flagged_rows(samples.table)
     rows = choose_rows(flagged, limit, include_flagged)
+    chosen, rows = len(rows), heed_letters(samples.codes, rows, letters)
     planned, borrowed = plan(samples, rows_by_label(samples.table, rows), flagged, asked)
     _require_writable(planned[0], samples, out, len(rows))
-    left_out = count_left_out(flagged, len(rows), include_flagged)
+    left_out = count_left_out(flagged, chosen, include_flagged)
     beyond = [f"--limit: {counted(left_out['beyond_limit'], 'slices')} left out"] if left_out["beyond_limit"] else []
+    if lettered := chosen - len(rows):
+        left_out["lettered"] = lettered
+        beyond.append(f"--letters: {counted(lettered, 'slices')} left out")
     said = [*notes, *beyond, *([] if borrowed is None else [f"--like: {borrowed.told()}"])]
     with atomic_folder(out) as folder, watching(progress) as watch:
         advance = watch("writing slices", len(rows))

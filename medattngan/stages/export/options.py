@@ -32,6 +32,11 @@ class Asked:
     transfer_syntax: str = "explicit"
     like: Path | None = None
     include_flagged: str | None = None
+    letters: str = "refuse"
+
+
+LETTERS = ("refuse", "leave-out", "keep")
+"""What to do about slices that show letters."""
 
 
 def require_options(asked: Asked, limit: int | None) -> None:
@@ -47,6 +52,8 @@ def require_options(asked: Asked, limit: int | None) -> None:
             raise UserError("--include-flagged is empty; say in a few words why flagged slices are exported.")
         require_line(reason, "--include-flagged")
         require_length(reason, REASON_MAX, "--include-flagged", "shorten it")
+    if asked.letters not in LETTERS:
+        raise UserError(f"--letters {asked.letters} is not one of {', '.join(LETTERS)}.")
     require_transfer_syntax(asked.transfer_syntax)
     require_combination(asked.sop, asked.multiframe)
     if asked.window is not None:

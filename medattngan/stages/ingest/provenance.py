@@ -23,12 +23,15 @@ from medattngan.scans.patients.owner import CONVENTION
 from medattngan.scans.patients.paths import by_convention
 from medattngan.scans.series import Series
 from medattngan.scans.table.rows import Labels
-from medattngan.scans.text.rapidocr import MARGIN, MIN_CHARACTERS, MIN_SCORE
+from medattngan.scans.text.judge import COVER, MIN_PROBABILITY
+from medattngan.scans.text.markers import MIN_CHARACTERS
+from medattngan.scans.text.rapidocr import MARGIN, MIN_SCORE
+from medattngan.scans.text.weights import digests
 from medattngan.stages.ingest import grouping
 from medattngan.stages.ingest.assemble import Ledger, StoredSeries
 from medattngan.stages.ingest.pseudonyms import pseudonym
 
-READER_LIBRARIES = ("rapidocr-onnxruntime", "onnxruntime")
+READER_LIBRARIES = ("rapidocr", "onnxruntime")
 LIBRARIES = ("monai", "torch", "numpy", "nibabel", "pydicom", "pillow", "tifffile")
 
 
@@ -91,7 +94,15 @@ def _screen(asked: str | None, chosen: Sequence[tuple[StoredSeries, list[int]]])
     return {
         "text": asked,
         "reader": {name: version(name) for name in READER_LIBRARIES},
-        "policy": {"min_score": MIN_SCORE, "min_characters": MIN_CHARACTERS, "margin": MARGIN, "group": GROUP},
+        "weights": digests(),
+        "policy": {
+            "min_score": MIN_SCORE,
+            "min_characters": MIN_CHARACTERS,
+            "margin": MARGIN,
+            "group": GROUP,
+            "min_probability": MIN_PROBABILITY,
+            "cover": COVER,
+        },
         "masked": {
             "series": len(masked),
             "slices": sum(slices for _, slices in masked),

@@ -1,0 +1,130 @@
+"""Which of the detector's lines may name somebody. What was read stays in this module's local variables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from enum import Enum
+from itertools import groupby
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from medattngan.scans.text import weights
+from medattngan.scans.text.alphabet import decode
+from medattngan.scans.text.boxes import Box
+from medattngan.scans.text.lines import Grey, Line, lines
+from medattngan.scans.text.markers import may_identify
+from medattngan.scans.text.reader import LINE_PX, MAX_COLUMNS, STRIDE
+
+MIN_PROBABILITY = 0.86
+"""Of an island, below which it is anatomy: chosen so that of clean slices for training, and of 15 patients of IXI, at
+most one in a hundred is taken for text."""
+
+MARKER_ELONGATION = 1.7
+"""Three letters are longer for their height: what is shorter holds two at most, and names nobody."""
+
+SURE = 0.8
+"""Mean confidence from which what was read is believed: that it is a marker, or nothing."""
+
+MARGIN = 0.25
+"""Of the height of a line, around it, in a crop."""
+
+COVER = (0.1, 0.4)
+"""Beyond a line, across and along it, in its heights: what a box covers for the tails and letters that were not
+found."""
+
+
+LEAST_PX = 48
+"""Smaller slices have no room for letters that could be told from anatomy: nobody looks for them."""
+
+
+class Kind(Enum):
+    """What a line is: a marker of side or view, or something that may name somebody."""
+
+    MARKER = "marker"
+    IDENTIFIER = "identifier"
+
+
+def judged(picture: Grey, *, read: bool = True) -> list[tuple[Box, Kind]]:
+    """Every line that our detector finds in (rows, columns) uint8, with the box to cover.
+
+    Unless `read`, all that is long enough may name somebody, whatever it says.
+    """
+    likely = [line for line in lines(picture[None])[0] if _likely(line)]
+    kinds = _kinds(picture, likely) if read else [_by_shape(line) for line in likely]
+    pairs = zip(likely, kinds, strict=True)
+    return [(_covering(line, picture.shape), kind) for line, kind in pairs if kind is not None]
+
+
+def lettered(pictures: Grey) -> list[bool]:
+    """Whether each of (n, rows, columns) uint8 shows what looks like letters, of whatever kind."""
+    if min(pictures.shape[1:]) < LEAST_PX:
+        return [False] * len(pictures)
+    return [any(_likely(line) for line in found) for found in lines(pictures)]
+
+
+def _likely(line: Line) -> bool:
+    return line.probability >= MIN_PROBABILITY
+
+
+def _by_shape(line: Line) -> Kind:
+    return Kind.MARKER if line.elongation < MARKER_ELONGATION else Kind.IDENTIFIER
+
+
+def _kinds(picture: Grey, found: Sequence[Line]) -> list[Kind | None]:
+    """For each line its kind, or None where there is nothing to read."""
+    kinds: list[Kind | None] = [None] * len(found)
+    crops = {at: crop(picture, line) for at, line in enumerate(found)}
+    by_width = sorted(crops, key=lambda at: crops[at].shape[-1])
+    for _, group in groupby(by_width, key=lambda at: crops[at].shape[-1]):
+        members = list(group)
+        read = weights.reader().read(torch.cat([crops[at] for at in members]))
+        for at, tokens, sure in zip(members, read.tokens.tolist(), read.confidence.tolist(), strict=True):
+            text = decode(tokens)
+            if sure >= SURE and not text.strip():
+                continue
+            kinds[at] = Kind.MARKER if sure >= SURE and not may_identify(text) else _by_shape(found[at])
+    return kinds
+
+
+def crop(picture: Grey, line: Line) -> Tensor:
+    """A line, level, LINE_PX high and a multiple of 32 px wide: (1, 1, 32, W) in [0, 1]."""
+    part = _level(picture, line) if line.askew else _cut(picture, line.box, math.ceil(MARGIN * max(line.height, 4.0)))
+    if line.box.bottom - line.box.top > MARKER_ELONGATION * (line.box.right - line.box.left):
+        part = np.rot90(part, -1)  # most lines that stand are read from below
+    width = min(MAX_COLUMNS * STRIDE, max(16, round(part.shape[1] * LINE_PX / part.shape[0])))
+    scaled = Image.fromarray(np.ascontiguousarray(part)).resize((width, LINE_PX), Image.Resampling.BICUBIC)
+    pixels = np.asarray(scaled, np.float32) / 255
+    return torch.from_numpy(np.pad(pixels, ((0, 0), (0, -width % LINE_PX)), mode="edge"))[None, None]
+
+
+def _cut(picture: Grey, box: Box, margin: int) -> Grey:
+    """A box and a margin around it, twice as wide at the sides; beyond its edge the picture goes on as it ends."""
+    rows = np.clip(np.arange(box.top - margin, box.bottom + margin), 0, picture.shape[0] - 1)
+    columns = np.clip(np.arange(box.left - 2 * margin, box.right + 2 * margin), 0, picture.shape[1] - 1)
+    return picture[np.ix_(rows, columns)]
+
+
+def _level(picture: Grey, line: Line) -> Grey:
+    """The surroundings of a line that runs askew, turned until it is level, and cut to its height and length."""
+    wide = _cut(picture, line.box, math.ceil(line.height))
+    angle = line.angle_deg if abs(line.angle_deg) < 45 else line.angle_deg - math.copysign(90, line.angle_deg)
+    turned = np.asarray(Image.fromarray(wide).rotate(-angle, Image.Resampling.BICUBIC))
+    middle = (turned.shape[0] // 2, turned.shape[1] // 2)
+    half = math.ceil((0.5 + MARGIN) * line.height)
+    if abs(line.angle_deg) < 45:
+        return turned[max(0, middle[0] - half) : middle[0] + half]
+    return turned[:, max(0, middle[1] - half) : middle[1] + half]
+
+
+def _covering(line: Line, shape: tuple[int, ...]) -> Box:
+    box, height = line.box, line.height
+    across, along = 1 + COVER[0] * height, 1 + COVER[1] * height
+    down, aside = (across, along) if box.right - box.left >= box.bottom - box.top else (along, across)
+    return Box(
+        max(0, math.floor(box.top - down)), max(0, math.floor(box.left - aside)),
+        min(shape[0], math.ceil(box.bottom + down)), min(shape[1], math.ceil(box.right + aside)),
+    )  # fmt: skip

@@ -1,0 +1,68 @@
+"""What the networks that ship find in pictures, and what they leave alone."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from helpers.lettered import anatomy, ink
+
+from medattngan.core.types import Codes
+from medattngan.scans.text import weights
+from medattngan.scans.text.judge import Kind, judged, lettered
+from medattngan.scans.text.letters import rows_with_letters
+
+Grey = npt.NDArray[np.uint8]
+
+
+def grey(pixels: npt.NDArray[np.float64]) -> Grey:
+    return np.rint(pixels.clip(0, 1) * 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("px", "contrast"), [(12, 1.0), (9, 0.5), (16, 0.2), (24, 0.2)])
+def test_a_name_is_found_and_covered_be_it_faint_or_small(px: int, contrast: float) -> None:
+    drawn = ink("KANARIE^VERA 1901", px, (40, 60), (256, 256))
+    boxes = [box for box, kind in judged(grey(anatomy(256) + contrast * drawn)) if kind is Kind.IDENTIFIER]
+    left = drawn > 0.3
+    whole, tight = left.sum(), np.prod([np.ptp(at) + 1 for at in np.nonzero(left)])
+    for box in boxes:
+        left[box.top : box.bottom, box.left : box.right] = False
+    assert left.sum() < 0.1 * whole
+    assert sum((box.bottom - box.top) * (box.right - box.left) for box in boxes) < 4 * tight
+
+
+@pytest.mark.parametrize("size", [64, 128, 256])
+def test_a_picture_without_text_is_left_alone(size: int) -> None:
+    assert lettered(np.stack([grey(anatomy(size, seed)) for seed in range(4)])) == [False] * 4
+
+
+def test_one_letter_is_a_marker_and_no_identifier() -> None:
+    found = judged(grey(anatomy(256) + ink("R", 24, (20, 20), (256, 256))))
+    assert [kind for _, kind in found] == [Kind.MARKER]
+
+
+def test_slices_that_show_letters_are_named_by_their_rows() -> None:
+    marked = anatomy(128) + ink("L 12", 16, (8, 8), (128, 128))
+    codes: Codes = np.rint(np.stack([anatomy(128), marked.clip(0, 1), anatomy(128, 1)]) * 65535).astype(np.uint16)
+    assert rows_with_letters(codes, [0, 1, 2]) == [1]
+    assert rows_with_letters(codes, [2, 0]) == []
+
+
+def test_what_was_read_is_said_nowhere(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> None:
+    name = "KANARIE^VERA"
+    with caplog.at_level(logging.DEBUG):
+        found = judged(grey(anatomy(256) + ink(name, 24, (20, 10), (256, 256))))
+    said = caplog.text + "".join(capfd.readouterr()) + repr(found)
+    assert found
+    assert not any(part in said for part in name.split("^"))
+
+
+def test_the_weights_are_small_and_their_card_says_where_they_are_from() -> None:
+    files = [weights.DETECTOR, weights.READER]
+    assert sum(path.stat().st_size for path in files) < 2_000_000
+    card = (Path(weights.__file__).parent / "weights" / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert all(digest in card for digest in weights.digests().values())
+    assert all(word in card for word in ("CC BY 3.0", "CC BY 4.0", "train_screen.py", "Apache-2.0"))

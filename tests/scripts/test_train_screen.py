@@ -1,0 +1,100 @@
+"""The training of the networks that screen: what it is shown is true, and a stopped one goes on to the same weights."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from helpers.lettered import anatomy
+
+from medattngan.data.intensity import IntensityMap
+from medattngan.scans.text.alphabet import CHARACTERS, decode
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "scripts"))
+    for name in ("screen_lines", "screen_slices", "train_screen"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    import train_screen
+
+    monkeypatch.setattr(train_screen, "CROP_PX", 64)
+    monkeypatch.setattr(train_screen, "CROPS", 2)
+    monkeypatch.setattr(train_screen, "STRIPS", 2)
+    return train_screen
+
+
+def groups(script: Any) -> Any:
+    slices = [anatomy(96, seed).astype(np.float32) for seed in range(3)]
+    return [[script.Background(one, (IntensityMap(0.0, 1.0, "a.u."),)) for one in slices]]
+
+
+def test_invented_text_has_only_characters_that_the_reader_knows(script: Any) -> None:
+    for seed in range(200):
+        text = script.some_text(np.random.default_rng(seed), 12)
+        assert 0 < len(text) <= 12
+        assert set(text) <= set(CHARACTERS)
+
+
+def test_a_line_changes_its_own_rectangle_alone_and_its_ink_stands_in_it(script: Any) -> None:
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        if (line := script.some_line(rng, "KANARIE 1901", 14)) is None:
+            continue
+        picture = np.full((80, 160), 0.3, np.float32)
+        script.write(picture, line, 20, 10, 0.5, rng)
+        changed = picture != np.float32(0.3)
+        assert changed.any()
+        target = np.zeros_like(picture)
+        target[20 : 20 + line.ink.shape[0], 10 : 10 + line.ink.shape[1]] = 1
+        assert not changed[target == 0].any()
+
+
+def test_what_lies_beyond_the_edge_is_cut_off(script: Any) -> None:
+    rng = np.random.default_rng(0)
+    line = script.some_line(rng, "R", 12, turned=False)
+    assert line is not None
+    for top, left in ((-100, 5), (5, -100), (500, 5), (-3, -3)):
+        picture = np.zeros((32, 32), np.float32)
+        script.write(picture, line, top, left, 0.5, rng)
+        assert picture.shape == (32, 32)
+
+
+def test_crops_of_lines_come_with_what_they_say(script: Any) -> None:
+    pictures, tokens = script.strips(groups(script), np.random.default_rng(4))
+    assert pictures.shape[0] == tokens.shape[0] == 2
+    assert pictures.shape[2] % 32 == 0
+    assert all(set(decode(row[row >= 0].tolist())) <= set(CHARACTERS) for row in tokens)
+
+
+@pytest.mark.parametrize("task", ["detector", "reader"])
+def test_a_stopped_training_goes_on_to_the_same_weights(
+    script: Any, task: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(script, "SAVE_EVERY", 1)
+    network, batch, loss = script.TASKS[task]
+    slices = groups(script)
+
+    def run(path: Path, stop: int) -> torch.nn.Module:
+        torch.manual_seed(0)
+        model: torch.nn.Module = network()
+        calls = iter(range(stop))
+
+        def some(rng: np.random.Generator) -> Any:
+            if next(calls, None) is None:
+                raise KeyboardInterrupt
+            return batch(slices, rng)
+
+        script.train(model, some, loss, 3, 0, path)
+        return model
+
+    whole = run(tmp_path / "whole.pt", 3)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "cut.pt", 1)
+    resumed = run(tmp_path / "cut.pt", 2)
+    for one, other in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
+        assert torch.equal(one, other)
