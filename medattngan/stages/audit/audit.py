@@ -102,7 +102,12 @@ def audit(
     options = AuditOptions(split, false_positives, planted, limit, seed)
     require_absent(out)
     _require(options)
-    _require_one_store(samples, store, run, options)
+    if is_samples_folder(samples):
+        require_same_store(samples, store)
+        require_writable(samples)
+    if run is not None:
+        require_trained_on(run, store)
+    require_enough(min(limit, len(store.split(split))), false_positives)
     found = open_slices(samples).unit(store.map, value_range)
     with atomic_folder(out) as folder:
         loaded = _encoder(encoder, store, folder, seed)
@@ -115,19 +120,14 @@ def audit(
         table = verdicts(sides["samples"], limits)
         report = findings(bank, sides, limits, options.false_positives, options.seed, store=store, run=run, split=split)
         report |= {"notes": found.notes, "digests": _digests(samples, store, loaded, images)}
-        _write(folder, samples, table, _closest(table, images, store, bank.size), report)
+        table.to_parquet(folder / "audit.parquet", index=False)
+        save_gallery(folder / "gallery.png", _closest(table, images, store, bank.size))
+        write_text(folder / "README.txt", NOTE)
+        write_json(folder / "audit.json", report)
+        seal(folder, "audit")
+        if is_samples_folder(samples):
+            write_verdict(samples, table["flagged"].to_numpy(bool), _record(report, folder / "audit.json"))
     return report
-
-
-def _write(folder: Path, samples: Path, table: pd.DataFrame, pairs: list[Pair], report: dict[str, Any]) -> None:
-    """Write all that the audit found into its folder, and the verdict of each sample into theirs."""
-    table.to_parquet(folder / "audit.parquet", index=False)
-    save_gallery(folder / "gallery.png", pairs)
-    write_text(folder / "README.txt", NOTE)
-    write_json(folder / "audit.json", report)
-    seal(folder, "audit")
-    if is_samples_folder(samples):
-        write_verdict(samples, table["flagged"].to_numpy(bool), _record(report, folder / "audit.json"))
 
 
 def verdicts(searched: Side, limits: Thresholds) -> pd.DataFrame:
@@ -159,16 +159,6 @@ def _require(options: AuditOptions) -> None:
         raise UserError(f"--planted {options.planted}: an audit without a control proves nothing; give 1 or more.")
     if options.seed < 0:
         raise UserError(f"--seed is {options.seed}; it must be 0 or more.")
-
-
-def _require_one_store(samples: Path, store: SliceStore, run: Run | None, options: AuditOptions) -> None:
-    """Samples and run are of this store, which is large enough, and the verdict can be written into the samples."""
-    if is_samples_folder(samples):
-        require_same_store(samples, store)
-        require_writable(samples)
-    if run is not None:
-        require_trained_on(run, store)
-    require_enough(min(options.limit, len(store.split(options.split))), options.false_positives)
 
 
 def _encoder(path: str | Path | None, store: SliceStore, folder: Path, seed: int) -> Encoder:

@@ -117,29 +117,17 @@ def evaluate(
     for entry in scores.values():
         entry |= {"warnings": warnings} if warnings else {}
     say(scores)
-    provenance = _provenance(store, split, network, seed, limit, contents)
-    if (samples / "pixels.npy").is_file():
-        provenance["samples_file"] = digest(samples / "pixels.npy")
-    _write(out, provenance | {"left_out": scored.left_out}, scores, real.reference, fake.images)
-    return scores
-
-
-def _write(
-    out: Path, provenance: dict[str, Any], scores: dict[str, dict[str, Any]], real: SliceImages,
-    fake: Images | SliceImages,
-) -> None:  # fmt: skip
-    """Make the folder, without its pictures where there is no room for them.
-
-    Raises:
-        UserError: there was none.
-    """
     with atomic_folder(out) as folder:
-        write_json(folder / "provenance.json", provenance)
+        provenance = _provenance(store, split, network, seed, limit, contents)
+        if (samples / "pixels.npy").is_file():
+            provenance["samples_file"] = digest(samples / "pixels.npy")
+        write_json(folder / "provenance.json", provenance | {"left_out": scored.left_out})
         write_json(folder / "scores.json", scores)
-        pictures = _save_pictures(folder, real, fake, scores)
+        pictures = _save_pictures(folder, real.reference, fake.images, scores)
         seal(folder, "scores")
     if not pictures:
         raise UserError(f"{out} holds every score, but there was no room for its pictures; free some space for those.")
+    return scores
 
 
 def _save_pictures(

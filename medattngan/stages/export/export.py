@@ -27,7 +27,7 @@ from medattngan.external.open import open_slices
 from medattngan.stages.export.image import Window
 from medattngan.stages.export.options import Asked, require_options
 from medattngan.stages.export.origin import UUID_ROOT
-from medattngan.stages.export.plan import PlannedSeries, plan
+from medattngan.stages.export.plan import plan
 from medattngan.stages.export.record import record
 from medattngan.stages.export.write import bytes_a_slice, first_object, write_series
 
@@ -84,7 +84,8 @@ def export(
         sop: `sc` Secondary Capture, `ct` CT Image Storage (values in HU), `mr` MR Image Storage.
         multiframe: Multi-frame Grayscale Word Secondary Capture in place of one file a slice.
         uid_root: `2.25`, or your organization's own root.
-        window: (center, width) in physical units that viewers open with; by default that of `like`, or one that fits.
+        window: (center, width) in physical units that viewers open with; by default that of `like`, else one
+            that fits the values.
         overlay: lay SYNTHETIC over the picture in a plane that viewers can hide; not with `multiframe`.
         stamp: burn SYNTHETIC into the pixels; the values under it are lost.
         transfer_syntax: `explicit`, `jpeg2000`, `jpegls` or `rle`; all keep every value.
@@ -94,8 +95,8 @@ def export(
         notes: what was left out of `samples` before, in sentences, to be recorded.
 
     Raises:
-        UserError: there is no slice to export, the samples were changed since they were written or audited, `out`
-            exists, or an option is not possible; nothing is written then.
+        UserError: there is no slice to export, the samples are not what they were when they were written or audited,
+            `out` exists, or an option is not possible; nothing is written then.
     """
     out = Path(out)
     require_absent(out)
@@ -104,13 +105,17 @@ def export(
         include_flagged,
     )  # fmt: skip
     require_options(asked, limit)
-    samples, notes = _opened(samples, notes)
+    if not isinstance(samples, Samples):
+        found = open_slices(Path(samples))
+        samples, notes = found.physical(), [*notes, *found.notes]
+    samples.require_verdict()
     flagged = flagged_rows(samples.table)
     rows = choose_rows(flagged, limit, include_flagged)
     planned, borrowed = plan(samples, rows_by_label(samples.table, rows), flagged, asked)
-    _require_writable(planned[0], samples, out, len(rows))
+    first_object(planned[0], samples.codes)
+    require_room(out, len(rows) * bytes_a_slice(samples.codes), f"{len(rows)} slices", "give a --limit")
     left_out = count_left_out(flagged, len(rows), include_flagged)
-    beyond = [f"--limit: {counted(left_out['beyond_limit'], 'slices')} left out"] if left_out["beyond_limit"] else []
+    beyond = [f"--limit: {left_out['beyond_limit']} slices left out"] if left_out["beyond_limit"] else []
     said = [*notes, *beyond, *([] if borrowed is None else [f"--like: {borrowed.told()}"])]
     with atomic_folder(out) as folder:
         for one in planned:
@@ -118,21 +123,6 @@ def export(
         write_json(folder / "provenance.json", record(planned, asked, left_out, said))
         seal(folder, "dicom")
     return ExportReport(out, [out / one.folder for one in planned], len(rows), left_out["flagged"], said)
-
-
-def _opened(samples: str | Path | Samples, notes: Sequence[str]) -> tuple[Samples, Sequence[str]]:
-    """The samples, which are what they were when they were audited, and what was left out of them."""
-    if not isinstance(samples, Samples):
-        found = open_slices(Path(samples))
-        samples, notes = found.physical(), [*notes, *found.notes]
-    samples.require_verdict()
-    return samples, notes
-
-
-def _require_writable(first: PlannedSeries, samples: Samples, out: Path, count: int) -> None:
-    """The pixels fit into the objects, and all of these onto the disk."""
-    first_object(first, samples.codes)
-    require_room(out, count * bytes_a_slice(samples.codes), f"{count} slices", "give a --limit")
 
 
 def flagged_rows(table: pd.DataFrame) -> npt.NDArray[np.bool_]:
@@ -152,7 +142,7 @@ def choose_rows(flagged: npt.NDArray[np.bool_], limit: int | None, include_flagg
         raise UserError("the samples hold no slice; sample some first.")
     rows = [row for row in range(len(flagged)) if include_flagged is not None or not flagged[row]]
     if not rows:
-        raise UserError(f"the audit flagged all {len(flagged)}; sample other slices or use --include-flagged REASON.")
+        raise UserError(f"the audit flagged all {len(flagged)} slices; sample others or use --include-flagged REASON.")
     return rows[:limit]
 
 

@@ -36,7 +36,7 @@ from medattngan.core.locks import alone, sweep_inside
 from medattngan.core.plugins import versions
 from medattngan.core.spreadsheets import defuse
 from medattngan.core.terminal import say, terminal
-from medattngan.core.text import counted, shown
+from medattngan.core.text import shown
 from medattngan.data.store import SliceStore, StoreWriter
 from medattngan.scans.bounds import Bounds
 from medattngan.scans.captures import without_pages
@@ -283,12 +283,11 @@ def _causes(raised: Mapping[str, int]) -> str:
 def _summary(store: SliceStore, rejected: Path | None) -> Iterator[str]:
     record = store.provenance
     read = record["read"]
-    slices, patients = counted(read["slices"], "slices"), counted(read["patients"], "patients")
-    yield f"{slices} of {read['series']} series of {patients} in {store.path}"
+    yield f"{read['slices']} slices of {read['series']} series of {read['patients']} patients in {store.path}"
     for kind in ("files", "slices"):
         for reason, count in sorted(record["set_aside"][kind].items()):
             raised = _causes(record["set_aside"].get("causes", {})) if (kind, reason) == UNREADABLE_FILES else ""
-            yield f"  set aside: {counted(count, kind)} {reason} ({REASONS[reason]}{raised})"
+            yield f"  set aside: {count} {kind} {reason} ({REASONS[reason]}{raised})"
     if record["set_aside"]["files"]:
         yield f"  which files: {rejected}" if rejected else "  which files: give --rejected FILE.csv"
     if (masked := record["screen"].get("masked", {"series": 0}))["series"]:
