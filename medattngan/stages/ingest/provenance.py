@@ -177,8 +177,8 @@ def _of_identity(series: Sequence[Series], found: Sequence[Found], screen: str |
     """Who may be named by the pixels, and whose face may be seen."""
     flagged = sum(any(piece.burned_in or piece.recognizable for piece in file.pieces) for file in found)
     if flagged and screen is None:
-        say = counted(flagged, "files say", "file says")
-        yield f"{say} that the pixels identify the patient; --screen heeds it, without it nobody does."
+        say = counted(flagged, "files say that their", "file says that its")
+        yield f"{say} pixels identify the patient; --screen heeds it, without it nobody does."
     volumes = [one for one in series if one.layout == "volume"]
     heads = [one for one in series if len(one.pieces) >= FACE_SLICES and any(piece.of_head for piece in one.pieces)]
     if heads:
