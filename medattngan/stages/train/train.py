@@ -19,6 +19,7 @@ from medattngan.core.run import Run
 from medattngan.data.batches import Batches
 from medattngan.data.store import SliceStore
 from medattngan.models import build
+from medattngan.stages.train.graphs import recorder_for
 from medattngan.stages.train.initialise import begin_from
 from medattngan.stages.train.loop import Training
 from medattngan.stages.train.overfit import Overfitting
@@ -73,6 +74,7 @@ def train(
         described["began_from"] = digest(begin.checkpoint("last") / "ema.safetensors")
     ranks = Ranks(config.train)
     ranks.launch()
+    recorder_for(config.train, ranks)  # a mistake in train.graphs is told before anything is written
     with ExitStack() as held, ProgressLine("training", progress and ranks.first) as line:
 
         def begun() -> Run:

@@ -175,8 +175,10 @@ def test_graphs_on_without_a_gpu_is_a_mistake_and_auto_says_why_not(tiny_store: 
     def options(graphs: str) -> TrainConfig:
         return tiny_config(train={"accelerator": "cpu", "graphs": graphs}).train
 
+    config = tiny_config(train={"accelerator": "cpu", "graphs": "on"})
     with pytest.raises(UserError, match=r"train\.graphs is on, but the device is cpu.*auto or off"):
-        recorder_for(options("on"), Ranks(options("on")))
+        train(config, tiny_store, tmp_path / "run", progress=False)
+    assert not (tmp_path / "run").exists()
     recorder, reason = recorder_for(options("auto"), Ranks(options("auto")))
     assert recorder is None
     assert "the device is cpu" in reason
