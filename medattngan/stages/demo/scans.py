@@ -24,8 +24,8 @@ def pseudo_scans(out: str | Path, *, patients: int = 12, seed: int = 0) -> Path:
 
         store = mg.ingest(mg.pseudo_scans("scans"), "store")
 
-    Each is the MNI152 template brain (Fonov et al. 2009, doi:10.1016/S1053-8119(09)70884-5; it ships with nilearn), bent
-    by software. The same number and seed give the same scans.
+    Each is the MNI152 template brain (Fonov et al. 2009, doi:10.1016/S1053-8119(09)70884-5), which ships with nilearn,
+    bent by software. The same number and seed give the same scans.
 
     Returns:
         `out`.
