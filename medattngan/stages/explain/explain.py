@@ -27,7 +27,7 @@ from medattngan.conditions.table import encoded, of_run
 from medattngan.core.files import UserError, atomic_folder, digest, require_absent, write_json
 from medattngan.core.locks import alone
 from medattngan.core.provenance import provenance
-from medattngan.core.run import Run
+from medattngan.core.run import Run, every_network
 from medattngan.core.seal import seal
 from medattngan.core.types import Images
 from medattngan.models import build
@@ -104,7 +104,7 @@ def explain(
     require_absent(Path(out))
     if seed < 0 or number < 0:
         raise UserError(f"--seed is {seed} and --number is {number}; they must be 0 or more.")
-    folder = run.checkpoint(checkpoint)
+    folder = every_network(run, checkpoint)
     subject = _subject(run, folder, seed, number, label, values or {})
     image, attended = _attended(subject, _load_discriminator(run, folder))
     places = given_points(points, image.shape[-1]) if points else choose_points(image)
