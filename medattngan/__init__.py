@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from medattngan.review.create import create_study
     from medattngan.stages.audit.audit import audit
     from medattngan.stages.demo.demo import demo
+    from medattngan.stages.demo.scans import pseudo_scans
     from medattngan.stages.encoder.encoder import encoder
     from medattngan.stages.evaluate.evaluate import evaluate
     from medattngan.stages.explain.explain import explain
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from medattngan.stages.utility.utility import utility
 
 _HOMES = {
+    "pseudo_scans": "stages.demo.scans",
     "reseal": "stages.reseal.reseal",
     "generate": "stages.sample.generate",
     "export_model": "stages.export_model.export_model",
@@ -108,6 +110,7 @@ __all__ = [
     "ingest",
     "inspect",
     "load_reads",
+    "pseudo_scans",
     "push",
     "report",
     "reseal",

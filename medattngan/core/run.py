@@ -176,6 +176,17 @@ def numbers_of(checkpoint: Path) -> dict[str, Any]:
     return dict(read_json(checkpoint / "checkpoint.json"))
 
 
+def every_network(run: Run, which: str) -> Path:
+    """The checkpoint of a run, for who needs more of it than the generator.
+
+    Raises:
+        UserError: it is one that was written for others to draw from, or see `Run.checkpoint`.
+    """
+    if is_packed(run.path):
+        raise UserError(f"{run.path} holds a generator alone; give the run it was exported from.")
+    return run.checkpoint(which)
+
+
 def best_checkpoint(found: Sequence[Path]) -> Path | None:
     """Of these checkpoints, the one whose own validation score is lowest; None where none has one."""
     scores = {}

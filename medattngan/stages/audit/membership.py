@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from medattngan.conditions.condition import Conditions
 from medattngan.conditions.table import encoded, of_run
 from medattngan.core.files import UserError
-from medattngan.core.run import Run
+from medattngan.core.run import Run, every_network
 from medattngan.data.images import load_images
 from medattngan.data.store import SliceStore
 from medattngan.models import build
@@ -60,7 +60,7 @@ def membership_inference(run: Run, store: SliceStore, held_out: SliceStore, *, s
     if known and not all(side.index["label"].isin(known).all() for side in sides):
         return {"not_measured": "held-out slices have labels that the run does not know"}
     # Not the best: of the two discriminators in the folder the one that has learned for longer tells more.
-    checkpoint = run.checkpoint("last")
+    checkpoint = every_network(run, "last")
     system = build(run.config, conditions)
     if system.discriminator is None:
         return {"not_measured": "the run has no discriminator"}

@@ -11,11 +11,32 @@ import numpy.typing as npt
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 
-from medattngan.stages.demo.cohort import SPACING_MM, PseudoPatient
+from medattngan.core.files import require_absent
+from medattngan.stages.demo.cohort import SPACING_MM, PseudoPatient, make_cohort
 from medattngan.stages.export.origin import UUID_ROOT, make_uid
 
 NOTE = "Not a person: the MNI152 template brain, bent by software."
 """Goes into every file, as far as its format has room."""
+
+
+def pseudo_scans(out: str | Path, *, patients: int = 12, seed: int = 0) -> Path:
+    """Write scans of pseudo-patients, DICOM and NIfTI, to practise on: nobody's, and nothing is downloaded.
+
+        store = mg.ingest(mg.pseudo_scans("scans"), "store")
+
+    Each is the MNI152 template brain (Fonov et al. 2009, doi:10.1016/S1053-8119(09)70884-5), which ships with nilearn,
+    bent by software. The same number and seed give the same scans.
+
+    Returns:
+        `out`.
+
+    Raises:
+        UserError: `out` exists and is not empty.
+    """
+    require_absent(Path(out))
+    for patient in make_cohort(patients, seed):
+        write_scan(patient, Path(out), seed)
+    return Path(out)
 
 
 def write_scan(patient: PseudoPatient, folder: Path, seed: int) -> Path:

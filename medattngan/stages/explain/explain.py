@@ -30,7 +30,7 @@ from medattngan.conditions.text import Text
 from medattngan.core.files import UserError, atomic_folder, digest, require_absent, write_json
 from medattngan.core.locks import alone
 from medattngan.core.provenance import provenance
-from medattngan.core.run import Run
+from medattngan.core.run import Run, every_network
 from medattngan.core.seal import seal
 from medattngan.core.types import Images
 from medattngan.models import build
@@ -116,7 +116,7 @@ def explain(
         raise UserError(f"--seed is {seed} and --number is {number}; they must be 0 or more.")
     if mask_among(of_run(run.store)) is not None:
         raise UserError(f"{run.path} was trained with masks, which explain does not show; give a run without.")
-    folder = run.checkpoint(checkpoint)
+    folder = every_network(run, checkpoint)
     subject = _subject(run, folder, seed, number, label, values or {})
     image, attended = _attended(subject, _load_discriminator(run, folder))
     read = word_maps(subject.generator, subject.latent(), subject.told(1))[1]

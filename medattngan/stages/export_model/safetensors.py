@@ -1,6 +1,6 @@
 """The layout of the Hugging Face Hub: config.json, model.safetensors and a card, which `huggingface_hub` uploads.
 
-    huggingface-cli upload YOU/NAME FOLDER            (or HfApi().upload_folder; nothing is sent by this package)
+    hf upload YOU/NAME FOLDER      (or HfApi().upload_folder; nothing is sent by this package)
 
 config.json holds the run's configuration and what sampling must know of the training slices, so the folder is all that
 `medattngan sample` and `mg.generate` need.

@@ -7,7 +7,7 @@ from safetensors.torch import load_file
 
 from medattngan.conditions.embedding import ValueEmbedding
 from medattngan.core.files import UserError
-from medattngan.core.run import Run
+from medattngan.core.run import Run, every_network
 from medattngan.games.game import System
 from medattngan.models.spade import Spade
 from medattngan.stages.train.checkpoint import averaged_name
@@ -23,7 +23,7 @@ def begin_from(run: Run, system: System) -> None:
     Raises:
         UserError: the networks of `run` are of another shape.
     """
-    checkpoint = run.checkpoint("last")
+    checkpoint = every_network(run, "last")
     for player, network in system.networks.items():
         name = averaged_name(player, system.generator) if player in system.averaged else player
         weights, own = load_file(checkpoint / f"{name}.safetensors"), network.state_dict()

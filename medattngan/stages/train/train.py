@@ -15,7 +15,7 @@ from medattngan.core.config import Config
 from medattngan.core.files import UserError, digest
 from medattngan.core.locks import only_writer, sweep_inside
 from medattngan.core.progress import ProgressLine
-from medattngan.core.run import Run
+from medattngan.core.run import Run, every_network
 from medattngan.data.batches import Batches
 from medattngan.data.store import SliceStore
 from medattngan.models import build
@@ -71,7 +71,7 @@ def train(
     batches = Batches(part, config.data.size, system.batch_size, config.train.seed, conditions)
     if begin is not None:
         begin_from(begin, system)
-        described["began_from"] = digest(begin.checkpoint("last") / "ema.safetensors")
+        described["began_from"] = digest(every_network(begin, "last") / "ema.safetensors")
     ranks = Ranks(config.train)
     ranks.launch()
     recorder_for(config.train, ranks)  # a mistake in train.graphs is told before anything is written

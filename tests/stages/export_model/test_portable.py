@@ -20,6 +20,7 @@ from medattngan.core.run import Run
 from medattngan.data.intensity import IntensityMap
 from medattngan.data.samples import Samples
 from medattngan.models import PRESETS
+from medattngan.stages.explain.explain import explain
 from medattngan.stages.export_model import portable as portables
 from medattngan.stages.export_model.export_model import MODEL_FORMATS, export_model
 from medattngan.stages.export_model.portable import OneTensor, Portable, portable
@@ -139,6 +140,8 @@ def test_a_folder_for_the_hub_is_sampled_from_like_the_run(run: Run, drawn: Samp
     again = generate(folder, len(drawn), seed=3)
     assert np.array_equal(again.codes, drawn.codes)
     assert again.provenance["run"] == drawn.provenance["run"]
+    with pytest.raises(UserError, match="holds a generator alone; give the run it was exported from"):
+        explain(folder, tmp_path / "explained")
     weights = (folder / "model.safetensors").read_bytes()
     (folder / "model.safetensors").write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
     with pytest.raises(UserError, match=r"model\.safetensors is not what was written"):
