@@ -82,10 +82,9 @@ def measured(row: str, run: Run, store: SliceStore, columns: list[str], seed: in
     folder, test = run.path.parent, store.split("test").index
     captions = [str(one).split("\n", 1)[0] for one in test[TEXT]]
     if not (folder / "samples").is_dir():
-        values: dict[str, Any] = {"numbers": {name: test[name].to_numpy() for name in columns}}.get(
-            row, {TEXT: captions}
-        )
-        values = {} if row == "unconditional" else values
+        values: dict[str, Any] = {} if row == "unconditional" else {TEXT: captions}
+        if row == "numbers":
+            values = {name: test[name].to_numpy() for name in columns}
         made = sample(run, folder / "drawn", count=len(test), seed=seed, values=values, checkpoint="last")
         told = made.table.assign(**{TEXT: captions})
         Samples(made.codes, told, made.intensity, made.provenance).save(folder / "samples")

@@ -1,4 +1,4 @@
-"""From scans with region maps to slices of a caption, on pseudo-patients, with the shipped configuration at toy size."""
+"""From scans with region maps to slices of a caption: pseudo-patients, and the shipped configuration at toy size."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def test_a_caption_goes_from_region_maps_to_slices_and_maps_of_its_words(
 ) -> None:
     recipe = cohort(tmp_path)
 
-    def verb(*arguments: object) -> str:
+    def verb(*arguments: object, status: int = 0) -> str:
         monkeypatch.setattr(sys, "argv", ["medattngan", *map(str, arguments)])
-        try:
+        with pytest.raises(SystemExit) as ended:
             main()
-        except SystemExit as done:
-            assert not done.code, capsys.readouterr().err
-        return capsys.readouterr().err
+        said = capsys.readouterr().err
+        assert int(ended.value.code or 0) == status, said
+        return said
 
     store = tmp_path / "store"
     verb("ingest", tmp_path / "scans", "--out", store, "--size", 32, "--captions", recipe, "--captions", "attributes")
@@ -66,18 +66,11 @@ def test_a_caption_goes_from_region_maps_to_slices_and_maps_of_its_words(
     assert set(told.provenance["captions"]["vocabulary"]) >= {"ventricles", "matter", "upper", "third"}
     overrides = [word for key, value in TINY.items() for word in ("--set", f"{key}={value}")]
     verb("train", CONFIG, "--data", store, "--out", tmp_path / "run", *overrides)
-    said = verb(
-        "sample", tmp_path / "run", "--text", "axial T1, ventricles and tumour", "--count", 3, "--out", tmp_path / "s"
-    )
+    run, samples, explained = (tmp_path / name for name in ("run", "s", "explained"))
+    said = verb("sample", run, "--text", "axial T1, ventricles and tumour", "--count", 3, "--out", samples)
     assert "does not know tumour" in said
-    made = Samples.open(tmp_path / "s")
-    assert made.table["text"].tolist() == ["axial t1 ventricles and"] * 3
-    verb("explain", tmp_path / "run", "--text", "axial T1, ventricles", "--out", tmp_path / "explained")
-    assert {"words-8.png", "words-16.png"} <= {path.name for path in (tmp_path / "explained").iterdir()}
-    monkeypatch.setattr(
-        sys, "argv", ["medattngan", "sample", str(tmp_path / "run"), "--text", "kidney", "--count", "1"]
-    )
-    sys.argv += ["--out", str(tmp_path / "none")]
-    with pytest.raises(SystemExit):
-        main()
-    assert "write it with: " in capsys.readouterr().err
+    assert Samples.open(samples).table["text"].tolist() == ["axial t1 ventricles and"] * 3
+    verb("explain", run, "--text", "axial T1, ventricles", "--out", explained)
+    assert {"words-8.png", "words-16.png"} <= {path.name for path in explained.iterdir()}
+    said = verb("sample", run, "--text", "kidney", "--count", 1, "--out", tmp_path / "none", status=2)
+    assert "write it with: " in said
