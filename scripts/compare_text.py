@@ -15,6 +15,7 @@ vote. How well that finds the mask of real test slices is measured and stands in
 from __future__ import annotations
 
 import argparse
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,7 @@ def measured(row: str, run: Run, store: SliceStore, columns: list[str], seed: in
         values: dict[str, Any] = {} if row == "unconditional" else {TEXT: captions}
         if row == "numbers":
             values = {name: test[name].to_numpy() for name in columns}
+        shutil.rmtree(folder / "drawn", ignore_errors=True)
         made = sample(run, folder / "drawn", count=len(test), seed=seed, values=values, checkpoint="last")
         told = made.table.assign(**{TEXT: captions})
         Samples(made.codes, told, made.intensity, made.provenance).save(folder / "samples")

@@ -65,17 +65,9 @@ def test_cells_stand_and_differences_are_of_equal_seeds(tiny_store: SliceStore, 
     store = captioned_store(tmp_path / "store", tiny_store)
 
     def fill(*rows: str) -> dict[str, Any]:
-        arguments = [
-            "--data",
-            store.path,
-            "--work",
-            tmp_path / "work",
-            "--out",
-            tmp_path / "t.json",
-            "--minutes",
-            "0.01",
-        ]
-        arguments += [word for row in rows for word in ("--row", row))]
+        places = {"data": store.path, "work": tmp_path / "work", "out": tmp_path / "t.json", "minutes": 0.01}
+        arguments: list[object] = [word for name, place in places.items() for word in (f"--{name}", place)]
+        arguments += [word for row in rows for word in ("--row", row)]
         for key in ("data.size=32", "train.batch_size=4", "model.generator_width=8", "model.discriminator_width=8"):
             arguments += ["--set", key]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
