@@ -82,9 +82,9 @@ class Screen:
         text = _NUMBER.sub(lambda found: self._number(found.group(), left), text)
         pieces, end = [], 0
         for found in WORD.finditer(text):
-            word, kind = found.group(), self._objection(found.group())
-            pieces += [text[end : found.start()], word if kind is None else ""]
-            left[kind or ""] += 1
+            word, why = found.group(), self._objection(found.group())
+            pieces += [text[end : found.start()], word if why is None else ""]
+            left[why or ""] += 1
             end = found.end()
         del left[""]
         return "".join([*pieces, text[end:]]), +left
