@@ -59,7 +59,7 @@ def allowed_cores(root: Path = Path("/sys/fs/cgroup"), visible: int | None = Non
     PyTorch starts a thread a core it sees. Beyond a quota of the kernel's (Linux, cgroup-v2.rst, cpu.max; v1,
     cfs_quota_us) all are halted together for the rest of every tenth of a second.
     """
-    seen = visible or len(os.sched_getaffinity(0))
+    seen = visible or _visible()
     quota, period = _quota(root)
     if quota <= 0 or period <= 0:
         return None
@@ -79,9 +79,23 @@ def _quota(root: Path) -> tuple[float, float]:
         return 0.0, 0.0
 
 
-def chosen_threads() -> int | None:
-    """How many threads were set here for the sake of a container's limit; None where the user or nobody set them."""
-    return int(os.environ["OMP_NUM_THREADS"]) if "OMP_NUM_THREADS" in os.environ.get(CHOSEN, "").split() else None
+def share(processes: int) -> int | None:
+    """Divide the cores among the processes of a training on this machine, unless the user has said how many threads.
+
+    Returns:
+        The threads of each, set for this process's children; None where they are the user's.
+    """
+    chosen = set(os.environ.get(CHOSEN, "").split())
+    if any(name in os.environ and name not in chosen for name in COUNTING):
+        return None
+    each = max(1, (allowed_cores() or _visible()) // processes)
+    os.environ.update({"OMP_NUM_THREADS": str(each), CHOSEN: " ".join(sorted(chosen | {"OMP_NUM_THREADS"}))})
+    return each
+
+
+def _visible() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def told(environment: Mapping[str, str] | None = None) -> dict[str, str]:
