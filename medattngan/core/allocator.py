@@ -39,7 +39,7 @@ def keep_freed_memory() -> None:
         _said["allocator"] = "as the user has it"
         return
     library = ctypes.CDLL(None)
-    if all([any(library.mallopt(number, size) for size in sizes) for number, sizes in THRESHOLDS.items()]):
+    if all(any(library.mallopt(number, size) for size in sizes) for number, sizes in THRESHOLDS.items()):
         _said["allocator"] = "glibc, freed memory kept"
 
 

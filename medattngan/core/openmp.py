@@ -17,8 +17,8 @@ from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
 SPIN_TURNS = 10_000
-"""Turns of the loop before a waiting thread sleeps: 0.2 to 0.5 ms. The next operation of a round begins sooner than that
-and finds its threads awake; a scheduler's slice, which a busy neighbour takes, is many times as long."""
+"""Turns of the loop before a waiting thread sleeps: 0.2 to 0.5 ms. The next operation of a round begins sooner and
+finds its threads awake; a scheduler's slice, which a busy neighbour takes, is many times as long."""
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "KMP_LIBRARY")
 COUNTING = ("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "MKL_NUM_THREADS")
 CHOSEN = "MEDATTNGAN_CHOSE"

@@ -10,7 +10,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 
-from benchmark_busy import rows_of, policies
+from benchmark_busy import policies, rows_of
 from benchmark_processes import shapes
 from benchmark_share import convolutions
 from torch.utils.flop_counter import FlopCounterMode
