@@ -80,12 +80,13 @@ def measure(data: Path, named: dict[str, dict[str, str]], loops: int, turns: int
         for player in players.values():
             player.send_signal(signal.SIGKILL)
             player.wait()
-    return _rows(named, seconds, rounds)
+    return rows_of(named, seconds, rounds)
 
 
-def _rows(
+def rows_of(
     named: dict[str, dict[str, str]], seconds: dict[str, dict[str, list[float]]], rounds: int, batch: int = 8
 ) -> list[Row]:
+    """A row a policy, each ratio against the policy that is fastest on the quiet machine."""
     best = min(named, key=lambda name: statistics.median(seconds[name]["quiet"]))
     rows = []
     for name, settings in named.items():

@@ -15,8 +15,9 @@ from collections.abc import Mapping
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Numbers of glibc's malloc.h."""
-THRESHOLDS = ((M_MMAP_THRESHOLD, 1 << 30), (M_TRIM_THRESHOLD, (1 << 31) - 1))
-"""Bytes: from where a block gets a mapping of its own, and how much may lie free at the top of the heap."""
+THRESHOLDS = {M_MMAP_THRESHOLD: (1 << 30, 1 << 25), M_TRIM_THRESHOLD: ((1 << 31) - 1,)}
+"""Bytes: from where a block gets a mapping of its own, of which older versions take 32 MB at most; and how much may lie
+free at the top of the heap."""
 OTHERS = ("jemalloc", "tcmalloc", "mimalloc")
 _said = {"allocator": "as the system has it"}
 
@@ -38,7 +39,7 @@ def keep_freed_memory() -> None:
         _said["allocator"] = "as the user has it"
         return
     library = ctypes.CDLL(None)
-    if all(library.mallopt(number, value) for number, value in THRESHOLDS):
+    if all(any(library.mallopt(number, size) for size in sizes) for number, sizes in THRESHOLDS.items()):
         _said["allocator"] = "glibc, freed memory kept"
 
 

@@ -16,8 +16,9 @@ import sys
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
-SPIN_TURNS = 1000
-"""Turns of the loop before a waiting thread sleeps: some twenty microseconds, about what waking it costs."""
+SPIN_TURNS = 10_000
+"""Turns of the loop before a waiting thread sleeps: 0.2 to 0.5 ms. The next operation of a round begins sooner and
+finds its threads awake; a scheduler's slice, which a busy neighbour takes, is many times as long."""
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "KMP_LIBRARY")
 COUNTING = ("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "MKL_NUM_THREADS")
 CHOSEN = "MEDATTNGAN_CHOSE"
@@ -58,7 +59,7 @@ def allowed_cores(root: Path = Path("/sys/fs/cgroup"), visible: int | None = Non
     PyTorch starts a thread a core it sees. Beyond a quota of the kernel's (Linux, cgroup-v2.rst, cpu.max; v1,
     cfs_quota_us) all are halted together for the rest of every tenth of a second.
     """
-    seen = visible or len(os.sched_getaffinity(0))
+    seen = visible or _visible()
     quota, period = _quota(root)
     if quota <= 0 or period <= 0:
         return None
@@ -78,16 +79,30 @@ def _quota(root: Path) -> tuple[float, float]:
         return 0.0, 0.0
 
 
-def chosen_threads() -> int | None:
-    """How many threads were set here for the sake of a container's limit; None where the user or nobody set them."""
-    return int(os.environ["OMP_NUM_THREADS"]) if "OMP_NUM_THREADS" in os.environ.get(CHOSEN, "").split() else None
+def share(processes: int) -> int | None:
+    """Divide the cores among the processes of a training on this machine, unless the user has said how many threads.
+
+    Returns:
+        The threads of each, set for this process's children; None where they are the user's.
+    """
+    chosen = set(os.environ.get(CHOSEN, "").split())
+    if any(name in os.environ and name not in chosen for name in COUNTING):
+        return None
+    each = max(1, (allowed_cores() or _visible()) // processes)
+    os.environ.update({"OMP_NUM_THREADS": str(each), CHOSEN: " ".join(sorted(chosen | {"OMP_NUM_THREADS"}))})
+    return each
+
+
+def _visible() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def told(environment: Mapping[str, str] | None = None) -> dict[str, str]:
     """Which settings of OpenMP are in force, and whether they are the user's or chosen here.
 
-    >>> told({"GOMP_SPINCOUNT": "1000", "MEDATTNGAN_CHOSE": "GOMP_SPINCOUNT", "OMP_NUM_THREADS": "4"})
-    {'GOMP_SPINCOUNT': '1000 (chosen)', 'OMP_NUM_THREADS': '4 (given)'}
+    >>> told({"GOMP_SPINCOUNT": "9", "MEDATTNGAN_CHOSE": "GOMP_SPINCOUNT", "OMP_NUM_THREADS": "4"})
+    {'GOMP_SPINCOUNT': '9 (chosen)', 'OMP_NUM_THREADS': '4 (given)'}
     """
     given = os.environ if environment is None else environment
     chosen = given.get(CHOSEN, "").split()

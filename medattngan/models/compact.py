@@ -51,37 +51,45 @@ def _initialise(layer: nn.Conv2d | nn.Linear) -> None:
         nn.init.zeros_(layer.bias)
 
 
-def _taps() -> Tensor:
+def taps() -> Tensor:
     """(16, 9): which taps of a 3×3 kernel add up to each of the 4×4, upside down as a transposed convolution has it.
 
-    Of four in a row, the last takes the first tap; those between, two each; the first, the last tap.
+    Of four in a row, the first takes the last tap, those between take two each, and the last takes the first.
     """
     row = torch.tensor([[0.0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]])
     return torch.kron(row, row)
 
 
-_TAPS = _taps()
-
-
-def upsampled_convolution(x: Features, kernel: Tensor) -> Features:
+def upsampled_convolution(x: Features, kernel: Tensor, sums: Tensor | None = None) -> Features:
     """The 3×3 convolution of `x` after nearest-neighbour upsampling: (B, I, H, W), (O, I, 3, 3) → (B, O, 2H, 2W).
 
     Each of the four new pixels sees 2×2 old ones, so 4 products do for 9: upsampling is itself a transposed convolution
     with a 2×2 kernel of ones, and the two in a row are one with a 4×4 kernel. From maps of 8 × 8 on that is 1.3 to 2
-    times as fast on a CPU, forward and backward (scripts/benchmark_upsampling.py).
+    times as fast on a CPU, forward and backward (scripts/benchmark_upsampling.py); on smaller ones, one product of
+    matrices is, whose results are then laid over each other.
+
+    Args:
+        sums: `taps()`, where they lie on the device already.
 
     >>> x, kernel = torch.randn(2, 3, 8, 8), torch.randn(5, 3, 3, 3)
     >>> plain = F.conv2d(F.interpolate(x, scale_factor=2, mode="nearest"), kernel, padding=1)
     >>> torch.allclose(upsampled_convolution(x, kernel), plain, atol=1e-4)
     True
     """
-    if x.shape[-1] < 8:
+    (outputs, inputs), (count, _, height, width) = kernel.shape[:2], x.shape
+    small = width < 8
+    if small and not (kernel.requires_grad and x.device.type == "cpu"):
         return F.conv2d(F.interpolate(x, scale_factor=2, mode="nearest"), kernel, padding=1)
-    outputs, inputs = kernel.shape[:2]
     # As one product, (16, 9) by (9, inputs) for each output, so that the kernel comes out as channels_last has it.
-    spread = _TAPS.to(kernel).expand(outputs, 16, 9) @ kernel.permute(0, 2, 3, 1).reshape(outputs, 9, inputs)
-    joint = spread.view(outputs, 4, 4, inputs).permute(3, 0, 1, 2)
-    return F.conv_transpose2d(x, joint, stride=2, padding=1)
+    spread = (taps() if sums is None else sums).to(kernel).expand(outputs, 16, 9)
+    joint = spread @ kernel.permute(0, 2, 3, 1).reshape(outputs, 9, inputs)
+    if not small:
+        return F.conv_transpose2d(x, joint.view(outputs, 4, 4, inputs).permute(3, 0, 1, 2), stride=2, padding=1)
+    shares = joint.reshape(outputs * 16, inputs) @ x.transpose(0, 1).reshape(inputs, count * height * width)
+    columns = shares.view(outputs * 16, count, height * width).transpose(0, 1)
+    return F.fold(columns, (2 * height, 2 * width), 4, stride=2, padding=1).contiguous(
+        memory_format=torch.channels_last
+    )
 
 
 class StyledConv(nn.Module):
@@ -98,14 +106,15 @@ class StyledConv(nn.Module):
         nn.init.normal_(self.style.weight, 0.0, 1 / math.sqrt(z_dim))
         nn.init.zeros_(self.style.bias)
         _initialise(self.convolution)
+        self.taps: Tensor
+        self.register_buffer("taps", taps(), persistent=False)
 
     def forward(self, x: Features, w: Tensor) -> Features:
         scale = 1 + self.style(w)
         kernel = self.convolution.weight
         demodulation = RECTIFIER_GAIN * torch.rsqrt(scale.square() @ kernel.square().sum((2, 3)).T + 1e-8)
-        x = upsampled_convolution(x * scale[:, :, None, None], kernel)
-        bias = self.convolution.bias[:, None, None]  # type: ignore[index]
-        return F.leaky_relu(torch.addcmul(bias, x, demodulation[:, :, None, None]), 0.2)
+        x = upsampled_convolution(x * scale[:, :, None, None], kernel, self.taps) * demodulation[:, :, None, None]
+        return F.leaky_relu(x + self.convolution.bias[:, None, None], 0.2, inplace=True)  # type: ignore[index]
 
 
 def _to_image(channels: int) -> nn.Conv2d:
@@ -200,7 +209,7 @@ class Discriminator(nn.Module):
         while resolution > 4:
             resolution //= 2
             width = width_at(resolution, shape.size, base)
-            layers += [nn.Conv2d(channels, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+            layers += [nn.Conv2d(channels, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2, inplace=True)]
             layers += attention_at(shape, resolution, width)
             channels = width
         self.stages = nn.Sequential(*layers)
@@ -217,7 +226,7 @@ class Discriminator(nn.Module):
 
     def judge(self, x: Features, conditions: Conditions) -> Logits:
         """The logits of maps 4 px high."""
-        x = F.leaky_relu(self.summary(minibatch_deviation(x)), 0.2).flatten(1)
+        x = F.leaky_relu(self.summary(minibatch_deviation(x)), 0.2, inplace=True).flatten(1)
         logits = torch.as_tensor(self.last(x)).squeeze(1)
         if self.embedding is not None:
             logits = logits + (self.embedding(conditions["label"]) * x).sum(1) / math.sqrt(x.shape[1])

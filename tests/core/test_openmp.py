@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from medattngan.core.openmp import CHOSEN, COUNTING, SPIN_TURNS, WAITING, allowed_cores, chosen_threads, settle, told
+from medattngan.core.openmp import CHOSEN, COUNTING, SPIN_TURNS, WAITING, allowed_cores, settle, share, told
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only GNU's OpenMP is set")
 
@@ -49,15 +49,42 @@ def test_what_is_chosen_is_told_apart_from_what_was_given() -> None:
     assert told(wishes) == {"GOMP_SPINCOUNT": f"{SPIN_TURNS} (chosen)", "OMP_NUM_THREADS": "3 (given)"}
 
 
-def test_a_second_import_chooses_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_import_chooses_the_same() -> None:
     wishes: dict[str, str] = {}
     settle(wishes, cores=2)
     once = dict(wishes)
     settle(wishes, cores=2)
     assert wishes == once
-    for name, value in wishes.items():
-        monkeypatch.setenv(name, value)
-    assert chosen_threads() == 2
+
+
+@pytest.fixture
+def eight_cores(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """A machine of eight cores on which nobody has said anything."""
+    for name in (*COUNTING, CHOSEN):
+        monkeypatch.setenv(name, "")  # so that what is set here is taken back
+        monkeypatch.delenv(name)
+    monkeypatch.setattr("medattngan.core.openmp._visible", lambda: 8)
+    return monkeypatch
+
+
+def test_processes_share_the_cores_and_their_children_do_not_share_them_again(
+    eight_cores: pytest.MonkeyPatch,
+) -> None:
+    assert share(4) == 2
+    assert share(4) == 2  # as a child finds it, which the same code runs in
+    assert told()["OMP_NUM_THREADS"] == "2 (chosen)"
+
+
+def test_processes_share_what_a_container_is_given(eight_cores: pytest.MonkeyPatch) -> None:
+    eight_cores.setattr("medattngan.core.openmp.allowed_cores", lambda: 4)
+    assert share(2) == 2
+    assert share(8) == 1
+
+
+def test_processes_keep_the_threads_that_the_user_gave_each(eight_cores: pytest.MonkeyPatch) -> None:
+    eight_cores.setenv("OMP_NUM_THREADS", "3")
+    assert share(2) is None
+    assert os.environ["OMP_NUM_THREADS"] == "3"
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ class Ranks:
     """
 
     def __init__(self, options: TrainConfig) -> None:
-        self.count = options.devices * options.nodes
+        self.devices, self.count = options.devices, options.devices * options.nodes
         _require_accelerator(options)
         _require_processes(options)
         self.fabric = Fabric(
@@ -63,13 +63,14 @@ class Ranks:
         )
         if self.fabric.device.type == "cpu":
             allocator.keep_freed_memory()
-            _share_cores(options.devices)
         self._talk: distributed.ProcessGroup | None = None
 
     def launch(self) -> None:
         """Start the other processes of this machine, unless torchrun or SLURM did, and wait for all."""
         if self.count > 1:
             logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it tells each process's number
+            if self.fabric.device.type == "cpu" and (threads := openmp.share(self.devices)):
+                torch.set_num_threads(threads)
             self.fabric.launch()
             # Numbers of the clock travel beside the device: through NCCL each would wait for the whole queue.
             self._talk = distributed.new_group(backend="gloo")
@@ -181,14 +182,6 @@ def require_shares(batch_size: int, options: TrainConfig) -> None:
             f"train.batch_size is {batch_size}, which {count} processes (train.devices x train.nodes) cannot share "
             f"evenly; set it to a multiple of {count}."
         )
-
-
-def _share_cores(processes: int) -> None:
-    """Divide the threads that a container's limit left us; Fabric divides the machine's where nobody has set any."""
-    limit = openmp.chosen_threads()
-    if limit is not None and processes > 1:
-        os.environ["OMP_NUM_THREADS"] = str(max(1, limit // processes))
-        torch.set_num_threads(max(1, limit // processes))
 
 
 def _require_accelerator(options: TrainConfig) -> None:
