@@ -41,7 +41,7 @@ from medattngan.scans.bounds import Bounds
 from medattngan.scans.captures import without_pages
 from medattngan.scans.find import Found, stacks, state, walk
 from medattngan.scans.formats.table import GROUP, formats
-from medattngan.scans.masks.find import MasksAsked
+from medattngan.scans.masks.find import File, MasksAsked
 from medattngan.scans.options import Options
 from medattngan.scans.series import MASKED, REASONS, REJECTED_COLUMNS
 from medattngan.scans.table.rows import Labels, read_labels
@@ -130,7 +130,7 @@ def ingest(
     labelled = None if masks is None else MasksAsked.parse(masks, mask_classes, places.sources)
     salt, console = load_salt(), terminal(quiet=not progress)
     files = walk(places.sources, skip=places.not_scans)
-    files, of_masks = (files, []) if labelled is None else labelled.split(files, places.sources)
+    files, of_masks = (files, list[File]()) if labelled is None else labelled.split(files, places.sources)
     small = sum(state(path)[0] for path, _ in files) < SMALL_BYTES
     run = partial(_run, cluster=cluster, workers=1 if small else workers, bounds=bounds)
     with quiet(), _bars(console) as bars:
