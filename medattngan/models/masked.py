@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -60,9 +61,9 @@ class MaskGenerator(compact.Generator):
         super().__init__(shape)
         self.mask, classes = mask, len(mask.classes)
         self.classes = classes
-        widths = [part.in_channels for part in self.images]  # type: ignore[union-attr]
-        self.spades = nn.ModuleList(Spade(int(width), classes) for width in widths) if not mask.drawn else None
-        self.outlines = nn.ModuleList(_head(int(width), classes) for width in widths) if mask.drawn else None
+        widths = [cast(nn.Conv2d, part).in_channels for part in self.images]
+        self.spades = nn.ModuleList(Spade(width, classes) for width in widths) if not mask.drawn else None
+        self.outlines = nn.ModuleList(_head(width, classes) for width in widths) if mask.drawn else None
 
     def draw(self, styles: Sequence[Tensor], conditions: Conditions = NOTHING) -> Images:
         """One style (B, z_dim) a resolution, and the mask where one is told → (B, 1 or 1 + classes, size, size)."""

@@ -39,7 +39,7 @@ class Spade(nn.Module):
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Features, mask: Tensor) -> Features:
-        shares = F.adaptive_avg_pool2d(mask, list(x.shape[2:])) if mask.shape[2:] != x.shape[2:] else mask
+        shares = F.adaptive_avg_pool2d(mask, (x.shape[2], x.shape[3])) if mask.shape[2:] != x.shape[2:] else mask
         shares = shares.contiguous(memory_format=torch.channels_last)
         scale, shift = self.output(F.relu(self.hidden(shares))).chunk(2, 1)
         return torch.as_tensor((1 + scale) * x + shift)

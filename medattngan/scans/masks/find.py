@@ -37,7 +37,9 @@ ENDINGS = (
     ".jpeg",
     ".dcm",
 )
-Files = Sequence[tuple[Path, str]]
+File = tuple[Path, str]
+"""A path, and its path under its source."""
+Files = Sequence[File]
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class MasksAsked:
             raise UserError(f"--masks {masks} is a suffix, which needs a folder of scans and masks; give that.")
         return cls(None, str(masks), named)
 
-    def split(self, files: Files, sources: Sequence[Path]) -> tuple[Files, Files]:
+    def split(self, files: Files, sources: Sequence[Path]) -> tuple[list[File], list[File]]:
         """The files of scans, and those of masks.
 
         Raises:

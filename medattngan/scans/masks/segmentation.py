@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.sr.codedict import CONCEPTS
-from pydicom.sr.coding import snomed_mapping
+from pydicom.sr.codedict import codes
+from pydicom.sr.coding import Code
 from pydicom.uid import SegmentationStorage
 
 from medattngan.scans.formats.dicom import read_dataset
@@ -109,9 +109,17 @@ def _concept(segment: Dataset) -> dict[str, Any]:
 
 
 def _meaning(item: Dataset) -> tuple[str, str, str] | None:
-    """(value, scheme, meaning) of a code that DICOM's tables have; the file's own words are not taken."""
+    """(value, scheme, meaning) of a code that DICOM's tables have; the file's own words are not taken.
+
+    Codes of SNOMED RT (SRT) become those of SNOMED CT, which pydicom holds to be equal.
+    """
     value, scheme = str(item.get("CodeValue") or ""), str(item.get("CodingSchemeDesignator") or "")
-    if scheme == "SRT":
-        value, scheme = snomed_mapping["SRT"].get(value, ""), "SCT"
-    found = [str(one[value][0]) for one in CONCEPTS.get(scheme, {}).values() if value in one]
-    return (value, scheme, _TAG.sub("", min(found, key=len))) if found else None
+    table = "SCT" if scheme == "SRT" else scheme
+    if not value or not hasattr(codes, table):
+        return None
+    asked = Code(value, scheme, "")
+    found: list[Code] = [one for one in getattr(codes, table).concepts.values() if one == asked]
+    if not found:
+        return None
+    shortest = min(found, key=lambda one: len(one.meaning))
+    return shortest.value, table, _TAG.sub("", shortest.meaning)

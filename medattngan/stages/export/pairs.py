@@ -127,7 +127,7 @@ def _affine(samples: Samples) -> npt.NDArray[np.float64]:
 
 
 def _save(values: npt.NDArray[Any], affine: npt.NDArray[np.float64], path: Path) -> None:
-    image = nib.Nifti1Image(values[:, :, None], affine)
+    image: Any = nib.Nifti1Image(values[:, :, None], affine)  # type: ignore[no-untyped-call]
     image.header["descrip"] = SYNTHETIC
     image.header.set_xyzt_units("mm")
     image.to_filename(path)

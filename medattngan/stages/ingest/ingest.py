@@ -28,7 +28,7 @@ from medattngan.scans.bounds import Bounds
 from medattngan.scans.captures import without_pages
 from medattngan.scans.find import Found, stacks, state, walk
 from medattngan.scans.formats.table import GROUP, formats
-from medattngan.scans.masks.find import MasksAsked
+from medattngan.scans.masks.find import File, MasksAsked
 from medattngan.scans.options import Options
 from medattngan.scans.table.rows import Labels, read_labels
 from medattngan.stages.ingest.assemble import Ledger, distinct, read_parts, write_slices
@@ -123,7 +123,7 @@ def ingest(
     labelled = None if masks is None else MasksAsked.parse(masks, mask_classes, places.sources)
     salt, console = load_salt(), terminal(quiet=not progress)
     files = walk(places.sources, skip=places.not_scans)
-    files, of_masks = (files, []) if labelled is None else labelled.split(files, places.sources)
+    files, of_masks = (files, list[File]()) if labelled is None else labelled.split(files, places.sources)
     small = sum(state(path)[0] for path, _ in files) < SMALL_BYTES
     run = partial(_run, cluster=cluster, workers=1 if small else workers, bounds=bounds)
     with quiet(), watching(progress) as watch:

@@ -137,7 +137,8 @@ class _OfStore:
         return len(self.store)
 
     def __getitem__(self, row: int) -> Masks:
-        return self.store.masks([row])[0]
+        mask: Masks = self.store.masks([row])[0]
+        return mask
 
 
 def _renumbered(masks: Masks, told: Classes, classes: Classes) -> Masks:

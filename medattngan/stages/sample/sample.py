@@ -187,7 +187,7 @@ def pairs_of(made: Iterable[tuple[Codes, Masks | None]], chosen: Mapping[str, Co
     """Slices, each block with its masks: those drawn with them, or those that they were drawn from."""
     start = 0
     for codes, masks in made:
-        yield codes, np.stack(chosen[NAME][start : start + len(codes)]) if masks is None else masks
+        yield codes, np.asarray(chosen[NAME][start : start + len(codes)], np.uint8) if masks is None else masks
         start += len(codes)
 
 

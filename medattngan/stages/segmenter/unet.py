@@ -104,7 +104,7 @@ def fit(parts: Sequence[Pairs], classes: int, *, steps: int, seed: int, augmente
 @torch.inference_mode()
 def segment(network: nn.Module, images: Images) -> Masks:
     """The likeliest class of each pixel: (count, H, W) uint8."""
-    found = [network(standardised(some)).argmax(1).to(torch.uint8) for some in images.split(AT_ONCE)]
+    found = [network(standardised(some)).argmax(1).to(torch.uint8) for some in torch.split(images, AT_ONCE)]
     return torch.cat(found).numpy()
 
 
