@@ -121,7 +121,7 @@ class Players:
     def play(self, budget_spent: float) -> Terms:
         """One round; returns every loss term and a few numbers to watch, the means of all processes, without graph.
 
-        They lie on the device, and stay what they are until the next round is played.
+        They lie on the device, and are what they are until the next round is played.
 
         Args:
             budget_spent: share of the budget, 0 to 1, for the learning rates.
