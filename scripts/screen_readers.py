@@ -36,8 +36,10 @@ def ours(line: Grey) -> str:
     height = line.shape[0]
     inner = round(height / 6)
     box = Box(inner, inner, max(inner + 1, height - inner), max(inner + 1, line.shape[1] - inner))
+    reader = weights.reader()
+    assert reader is not None
     with torch.inference_mode():
-        read = weights.reader().read(crop(line, Line(box, 1.0, 0.0, 0.0)))
+        read = reader.read(crop(line, Line(box, 1.0, 0.0, 0.0)))
     return decode(read.tokens[0].tolist())
 
 
@@ -79,6 +81,8 @@ def character_error(read: str, true: str) -> int:
     return row[-1]
 
 
-READERS: dict[str, Callable[[Grey], str]] = {"ours": ours, "rapidocr": rapidocr} | (
-    {"tesseract": tesseract} if shutil.which("tesseract") else {}
-)
+READERS: dict[str, Callable[[Grey], str]] = {
+    "rapidocr": rapidocr,
+    **({"ours": ours} if weights.reader() is not None else {}),
+    **({"tesseract": tesseract} if shutil.which("tesseract") else {}),
+}
