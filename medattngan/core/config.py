@@ -27,8 +27,8 @@ class DataConfig(Section):
     conditional: bool = False
     """Use the store's labels as class conditions."""
     conditions: tuple[str, ...] = ()
-    """Columns of numbers of the store's index, such as position_mm or age, to use as continuous conditions; and of a store
-    with masks `mask`, which the generator is told, or `drawn_mask`, which it draws."""
+    """Columns of numbers of the store's index, such as position_mm or age, to use as continuous conditions. Of a store
+    with masks also `mask`, which the generator is told, or `drawn_mask`, which it draws."""
 
     @field_validator("conditions")
     @classmethod
