@@ -177,9 +177,8 @@ def test_medigan_itself_runs_the_package(plain: Run, tmp_path: Path, monkeypatch
 def test_onnxruntime_draws_what_sample_draws(told: Run, tmp_path: Path) -> None:
     for name in ("onnx", "onnxscript"):
         pytest.importorskip(name, reason="needs the extra: pip install 'medattngan[onnx]'")
-    import onnxruntime
-
     import onnx as library
+    import onnxruntime
 
     file = export_model(told, tmp_path / "out", format="onnx") / "model.onnx"
     graph = library.load(str(file)).graph
