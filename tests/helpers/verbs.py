@@ -7,7 +7,19 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-WRITING = ("ingest", "train", "sample", "encoder", "evaluate", "export", "report", "review", "explain", "audit")
+WRITING = (
+    "ingest",
+    "train",
+    "sample",
+    "encoder",
+    "evaluate",
+    "export",
+    "report",
+    "review",
+    "explain",
+    "audit",
+    "export-model",
+)
 QUICK = ("ingest", "train", "sample", "evaluate", "export", "review", "explain")
 
 
@@ -34,6 +46,7 @@ def call(verb: str, made: Path, out: Path) -> list[object]:
         "report": [made / "run", samples, *data],
         "review": ["create", samples, *data, "--count", 2, "--seed", 1],
         "explain": [made / "run"],
+        "export-model": [made / "run", "--format", "medigan"],
         "audit": [samples, *data, *audited],
     }
     return [verb, *calls[verb], "--out", out]
