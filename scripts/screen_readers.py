@@ -64,7 +64,8 @@ def enlarged(line: Grey) -> Grey:
     picture = Image.fromarray(line).resize((line.shape[1] * scale, line.shape[0] * scale), Image.Resampling.BICUBIC)
     pixels = np.asarray(picture, np.float32)
     low, high = np.percentile(pixels, (0.5, 99.5))
-    return np.clip((pixels - low) * (255 / max(1.0, high - low)), 0, 255).astype(np.uint8)
+    stretched: Grey = np.clip((pixels - low) * (255 / max(1.0, high - low)), 0, 255).astype(np.uint8)
+    return stretched
 
 
 def character_error(read: str, true: str) -> int:
