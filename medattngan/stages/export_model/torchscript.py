@@ -7,6 +7,7 @@ written down as a constant, which is taken out again.
 
 from __future__ import annotations
 
+import io
 import warnings
 from pathlib import Path
 from typing import Any
@@ -73,10 +74,11 @@ def save(network: Portable | OneTensor, path: Path) -> None:
     Raises:
         UserError: see `trace`.
     """
-    traced = trace(network)
+    traced, whole = trace(network), io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.jit.save(traced, str(path))
+        torch.jit.save(traced, whole)  # type: ignore[no-untyped-call]
+    path.write_bytes(whole.getvalue())  # by ourselves: PyTorch's own writer ends the process where the disk is full
 
 
 def write(known: Known, folder: Path) -> None:
