@@ -93,7 +93,8 @@ def evaluate(
         scores = score_arrays(samples, store, network, patients, seed=seed, limit=limit, value_range=value_range)
         say(scores)
         return scores
-    asked = _Asked(given_slices(samples), SliceStore.of(store), split, network, seed, limit, value_range)
+    real = SliceStore.of(store)  # type: ignore[arg-type]  # what is none is answered with the right call
+    asked = _Asked(given_slices(samples), real, split, network, seed, limit, value_range)
     if out is None:
         scores = asked.scored()[0]
         say(scores)

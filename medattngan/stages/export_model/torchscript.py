@@ -35,7 +35,9 @@ def trace(network: Portable | OneTensor) -> torch.jit.ScriptModule:
     with warnings.catch_warnings(), torch.no_grad():
         # PyTorch 2.9 and later advise torch.export, which neither MONAI's bundles nor medigan read.
         warnings.simplefilter("ignore")
-        traced = torch.jit.trace(network, network.example(2), check_trace=False)
+        traced: torch.jit.ScriptModule = torch.jit.trace(  # type: ignore[no-untyped-call]
+            network, network.example(2), check_trace=False
+        )
         for part in traced.modules():
             if part._c._has_method("forward"):
                 _forget_devices(part.graph)
@@ -77,7 +79,7 @@ def save(network: Portable | OneTensor, path: Path) -> None:
     traced, whole = trace(network), io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.jit.save(traced, whole)  # type: ignore[no-untyped-call]
+        torch.jit.save(traced, whole)
     path.write_bytes(whole.getvalue())  # by ourselves: PyTorch's own writer ends the process where the disk is full
 
 
