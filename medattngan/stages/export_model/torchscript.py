@@ -39,7 +39,8 @@ def trace(network: Portable | OneTensor) -> torch.jit.ScriptModule:
             network, network.example(2), check_trace=False
         )
         for part in traced.modules():
-            if part._c._has_method("forward"):
+            held: Any = part._c
+            if held._has_method("forward"):
                 _forget_devices(part.graph)
     require_equal(network, traced, "TorchScript", step_of(network))
     return traced
