@@ -33,7 +33,7 @@ def item(store: SliceStore, i: int) -> dict[str, Any]:
     Raises:
         IndexError: there is none; iteration ends by that.
     """
-    from monai.data import MetaTensor  # seconds, which whoever only counts slices need not wait for
+    from monai.data.meta_tensor import MetaTensor  # seconds, which whoever only counts slices need not wait for
 
     count = len(store)
     if not -count <= i < count:
