@@ -250,7 +250,7 @@ def main(
     compile: Annotated[list[str] | None, typer.Option(help="on or off; both by default.")] = None,
     graphs: Annotated[str | None, typer.Option(help="both, on or off: time CUDA graphs, and nothing else.")] = None,
     case: Annotated[list[str] | None, typer.Option(help="With --graphs: px:batch; 64:8 and 128:64 by default.")] = None,
-    seconds: Annotated[float | None, typer.Option(help="Of steady training to time, a row: 20, with --graphs 4.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Of steady training to time, a row: 20, or 4.")] = None,
     patience: Annotated[float, typer.Option(help="Minutes after which a combination is given up.")] = 20.0,
     minutes: Annotated[float, typer.Option(help="Of training for quality, a size; 0 for none.")] = 10.0,
     train: Annotated[list[str] | None, typer.Option(help=TRAIN)] = None,
