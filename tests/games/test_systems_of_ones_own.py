@@ -18,7 +18,8 @@ from medattngan.core.config import Config
 from medattngan.core.files import UserError
 from medattngan.core.run import Run
 from medattngan.data.samples import Samples
-from medattngan.data.store import SliceStore, StoreWriter
+from medattngan.data.store import SliceStore
+from medattngan.data.store_writer import StoreWriter
 from medattngan.stages.sample.sample import sample
 from medattngan.stages.train.train import train
 
