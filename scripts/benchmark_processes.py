@@ -49,8 +49,8 @@ def seconds(shape: Shape, data: Path, rounds: int) -> float:
     overrides = [word for setting in settings for word in ("--set", setting)]
     with tempfile.TemporaryDirectory() as folder:
         command = [
-            sys.executable, "-m", "medattngan", "train", HERE / "configs" / "compact.yaml", "--data", data.resolve(),
-            "--out", Path(folder) / "run", *overrides,
+            sys.executable, "-m", "medattngan", "train", str(HERE / "configs" / "compact.yaml"), "--data",
+            str(data.resolve()), "--out", str(Path(folder) / "run"), *overrides,
         ]  # fmt: skip
         began = time.perf_counter()
         subprocess.run(

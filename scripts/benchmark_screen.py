@@ -145,7 +145,7 @@ def planted(grounds: Sequence[Ground], cell: Cell, rng: np.random.Generator) -> 
     slices: list[tuple[Grey, list[Written]]] = []
     left = BLOCK
     while left > 0:
-        slices.append(lettered(grounds[rng.integers(len(grounds))], cell, left, rng))
+        slices.append(lettered(grounds[int(rng.integers(len(grounds)))], cell, left, rng))
         left -= len(slices[-1][1])
     return slices
 

@@ -40,7 +40,7 @@ def arithmetic(store: SliceStore) -> float:
     with FlopCounterMode(display=False) as counter:
         for _ in range(period(game)):
             game.play(0.0)
-    return counter.get_total_flops() / period(game)
+    return float(counter.get_total_flops()) / period(game)
 
 
 def convolutions() -> list[tuple[Callable[[], Any], float]]:

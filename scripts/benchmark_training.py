@@ -250,7 +250,7 @@ def main(
     compile: Annotated[list[str] | None, typer.Option(help="on or off; both by default.")] = None,
     graphs: Annotated[str | None, typer.Option(help="both, on or off: time CUDA graphs, and nothing else.")] = None,
     case: Annotated[list[str] | None, typer.Option(help="With --graphs: px:batch; 64:8 and 128:64 by default.")] = None,
-    seconds: Annotated[float, typer.Option(help="Of steady training to time, a combination.")] = 20.0,
+    seconds: Annotated[float | None, typer.Option(help="Of steady training to time, a row: 20, or 4.")] = None,
     patience: Annotated[float, typer.Option(help="Minutes after which a combination is given up.")] = 20.0,
     minutes: Annotated[float, typer.Option(help="Of training for quality, a size; 0 for none.")] = 10.0,
     train: Annotated[list[str] | None, typer.Option(help=TRAIN)] = None,
@@ -263,15 +263,14 @@ def main(
         cases = as_cases(case or ["64:8", "128:64"], graphs)
         given = [SliceStore.open(path) for path in data or ()]
         stores = choose_stores(given or [made_up_store(work, max(one.size for one in cases))], [c.size for c in cases])
-        # What three minutes allow, unless more is asked for.
-        GraphTable(config, stores, work, out, min(seconds, 4.0), patience, keys).fill(cases)
+        GraphTable(config, stores, work, out, seconds or 4.0, patience, keys).fill(cases)
         return
     if not data:
         raise UserError("give a store with --data; --graphs alone does without.")
     stores = choose_stores([SliceStore.open(path) for path in data], size or [])
     precisions, compiles = precision or ["32-true", "bf16-mixed"], compile or ["off", "on"]
     combinations = plan(config, stores, batch_size or [], precisions, compiles, keys)
-    Job(stores, work, out, seconds, patience, minutes, train or [], seed).fill(combinations)
+    Job(stores, work, out, seconds or 20.0, patience, minutes, train or [], seed).fill(combinations)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from typing import Any
 
 from medattngan.core.files import atomic_folder
 from medattngan.core.types import Codes
-from medattngan.data.store import SliceStore, StoreWriter
+from medattngan.data.store import SliceStore
+from medattngan.data.store_writer import StoreWriter
 
 
 def derived_store(

@@ -103,8 +103,8 @@ def _kernels(game: Players, rounds: int, seconds: float) -> Result:
         torch.cuda.synchronize()
     spans = [
         (event.time_range.start, event.time_range.end)
-        for event in profiler.events()  # type: ignore[no-untyped-call]
-        if event.device_type == torch.autograd.DeviceType.CUDA
+        for event in profiler.events()
+        if str(event.device_type).endswith("CUDA")
         and not getattr(event, "is_user_annotation", False)
         and not event.name.startswith(("Optimizer.", "ProfilerStep"))
     ]

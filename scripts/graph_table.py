@@ -24,7 +24,8 @@ from training_speed import Result, device
 from medattngan.core.config import Config
 from medattngan.core.files import UserError, atomic_folder, read_json, write_json, write_text
 from medattngan.core.provenance import provenance
-from medattngan.data.store import SliceStore, StoreWriter
+from medattngan.data.store import SliceStore
+from medattngan.data.store_writer import StoreWriter
 
 STEADY = ("train.validate_minutes=null", "augment.adaptive=true", "augment.probability=0.5")
 """Augmented throughout and under ADA's control: the rounds with most kernels, and none of another kind in between."""

@@ -25,7 +25,7 @@ from scipy.ndimage import gaussian_filter
 
 from medattngan.core.files import write_json
 from medattngan.data.intensity import IntensityMap
-from medattngan.data.store import StoreWriter
+from medattngan.data.store_writer import StoreWriter
 
 SPLITS = {"train": 20, "val": 10, "test": 10}
 """Patients of each."""

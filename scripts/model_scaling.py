@@ -89,14 +89,14 @@ class Noise:
         return torch.rand(COUNTED, 1, self.size, self.size) * 2 - 1, {}
 
 
-class Operations(TorchDispatchMode):
+class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts what PyTorch's own counter knows: convolutions and products, forwards and backwards.
 
     `FlopCounterMode` also follows modules, with hooks that gradients of gradients do not allow.
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.total = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -130,16 +130,15 @@ def letters(text: str, font: str, size: int, stroke: int = 0) -> Grey:
         draw.text((-left, -top), text, fill=255, font=face, stroke_width=thick)
     else:
         draw.text((-left, -top), text, fill=255, font=face)
-    ink = np.asarray(picture, np.float32) / 255
+    ink: Grey = np.asarray(picture, np.float32) / np.float32(255)
     if font != BITMAP:
         return ink
     times = max(1, round(size / 11))
-    ink = np.kron(ink, np.ones((times, times), np.float32))
-    return (
-        np.asarray(Image.fromarray(np.pad(ink, stroke)).filter(ImageFilter.MaxFilter(2 * stroke + 1)))
-        if stroke
-        else ink
-    )
+    ink = np.kron(ink, np.ones((times, times), np.float32)).astype(np.float32)
+    if stroke:
+        thickened: Grey = np.asarray(Image.fromarray(np.pad(ink, stroke)).filter(ImageFilter.MaxFilter(2 * stroke + 1)))
+        return thickened
+    return ink
 
 
 def _hershey(text: str, face: int, size: int, stroke: int) -> Grey:
@@ -150,7 +149,7 @@ def _hershey(text: str, face: int, size: int, stroke: int) -> Grey:
     (width, height), below = cv2.getTextSize(text, face, scale, thick)
     picture = np.zeros((height + below + 2 * thick, width + 2 * thick), np.uint8)
     cv2.putText(picture, text, (thick, height + thick), face, scale, 255, thick, cv2.LINE_AA)
-    return picture.astype(np.float32) / 255
+    return picture.astype(np.float32) / np.float32(255)
 
 
 def some_line(rng: np.random.Generator, text: str, size: int, *, turned: bool = True) -> Line | None:
@@ -193,7 +192,7 @@ def write(picture: Grey, line: Line, top: int, left: int, contrast: float, rng: 
         for start, length, size in zip((top, left), (rows, columns), picture.shape, strict=True)
     )
     inside = (slice(area[0].start - top, area[0].stop - top), slice(area[1].start - left, area[1].stop - left))
-    around = picture[area]
+    around: Any = picture[area]
     if not around.size:
         return
     ink, outline, within = line.ink[inside], line.outline[inside], line.within[inside]

@@ -36,8 +36,10 @@ def ours(line: Grey) -> str:
     height = line.shape[0]
     inner = round(height / 6)
     box = Box(inner, inner, max(inner + 1, height - inner), max(inner + 1, line.shape[1] - inner))
+    reader = weights.reader()
+    assert reader is not None
     with torch.inference_mode():
-        read = weights.reader().read(crop(line, Line(box, 1.0, 0.0, 0.0)))
+        read = reader.read(crop(line, Line(box, 1.0, 0.0, 0.0)))
     return decode(read.tokens[0].tolist())
 
 
@@ -62,7 +64,8 @@ def enlarged(line: Grey) -> Grey:
     picture = Image.fromarray(line).resize((line.shape[1] * scale, line.shape[0] * scale), Image.Resampling.BICUBIC)
     pixels = np.asarray(picture, np.float32)
     low, high = np.percentile(pixels, (0.5, 99.5))
-    return np.clip((pixels - low) * (255 / max(1.0, high - low)), 0, 255).astype(np.uint8)
+    stretched: Grey = np.clip((pixels - low) * (255 / max(1.0, high - low)), 0, 255).astype(np.uint8)
+    return stretched
 
 
 def character_error(read: str, true: str) -> int:
@@ -79,6 +82,8 @@ def character_error(read: str, true: str) -> int:
     return row[-1]
 
 
-READERS: dict[str, Callable[[Grey], str]] = {"ours": ours, "rapidocr": rapidocr} | (
-    {"tesseract": tesseract} if shutil.which("tesseract") else {}
-)
+READERS: dict[str, Callable[[Grey], str]] = {
+    "rapidocr": rapidocr,
+    **({"ours": ours} if weights.reader() is not None else {}),
+    **({"tesseract": tesseract} if shutil.which("tesseract") else {}),
+}

@@ -80,7 +80,7 @@ def _of(series: Series) -> list[Background]:
     if found is None:
         return []
     stack, intensity = found
-    maps = (intensity,)
+    maps: tuple[IntensityMap, ...] = (intensity,)
     if series.modality == "CT":
         names = ("soft-tissue", "soft-tissue", "lung", "bone", "full")
         maps = tuple(IntensityMap.window(*WINDOWS[name], "HU") for name in names)
@@ -98,15 +98,15 @@ def crop(groups: Sequence[Sequence[Background]], size: int, rng: np.random.Gener
     without anatomy."""
     if rng.random() < 0.06:
         return _nothing(size, rng)
-    group = groups[rng.integers(len(groups))]
-    background = group[rng.integers(len(group))]
-    intensity = background.maps[rng.integers(len(background.maps))]
+    group = groups[int(rng.integers(len(groups)))]
+    background = group[int(rng.integers(len(group)))]
+    intensity = background.maps[int(rng.integers(len(background.maps)))]
     shift, stretch = rng.normal(0, 0.05), np.exp(rng.normal(0, 0.1))
     width = (intensity.upper - intensity.lower) * float(stretch)
     lower = intensity.lower + float(shift) * width
     picture = np.clip((background.slice - lower) / width, 0, 1).astype(np.float32)
     piece = _shrunk(picture, size, rng) if rng.random() < 0.35 else _rescaled(picture, size, rng)
-    piece = np.rot90(piece, rng.integers(4))
+    piece = np.rot90(piece, int(rng.integers(4)))
     piece = piece[:, ::-1] if rng.random() < 0.5 else piece
     if rng.random() < 0.3:
         piece = piece.clip(0, 1) ** float(np.exp(rng.normal(0, 0.4)))
@@ -142,9 +142,9 @@ def _shrunk(picture: Grey, size: int, rng: np.random.Generator) -> Grey:
 def piece(groups: Sequence[Sequence[Background]], rows: int, columns: int, rng: np.random.Generator) -> Grey:
     """A piece (rows, columns) of a slice as it is shown, in [0, 1], at its own resolution where the slice is large
     enough."""
-    group = groups[rng.integers(len(groups))]
-    background = group[rng.integers(len(group))]
-    intensity = background.maps[rng.integers(len(background.maps))]
+    group = groups[int(rng.integers(len(groups)))]
+    background = group[int(rng.integers(len(group)))]
+    intensity = background.maps[int(rng.integers(len(background.maps)))]
     height, width = background.slice.shape
     take = (min(rows, height), min(columns, width))
     top, left = rng.integers(height - take[0] + 1), rng.integers(width - take[1] + 1)
@@ -170,4 +170,5 @@ def _nothing(size: int, rng: np.random.Generator) -> Grey:
         rows, columns = np.mgrid[:size, :size] // grain
         noise = noise * 0.3 + (((rows + columns) % 2) if rng.random() < 0.5 else (rows % 2)) * rng.uniform(0.2, 1)
     noise = noise * 0 if kind == 2 else noise
-    return np.clip(rng.uniform(0, 1) + noise * rng.uniform(0, 0.3), 0, 1).astype(np.float32)
+    drawn: Grey = np.clip(rng.uniform(0, 1) + noise * rng.uniform(0, 0.3), 0, 1).astype(np.float32)
+    return drawn

@@ -160,7 +160,7 @@ def lettered(groups: Groups, rng: np.random.Generator) -> tuple[Grey, Grey]:
     if coarse > 1:
         larger = F.interpolate(torch.from_numpy(picture)[None, None], scale_factor=2.0, mode="bicubic").clamp(0, 1)
         picture, target = larger[0, 0].numpy(), np.kron(target, np.ones((2, 2), np.float32))
-    return np.rint(picture * 255) / np.float32(255), target
+    return (np.rint(picture * 255) / 255).astype(np.float32), target
 
 
 def mark(target: Grey, within: Grey, top: int, left: int) -> None:
@@ -240,7 +240,8 @@ def said(rng: np.random.Generator, longest: int) -> str:
 def fitted(picture: Tensor, width: int) -> Tensor:
     """(H, W) → (1, H, width): squeezed where it is wider, else what stands at its right edge is repeated."""
     if picture.shape[1] > width:
-        return F.interpolate(picture[None, None], (len(picture), width), mode="bilinear", antialias=True)[0]
+        squeezed: Tensor = F.interpolate(picture[None, None], (len(picture), width), mode="bilinear", antialias=True)
+        return squeezed[0]
     return F.pad(picture[None, None], (0, width - picture.shape[1], 0, 0), mode="replicate")[0]
 
 
@@ -272,8 +273,14 @@ def of_characters(model: nn.Module, batch: Batch) -> Tensor:
     return value + 0.3 * spelled
 
 
+def channels_last() -> nn.Module:
+    """A detector in the order of memory that convolutions on a CPU like."""
+    network: nn.Module = Detector().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
+
+
 TASKS: dict[str, Task] = {
-    "detector": Task(lambda: Detector().to(memory_format=torch.channels_last), crops, of_pixels),
+    "detector": Task(channels_last, crops, of_pixels),
     "reader": Task(Spelled, strips, of_characters),
 }
 

@@ -12,12 +12,16 @@ from pathlib import Path
 import pytest
 import torch
 from helpers.tiny_store import write_tiny_store
+from hypothesis import settings
 
 from medattngan.data.store import SliceStore
 
 # Before any test draws a figure: there is no screen on a build machine.
 os.environ.setdefault("MPLBACKEND", "Agg")
 torch.set_num_threads(1)
+# On a busy machine an example takes ten times as long as alone, which is no fault of what is tested.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session", autouse=True)

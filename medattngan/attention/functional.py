@@ -91,7 +91,8 @@ def is_exported() -> bool:
 
     It is run once for all inputs then, and may not look into them.
     """
-    return torch.jit.is_tracing() or (torch.compiler.is_compiling() and not torch.compiler.is_dynamo_compiling())
+    traced: bool = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+    return traced or (torch.compiler.is_compiling() and not torch.compiler.is_dynamo_compiling())
 
 
 class _FusedPass:

@@ -31,7 +31,8 @@ class DataConfig(Section):
     conditional: bool = False
     """Use the store's labels as class conditions."""
     conditions: tuple[str, ...] = ()
-    """Columns of the store's index to use as conditions: numbers, as position_mm or age, and text, the captions."""
+    """Columns of the store's index to use as conditions: numbers, as position_mm or age, and text, the captions. Of a
+    store with masks also `mask`, which the generator is told, or `drawn_mask`, which it draws."""
 
     @field_validator("conditions")
     @classmethod

@@ -2,8 +2,10 @@
 
     image            MetaTensor (1, H, W) float32 in physical units, with the affine from (row, column, 0) to RAS+ mm
     label            the place of the slice's label in `store.labels`, int, -1 where it has none; if there are labels
+    mask             MetaTensor (1, H, W) uint8 on the same affine, the numbers of `store.classes`, 255 where the slice has
+                     none; if the store has masks
     position_mm …    every other column of numbers of the index, float
-    patient, series  pseudonyms; split, plane, modality, unit
+    patient, series  pseudonyms; split, plane, modality, unit, and captions in `text` where there are any
 
 Scale it with MONAI's transforms (`ScaleIntensityRanged("image", lower, upper, -1, 1)`) or ask `store.unit(i)`, which is
 what the networks of this package see.
@@ -33,7 +35,7 @@ def item(store: SliceStore, i: int) -> dict[str, Any]:
     Raises:
         IndexError: there is none; iteration ends by that.
     """
-    from monai.data import MetaTensor  # seconds, which whoever only counts slices need not wait for
+    from monai.data.meta_tensor import MetaTensor  # seconds, which whoever only counts slices need not wait for
 
     count = len(store)
     if not -count <= i < count:
@@ -49,8 +51,11 @@ def item(store: SliceStore, i: int) -> dict[str, Any]:
     found: dict[str, Any] = {"image": image}
     if store.labels:
         found["label"] = store.labels.index(str(row["label"])) if pd.notna(row["label"]) else -1
+    if store.classes is not None:
+        found["mask"] = MetaTensor(torch.from_numpy(store.masks([i])), affine=image.affine)
     found |= {name: float(row[name]) for name in numbers(store.index)}
-    return found | {name: str(row[name]) for name in TEXTS}
+    texts = (*TEXTS, *(["text"] if "text" in store.index else []))
+    return found | {name: "" if pd.isna(row[name]) else str(row[name]) for name in texts}
 
 
 def numbers(index: pd.DataFrame) -> list[str]:

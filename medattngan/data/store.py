@@ -25,13 +25,13 @@ from torch.utils.data import Dataset
 from medattngan.conditions.mask import CLASSES
 from medattngan.core import cards
 from medattngan.core.cards import one_line
-from medattngan.core.files import UserError, mistaken, read_json, unused, write_json
-from medattngan.core.seal import check, seal
+from medattngan.core.files import UserError, mistaken, read_json, unused
+from medattngan.core.seal import check
 from medattngan.core.text import counted
 from medattngan.core.types import Codes, Physical
 from medattngan.data.intensity import IntensityMap, codes_to_unit
 from medattngan.data.items import item
-from medattngan.data.masks import COLUMN, UNKNOWN, Classes, Masks, MaskWriter, masks_digest, open_parts, resize_masks
+from medattngan.data.masks import COLUMN, UNKNOWN, Classes, Masks, masks_digest, open_parts, resize_masks
 from medattngan.data.thumbnails import spread, strip
 
 PART_SLICES = 4096
@@ -122,11 +122,11 @@ class SliceStore(Dataset[dict[str, Any]]):
 
     def __getstate__(self) -> dict[str, Any]:
         """For a DataLoader's workers: the pixels are mapped there again, and not copied."""
-        return {**self.__dict__, "_parts": None}
+        return {**self.__dict__, "_parts": None, "_masks": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__ |= state
-        self._parts = _open_parts(self.path)
+        self._parts, self._masks = _open_parts(self.path), open_parts(self.path)
 
     def __repr__(self) -> str:
         return cards.lines(f"SliceStore at {self.path}", self._facts())
@@ -245,7 +245,7 @@ def _open_parts(path: Path) -> list[Codes]:
 
 
 def content_digest(path: Path) -> str:
-    """SHA-256 of what the store at `path` holds now: pixels, index, intensity map and masks, as `StoreWriter` takes it.
+    """SHA-256 of what the store at `path` holds now: pixels, index, intensity map and masks, as `store_writer.StoreWriter` takes it.
 
     Raises:
         UserError: a file of it cannot be read.
@@ -267,48 +267,3 @@ def _read_index(path: Path) -> pd.DataFrame:
     if missing := [name for name in COLUMNS if name not in index.columns]:
         raise UserError(f"{path} is damaged: index.parquet lacks the column {missing[0]}; ingest it again.")
     return index
-
-
-class StoreWriter:
-    """Fill an empty folder with slices in order, then `finish` it into a store."""
-
-    def __init__(self, path: Path, classes: Classes | None = None) -> None:
-        self.path = path
-        self.masks = None if classes is None else MaskWriter(path, classes, PART_SLICES)
-        self._buffer: list[Codes] = []
-        self._parts = 0
-        self._count = 0
-        self._sha = hashlib.sha256()
-
-    def add(self, codes: Codes, mask: Masks | None = None) -> None:
-        """Append one slice (H, W) uint16, and its mask (H, W) uint8 where it has one."""
-        if self.masks is not None:
-            self.masks.add(mask, codes.shape[-1])
-        self._buffer.append(codes)
-        self._count += 1
-        if len(self._buffer) == PART_SLICES:
-            self._flush()
-
-    def _flush(self) -> None:
-        stack = np.ascontiguousarray(np.stack(self._buffer), dtype="<u2")
-        self._sha.update(stack.tobytes())
-        np.save(self.path / f"part-{self._parts:05d}.npy", stack, allow_pickle=False)
-        self._parts += 1
-        self._buffer.clear()
-
-    def finish(self, index: pd.DataFrame, intensity: dict[str, Any], provenance: dict[str, Any]) -> None:
-        """Write the table and the records. The seal comes last: a store without one is not whole."""
-        if len(index) != self._count:
-            raise ValueError(f"{self._count} slices were added but the index has {len(index)} rows")
-        if self._buffer:
-            self._flush()
-        index = index.astype(COLUMNS).reset_index(drop=True)
-        index.to_parquet(self.path / "index.parquet", index=False)
-        self._sha.update(index.to_csv(index=False).encode())
-        self._sha.update(json.dumps(intensity, sort_keys=True).encode())
-        if self.masks is not None:
-            self.masks.finish()
-            self._sha.update(masks_digest(self.path))
-        write_json(self.path / "intensity.json", intensity)
-        write_json(self.path / "provenance.json", {**provenance, "digest": self._sha.hexdigest()})
-        seal(self.path, "store")

@@ -112,7 +112,7 @@ class Discriminator(compact.Discriminator):
             x = layer(x)
             middle = x if x.shape[-1] == LOOKED_FOR_AT else middle
         x = F.leaky_relu(self.summary(minibatch_deviation(x)), 0.2).flatten(1)
-        logits = torch.as_tensor(self.last(x)).squeeze(1)
+        logits: Logits = torch.as_tensor(self.last(x)).squeeze(1)
         logits = logits + (self.sentence(sentence) * x).sum(1) / math.sqrt(x.shape[1])
         return logits if self.search is None else logits + found(middle, self.search(words), there)
 

@@ -8,7 +8,7 @@ as pix2pix does (Isola et al. 2017, arXiv:1611.07004, section 3.2.2).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -65,7 +65,12 @@ class MaskGenerator(compact.Generator):
         self.spades = nn.ModuleList(Spade(width, classes) for width in widths) if not mask.drawn else None
         self.outlines = nn.ModuleList(_head(width, classes) for width in widths) if mask.drawn else None
 
-    def draw(self, styles: Sequence[Tensor], conditions: Conditions = NOTHING) -> Images:
+    def draw(
+        self,
+        styles: Sequence[Tensor],
+        conditions: Conditions = NOTHING,
+        after: Callable[[Features], Features] = lambda x: x,
+    ) -> Images:
         """One style (B, z_dim) a resolution, and the mask where one is told → (B, 1 or 1 + classes, size, size)."""
         first, *others = styles
         x = F.leaky_relu(self.first(first), 0.2).reshape(first.shape[0], -1, 4, 4)
@@ -77,7 +82,7 @@ class MaskGenerator(compact.Generator):
             x = stage(x, w)
             if self.spades is not None:
                 x = self.spades[i](x, told)
-            x = attended(attention, x, w)
+            x = after(attended(attention, x, w))
             image = _larger(image) + part(x)
             if self.outlines is not None:
                 mask = _larger(mask) + self.outlines[i](x)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pydicom
 from pydicom import Dataset
-from pydicom.pixels import apply_modality_lut
+from pydicom.pixels.processing import apply_modality_lut
 
 from medattngan.core.files import UserError
 from medattngan.pacs.instances import DAMAGE, NAMED_AT_ONCE, Instance, reading_quietly
@@ -63,4 +63,5 @@ def _frames(dataset: Dataset) -> npt.NDArray[np.uint8]:
         center, width = (float(np.ravel(dataset[name].value)[0]) for name in ("WindowCenter", "WindowWidth"))
         lower, upper = center - width / 2, center + width / 2
     shown = np.clip((values - lower) / max(upper - lower, 1e-6), 0, 1)
-    return np.rint(shown * 255).astype(np.uint8)
+    frames: npt.NDArray[np.uint8] = np.rint(shown * 255).astype(np.uint8)
+    return frames

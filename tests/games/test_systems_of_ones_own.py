@@ -18,7 +18,8 @@ from medattngan.core.config import Config
 from medattngan.core.files import UserError
 from medattngan.core.run import Run
 from medattngan.data.samples import Samples
-from medattngan.data.store import SliceStore, StoreWriter
+from medattngan.data.store import SliceStore
+from medattngan.data.store_writer import StoreWriter
 from medattngan.stages.sample.sample import sample
 from medattngan.stages.train.train import train
 
@@ -70,7 +71,7 @@ def measure(index, name):
 
 
 WORDS = Kind(
-    takes=lambda index, name: name in index and name.startswith("text"),
+    takes=lambda index, name: name in index and name.startswith("remark"),
     measure=measure,
     from_record=lambda record: Words(record["name"], record["vocabulary"]),
 )
@@ -209,7 +210,7 @@ def store_with_texts(path: Path, plain: SliceStore) -> SliceStore:
     for i in range(len(plain)):
         writer.add(plain.codes(i))
     texts = [f"{label} blob" for label in plain.index["label"]]
-    writer.finish(plain.index.assign(text=pd.array(texts, dtype="string")), dict(plain.intensity), {"source": "blobs"})
+    writer.finish(plain.index.assign(remark=pd.array(texts, dtype="string")), dict(plain.intensity), {"source": "blobs"})
     return SliceStore.open(path)
 
 
@@ -229,28 +230,28 @@ def weights(run: Run) -> dict[str, bytes]:
 
 def test_a_text_and_two_discriminators_need_no_change_of_the_package(tiny_store: SliceStore, tmp_path: Path) -> None:
     store = store_with_texts(tmp_path / "store", tiny_store)
-    config = configuration("text_gan", conditions=["text"])
+    config = configuration("text_gan", conditions=["remark"])
     run = train(config, store, tmp_path / "run", progress=False)
     names = {"generator", "whole", "small", "ema", "small_ema"}
     assert set(weights(run)) == {f"{name}.safetensors" for name in names}
     logged = pd.read_csv(run.path / "metrics.csv")
     assert {"loss_generator", "loss_whole", "loss_small", "sign_real"} <= set(logged.columns)
     assert np.isfinite(logged[["loss_whole", "loss_small", "loss_generator"]].to_numpy()).all()
-    made = sample(run, tmp_path / "small", count=3, values={"text": "small blob"})
-    assert made.table["text"].tolist() == ["small blob"] * 3
-    other = sample(run, tmp_path / "large", count=3, values={"text": "large blob"})
+    made = sample(run, tmp_path / "small", count=3, values={"remark": "small blob"})
+    assert made.table["remark"].tolist() == ["small blob"] * 3
+    other = sample(run, tmp_path / "large", count=3, values={"remark": "large blob"})
     assert (made.codes != other.codes).any()
-    assert Samples.open(tmp_path / "small").table["text"].tolist() == ["small blob"] * 3
+    assert Samples.open(tmp_path / "small").table["remark"].tolist() == ["small blob"] * 3
     with pytest.raises(UserError, match="no training slice says tumour"):
-        sample(run, tmp_path / "none", count=3, values={"text": "small tumour"})
+        sample(run, tmp_path / "none", count=3, values={"remark": "small tumour"})
 
 
 def test_such_a_training_resumes_to_the_same_weights(tiny_store: SliceStore, tmp_path: Path) -> None:
     store = store_with_texts(tmp_path / "store", tiny_store)
-    whole = train(configuration("text_gan", conditions=["text"]), store, tmp_path / "whole", progress=False)
-    train(configuration("text_gan", kimg=0.02, conditions=["text"]), store, tmp_path / "part", progress=False)
+    whole = train(configuration("text_gan", conditions=["remark"]), store, tmp_path / "whole", progress=False)
+    train(configuration("text_gan", kimg=0.02, conditions=["remark"]), store, tmp_path / "part", progress=False)
     resumed = train(
-        configuration("text_gan", conditions=["text"]), store, tmp_path / "part", resume=True, progress=False
+        configuration("text_gan", conditions=["remark"]), store, tmp_path / "part", resume=True, progress=False
     )
     assert weights(resumed) == weights(whole)
 

@@ -10,7 +10,8 @@ import torch
 
 from medattngan.core.types import Codes
 from medattngan.data.samples import Samples
-from medattngan.data.store import SliceStore, StoreWriter
+from medattngan.data.store import SliceStore
+from medattngan.data.store_writer import StoreWriter
 from medattngan.extractors.encoder import EncoderNetwork
 
 SIZE, SLICES = 32, 20

@@ -10,7 +10,8 @@ import torch
 
 from medattngan.conditions.text import Text, measure_text
 from medattngan.core.config import Config
-from medattngan.data.store import SliceStore, StoreWriter
+from medattngan.data.store import SliceStore
+from medattngan.data.store_writer import StoreWriter
 from medattngan.games.game import System
 from medattngan.models import build
 

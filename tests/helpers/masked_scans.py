@@ -34,7 +34,9 @@ def write_pair(folder: Path, name: str, *, axes: str = "RAS", mask_axes: str = "
     write_nifti(folder / "masks" / f"{name}.nii.gz", labels, mask_axes)
 
 
-def write_dicom_pair(folder: Path, *, frame_of_reference: str | None = None, shift_mm: float = 0.0) -> None:
+def write_dicom_pair(
+    folder: Path, *, frame_of_reference: str | None = None, shift_mm: float = 0.0, kind: str = "BINARY"
+) -> None:
     """scans/*.dcm, an axial MR, and masks/seg.dcm, in which the segments 1 and 2 are thalamus and hippocampus."""
     labels, scan = labels_and_scan()
     labels, scan = labels.transpose(2, 0, 1), scan.transpose(2, 0, 1)
@@ -56,7 +58,7 @@ def write_dicom_pair(folder: Path, *, frame_of_reference: str | None = None, shi
     ]
     numbered = np.select([labels == 3, labels == 7], [1, 2]).astype(np.uint8)
     seg = highdicom.seg.Segmentation(
-        sources, numbered, highdicom.seg.SegmentationTypeValues.BINARY, segments, generate_uid(), 1, generate_uid(), 1,
+        sources, numbered, highdicom.seg.SegmentationTypeValues(kind), segments, generate_uid(), 1, generate_uid(), 1,
         "maker", "model", "1", "2",
     )  # fmt: skip
     if frame_of_reference is not None:

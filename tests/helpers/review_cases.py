@@ -19,7 +19,8 @@ import uvicorn
 
 from medattngan.core.types import Codes
 from medattngan.data.samples import Samples
-from medattngan.data.store import SliceStore, StoreWriter
+from medattngan.data.store import SliceStore
+from medattngan.data.store_writer import StoreWriter
 from medattngan.review.create import create_study
 from medattngan.review.database import Database
 from medattngan.review.protocol import Protocol

@@ -9,7 +9,8 @@ import pandas as pd
 
 from medattngan.core.types import Codes
 from medattngan.data.masks import Classes, Masks
-from medattngan.data.store import SliceStore, StoreWriter
+from medattngan.data.store import SliceStore
+from medattngan.data.store_writer import StoreWriter
 
 SIZE, PATIENTS, SLICES = 32, 12, 6
 CLASSES = ("core", "rim")

@@ -9,7 +9,8 @@ import pandas as pd
 
 from medattngan.core.types import Codes
 from medattngan.data.intensity import IntensityMap
-from medattngan.data.store import SliceStore, StoreWriter
+from medattngan.data.store import SliceStore
+from medattngan.data.store_writer import StoreWriter
 
 TINY_PATIENTS, TINY_SLICES, TINY_SIZE = 12, 6, 32
 

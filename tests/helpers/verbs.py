@@ -13,7 +13,7 @@ from medattngan.stages.utility.compare import score_arms
 
 WRITING = (
     "ingest", "train", "sample", "encoder", "evaluate", "export", "report", "review", "explain", "explore", "audit",
-    "utility", "demo",
+    "export-model", "utility", "demo",
 )  # fmt: skip
 
 
@@ -42,6 +42,7 @@ def call(verb: str, made: Path, out: Path) -> list[object]:
         "review": ["create", samples, *data, "--count", 2, "--seed", 1],
         "explain": [made / "run"],
         "explore": [made / "run", "--count", "4"],
+        "export-model": [made / "run", "--format", "medigan"],
         "audit": [samples, *data, *audited],
         "utility": [made / "config.yaml", *data, *compared],
         "demo": ["--minutes", 0.02],

@@ -24,3 +24,9 @@ def test_convolving_after_upsampling_is_one_transposed_convolution(
     torch.testing.assert_close(
         torch.autograd.grad(got, (x, kernel), direction), torch.autograd.grad(plain, (x, kernel), direction)
     )
+
+
+def test_a_kernel_that_is_not_trained_gives_the_same_maps() -> None:
+    x, kernel = torch.randn(2, 3, 4, 4), torch.randn(5, 3, 3, 3)
+    trained = upsampled_convolution(x, kernel.clone().requires_grad_())
+    torch.testing.assert_close(upsampled_convolution(x, kernel), trained.detach(), atol=1e-5, rtol=1e-5)

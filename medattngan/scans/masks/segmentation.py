@@ -61,7 +61,7 @@ def load(path: Path, scan: Path, shape: tuple[int, ...], to: npt.NDArray[np.floa
         raise SetAside("mask-shape")
     frames = dataset.pixel_array.reshape(-1, int(dataset.Rows), int(dataset.Columns))
     if dataset.get("SegmentationType") == "FRACTIONAL":
-        frames = frames * 2 >= int(dataset.MaximumFractionalValue)
+        frames = frames >= int(dataset.MaximumFractionalValue) / 2
     labels = np.zeros(shape, np.float32)
     for number, frame in enumerate(frames):
         if not frame.any():

@@ -198,7 +198,7 @@ def _without_grades(folders: Mapping[str, str], names: Mapping[str, Name]) -> di
             inside[folder].append(names[path].number.lstrip("0"))
     numbers = [number for some in inside.values() for number in some]
     long = sum(len(number) >= ID_DIGITS for number in numbers)
-    grades = inside.keys() if len(inside) > 1 and 2 * long > len(numbers) else set()
+    grades: Collection[str] = inside.keys() if len(inside) > 1 and 2 * long > len(numbers) else ()
     return {path: folder for path, folder in folders.items() if folder not in grades}
 
 

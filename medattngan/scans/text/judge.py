@@ -17,11 +17,11 @@ from medattngan.scans.text.alphabet import decode
 from medattngan.scans.text.boxes import Box
 from medattngan.scans.text.lines import Grey, Line, lines
 from medattngan.scans.text.markers import may_identify
-from medattngan.scans.text.reader import LINE_PX, MAX_COLUMNS, STRIDE
+from medattngan.scans.text.reader import LINE_PX, MAX_COLUMNS, STRIDE, Reader
 
-MIN_PROBABILITY = 0.86
-"""Of an island, below which it is anatomy: chosen so that of clean slices for training, and of 15 patients of IXI, at
-most one in a hundred is taken for text."""
+MIN_PROBABILITY = 0.9
+"""Of an island, below which it is anatomy: above it were none of 30 clean slices of CT and of 80 volumes of IXI, cut as
+they are screened (`docs/benchmarks/screen.md`)."""
 
 MARKER_ELONGATION = 1.7
 """Three letters are longer for their height: what is shorter holds two at most, and names nobody."""
@@ -51,10 +51,11 @@ class Kind(Enum):
 def judged(picture: Grey, *, read: bool = True) -> list[tuple[Box, Kind]]:
     """Every line that our detector finds in (rows, columns) uint8, with the box to cover.
 
-    Unless `read`, all that is long enough may name somebody, whatever it says.
+    Unless `read`, and where the package comes without a reader, all that is long enough may name somebody.
     """
     likely = [line for line in lines(picture[None])[0] if _likely(line)]
-    kinds = _kinds(picture, likely) if read else [_by_shape(line) for line in likely]
+    reader = weights.reader() if read else None
+    kinds = [_by_shape(line) for line in likely] if reader is None else _kinds(picture, likely, reader)
     pairs = zip(likely, kinds, strict=True)
     return [(_covering(line, picture.shape), kind) for line, kind in pairs if kind is not None]
 
@@ -74,14 +75,14 @@ def _by_shape(line: Line) -> Kind:
     return Kind.MARKER if line.elongation < MARKER_ELONGATION else Kind.IDENTIFIER
 
 
-def _kinds(picture: Grey, found: Sequence[Line]) -> list[Kind | None]:
+def _kinds(picture: Grey, found: Sequence[Line], reader: Reader) -> list[Kind | None]:
     """For each line its kind, or None where there is nothing to read."""
     kinds: list[Kind | None] = [None] * len(found)
     crops = {at: crop(picture, line) for at, line in enumerate(found)}
     by_width = sorted(crops, key=lambda at: crops[at].shape[-1])
     for _, group in groupby(by_width, key=lambda at: crops[at].shape[-1]):
         members = list(group)
-        read = weights.reader().read(torch.cat([crops[at] for at in members]))
+        read = reader.read(torch.cat([crops[at] for at in members]))
         for at, tokens, sure in zip(members, read.tokens.tolist(), read.confidence.tolist(), strict=True):
             text = decode(tokens)
             if sure >= SURE and not text.strip():

@@ -121,7 +121,7 @@ class Reader(nn.Module):
             last = torch.where(going, last, END)
             tokens.append(last)
             sure.append(torch.where(going, probability, torch.nan))
-            seen.append(step[3].unflatten(1, features.shape[2:]))
+            seen.append(step[3].view(len(crops), *features.shape[2:]))
             going = going & (last != END)
             if not going.any():
                 break

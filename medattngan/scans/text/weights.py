@@ -25,8 +25,10 @@ def detector() -> Detector:
 
 
 @cache
-def reader() -> Reader:
-    """One a process, ready to read."""
+def reader() -> Reader | None:
+    """One a process, ready to read; None where the package comes without its weights."""
+    if not READER.is_file():
+        return None
     network = Reader()
     network.load_state_dict(load_file(READER))
     return network.float().eval().requires_grad_(False)
@@ -34,4 +36,4 @@ def reader() -> Reader:
 
 def digests() -> dict[str, str]:
     """Which weights these are, for provenance."""
-    return {path.stem: digest(path) for path in (DETECTOR, READER)}
+    return {path.stem: digest(path) for path in (DETECTOR, READER) if path.is_file()}

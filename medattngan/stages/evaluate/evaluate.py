@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -111,7 +111,8 @@ def evaluate(
     if text and out is None:
         raise UserError("text scores are written into a folder; give `out`.")
     at_work = _AtWork(progress, workers, cluster)
-    asked = _Asked(given_slices(samples), SliceStore.of(store), split, network, seed, limit, value_range, at_work)
+    real = SliceStore.of(cast("SliceStore | str | Path", store))  # which says what else it is not
+    asked = _Asked(given_slices(samples), real, split, network, seed, limit, value_range, at_work)
     if out is None:
         scores = asked.scored()[0]
         say(scores)

@@ -46,7 +46,7 @@ def evaluate_pairs(
     Args:
         split: of the real patients that the ceiling is measured on.
         steps: of the segmenter's training on the training split, with classical augmentation.
-        limit: at most so many pairs, from the first, and so many real slices.
+        limit: at most so many pairs, from the first, and so many real slices, by chance.
 
     Raises:
         UserError: samples or store have no masks or not of the same classes, or `out` exists.
@@ -55,7 +55,8 @@ def evaluate_pairs(
     samples = samples if isinstance(samples, Samples) else Samples.open(samples)
     samples.require_verdict()
     training, held_out = store.split("train").with_masks(), store.split(split).with_masks()
-    held_out = held_out.select(np.arange(len(held_out)) < (limit or len(held_out)))
+    chosen = np.random.default_rng([seed, 20]).permutation(len(held_out))[: limit or len(held_out)]
+    held_out = held_out.select(np.isin(np.arange(len(held_out)), chosen))
     names = require_classes(samples, store)
     size, classes = int(samples.codes.shape[-1]), len(names)
     network = fit([Pairs.of_store(training, size)], classes, steps=steps, seed=seed, augmented=True)

@@ -140,7 +140,7 @@ def export(
     return ExportReport(out, [out / one.folder for one in planned], len(rows), left_out["flagged"], said)
 
 
-def _opened(samples: str | Path | Samples, notes: Sequence[str]) -> tuple[Samples, Sequence[str]]:
+def _opened(samples: Slices, notes: Sequence[str]) -> tuple[Samples, Sequence[str]]:
     """The samples, which are what they were when they were audited, and what was left out of them."""
     if not isinstance(samples, Samples):
         found = given_slices(samples)

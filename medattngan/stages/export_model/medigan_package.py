@@ -4,8 +4,11 @@ medigan calls `generate` with the base arguments of its configuration. model.jso
 takes. Slices are float32 in the units of the training scans; pictures are those between black and white as 16-bit PNG.
 """
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +17,14 @@ from PIL import Image
 BATCH = 16
 
 
-def generate(model_file, num_samples, output_path, save_images=True, seed=None, conditions=None):
+def generate(
+    model_file: str | Path,
+    num_samples: int,
+    output_path: str | Path,
+    save_images: bool = True,
+    seed: int | None = None,
+    conditions: dict[str, Any] | None = None,
+) -> list[Any] | None:
     """Draw `num_samples` slices, 0 or more.
 
     Args:
@@ -29,10 +39,11 @@ def generate(model_file, num_samples, output_path, save_images=True, seed=None, 
         A list of (H, W) float32 arrays in the units of the training scans, or None where pictures are saved.
     """
     about = json.loads((Path(__file__).parent / "model.json").read_text(encoding="utf-8"))
-    model = torch.jit.load(str(model_file), map_location="cpu").eval()
+    model: Any = torch.jit.load(str(model_file), map_location="cpu")  # type: ignore[no-untyped-call]
+    model.eval()
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else int(seed)
     inputs = _inputs(about, int(num_samples), seed, conditions or {})
-    slices = []
+    slices: list[Any] = []
     with torch.no_grad():
         for start in range(0, int(num_samples), BATCH):
             part = inputs[start : start + BATCH]
@@ -51,7 +62,7 @@ def generate(model_file, num_samples, output_path, save_images=True, seed=None, 
     return None
 
 
-def _inputs(about, count, seed, asked):
+def _inputs(about: dict[str, Any], count: int, seed: int, asked: dict[str, Any]) -> torch.Tensor:
     """The latents and conditions of each slice, one row a slice."""
     unknown = sorted(set(asked) - {one["name"] for one in about["conditions"]})
     if unknown:
@@ -65,7 +76,7 @@ def _inputs(about, count, seed, asked):
     return torch.cat([latents, *(torch.as_tensor(column, dtype=torch.float32)[:, None] for column in columns)], 1)
 
 
-def _column(condition, count, seed, asked):
+def _column(condition: dict[str, Any], count: int, seed: int, asked: Any) -> Any:
     """The values of one condition: as asked for, or as often as training had them."""
     names = condition.get("names")
     if asked is not None:

@@ -7,6 +7,7 @@ written down as a constant, which is taken out again.
 
 from __future__ import annotations
 
+import io
 import warnings
 from pathlib import Path
 from typing import Any
@@ -34,9 +35,12 @@ def trace(network: Portable | OneTensor) -> torch.jit.ScriptModule:
     with warnings.catch_warnings(), torch.no_grad():
         # PyTorch 2.9 and later advise torch.export, which neither MONAI's bundles nor medigan read.
         warnings.simplefilter("ignore")
-        traced = torch.jit.trace(network, network.example(2), check_trace=False)
+        traced: torch.jit.ScriptModule = torch.jit.trace(  # type: ignore[no-untyped-call]
+            network, network.example(2), check_trace=False
+        )
         for part in traced.modules():
-            if part._c._has_method("forward"):
+            held: Any = part._c
+            if held._has_method("forward"):
                 _forget_devices(part.graph)
     require_equal(network, traced, "TorchScript", step_of(network))
     return traced
@@ -73,10 +77,11 @@ def save(network: Portable | OneTensor, path: Path) -> None:
     Raises:
         UserError: see `trace`.
     """
-    traced = trace(network)
+    traced, whole = trace(network), io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.jit.save(traced, str(path))
+        torch.jit.save(traced, whole)
+    path.write_bytes(whole.getvalue())  # by ourselves: PyTorch's own writer ends the process where the disk is full
 
 
 def write(known: Known, folder: Path) -> None:

@@ -15,7 +15,8 @@ import pandas as pd
 from medattngan.core.files import read_json
 from medattngan.data.alike import one_spacing, one_word
 from medattngan.data.masks import COLUMN as MASK
-from medattngan.data.store import COLUMNS, StoreWriter
+from medattngan.data.store import COLUMNS
+from medattngan.data.store_writer import StoreWriter
 from medattngan.scans.series import Series
 from medattngan.stages.ingest.jobs import Job
 from medattngan.stages.ingest.masks import mask_of

@@ -23,7 +23,8 @@ from medattngan.core.locks import alone, sweep_inside
 from medattngan.core.plugins import versions
 from medattngan.core.progress import Watch, watching
 from medattngan.core.terminal import say, terminal
-from medattngan.data.store import SliceStore, StoreWriter
+from medattngan.data.store import SliceStore
+from medattngan.data.store_writer import StoreWriter
 from medattngan.scans.bounds import Bounds
 from medattngan.scans.captures import without_pages
 from medattngan.scans.find import Found, stacks, state, walk

@@ -14,6 +14,7 @@ from rich.table import Table
 from medattngan.core.plots import save_picture
 from medattngan.core.text import counted, shown
 from medattngan.data.alike import spacing_in_words
+from medattngan.data.masks import COLUMN as MASK
 from medattngan.data.store import SPLITS, SliceStore
 
 COLUMNS, ROWS = 12, 8
@@ -44,13 +45,16 @@ def inspect(store: SliceStore | str | Path, out: str | Path | None = None) -> st
 
 def _headline(store: SliceStore) -> str:
     index, scale = store.index, store.intensity
+    masks = (
+        "" if store.classes is None else f"\nmasks: {int(index[MASK].sum())} slices, {', '.join(store.classes.names)}"
+    )
     spacing = spacing_in_words(index["spacing_mm"])
     pixel = f", {spacing} a pixel" if spacing else ""
     patients, series = index["patient"].nunique(), index["series"].nunique()
     return (
         f"{store.path}: {counted(len(store), 'slices')} of {store.size} x {store.size} px{pixel}, "
         f"{counted(patients, 'patients')}, {series} series\n"
-        f"intensity: {scale['scheme']} {scale['lower']:g} to {scale['upper']:g} {scale['unit']}"
+        f"intensity: {scale['scheme']} {scale['lower']:g} to {scale['upper']:g} {scale['unit']}{masks}"
     )
 
 

@@ -29,7 +29,7 @@ def make_adam(
     held = torch.tensor(rate, dtype=torch.float32, device=device)
     adam = Adam(parameters, lr=held, betas=betas, fused=True, capturable=device.type == "cuda")
     # PyTorch warns of a step that is not captured, once, and keeps in this that it has: the rounds before a capture.
-    adam._warned_capturable_if_run_uncaptured = True  # type: ignore[attr-defined]
+    adam._warned_capturable_if_run_uncaptured = True
     return adam
 
 

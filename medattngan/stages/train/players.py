@@ -85,7 +85,9 @@ class Players:
         self.gates = gate_names(self.state)
         # Listed once: walking through the modules at every phase took a hundredth of a round.
         self._parameters = {name: list(network.parameters()) for name, network in self.state.networks.items()}
-        self._buffers = [tensor for network in self.state.networks.values() for tensor in network.buffers()]
+        # Those that a checkpoint keeps; the others are constants.
+        kept = [one for network in self.state.networks.values() for one in network.state_dict(keep_vars=True).values()]
+        self._buffers = [tensor for tensor in kept if not isinstance(tensor, nn.Parameter)]
         self._only(self.state.optimizers)
         self.slices = slices_on(self.fabric.device, batches)
         adaptive = is_adaptive(config, len(batches.store))
@@ -121,7 +123,7 @@ class Players:
     def play(self, budget_spent: float) -> Terms:
         """One round; returns every loss term and a few numbers to watch, the means of all processes, without graph.
 
-        They lie on the device, and stay what they are until the next round is played.
+        They lie on the device, and are what they are until the next round is played.
 
         Args:
             budget_spent: share of the budget, 0 to 1, for the learning rates.

@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
 from helpers.lettered import anatomy, ink
 
 from medattngan.core.types import Codes
 from medattngan.scans.text import weights
+from medattngan.scans.text.alphabet import encode
 from medattngan.scans.text.judge import Kind, judged, lettered
 from medattngan.scans.text.letters import rows_with_letters
+from medattngan.scans.text.reader import Read
 
 Grey = npt.NDArray[np.uint8]
 
@@ -44,6 +47,37 @@ def test_one_letter_is_a_marker_and_no_identifier() -> None:
     assert [kind for _, kind in found] == [Kind.MARKER]
 
 
+class Told:
+    """A reader that reads one thing, as surely as is wanted."""
+
+    def __init__(self, text: str, confidence: float) -> None:
+        self.text, self.confidence = text, confidence
+
+    def read(self, crops: torch.Tensor) -> Read:
+        count = len(crops)
+        tokens = torch.tensor([encode(self.text)] * count)
+        return Read(tokens, torch.full((count,), self.confidence), torch.zeros(count, tokens.shape[1], 4, 4))
+
+
+@pytest.mark.parametrize(
+    ("text", "confidence", "kind"),
+    [
+        ("SUPINE", 0.9, Kind.MARKER),
+        ("SUPINE", 0.5, Kind.IDENTIFIER),
+        ("SPINDLER", 0.9, Kind.IDENTIFIER),
+        ("", 0.5, Kind.IDENTIFIER),
+        ("", 0.9, None),
+    ],
+)
+def test_what_is_surely_read_decides_and_what_is_not_counts_as_a_name(
+    text: str, confidence: float, kind: Kind | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = grey(anatomy(256) + ink("SUPINE", 20, (20, 20), (256, 256)))
+    assert {kind for _, kind in judged(picture, read=False)} == {Kind.IDENTIFIER}
+    monkeypatch.setattr(weights, "reader", lambda: Told(text, confidence))
+    assert {found for _, found in judged(picture)} == ({kind} if kind else set())
+
+
 def test_slices_that_show_letters_are_named_by_their_rows() -> None:
     marked = anatomy(128) + ink("L 12", 16, (8, 8), (128, 128))
     codes: Codes = np.rint(np.stack([anatomy(128), marked.clip(0, 1), anatomy(128, 1)]) * 65535).astype(np.uint16)
@@ -61,7 +95,8 @@ def test_what_was_read_is_said_nowhere(caplog: pytest.LogCaptureFixture, capfd: 
 
 
 def test_the_weights_are_small_and_their_card_says_where_they_are_from() -> None:
-    files = [weights.DETECTOR, weights.READER]
+    files = sorted((Path(weights.__file__).parent / "weights").glob("*.safetensors"))
+    assert weights.DETECTOR in files
     assert sum(path.stat().st_size for path in files) < 2_000_000
     card = (Path(weights.__file__).parent / "weights" / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert all(digest in card for digest in weights.digests().values())

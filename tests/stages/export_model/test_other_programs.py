@@ -177,9 +177,16 @@ def test_medigan_itself_runs_the_package(plain: Run, tmp_path: Path, monkeypatch
 def test_onnxruntime_draws_what_sample_draws(told: Run, tmp_path: Path) -> None:
     for name in ("onnx", "onnxscript"):
         pytest.importorskip(name, reason="needs the extra: pip install 'medattngan[onnx]'")
+    import onnx as library
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(str(export_model(told, tmp_path / "out", format="onnx") / "model.onnx"))
+    file = export_model(told, tmp_path / "out", format="onnx") / "model.onnx"
+    graph = library.load(str(file)).graph
+    constants = {one.name for one in graph.initializer}
+    grown = [node for node in graph.node if node.op_type == "ConvTranspose"]
+    assert grown
+    assert all(node.input[1] in constants for node in grown), "a kernel is computed anew for every batch"
+    session = onnxruntime.InferenceSession(str(file))
     assert [one.name for one in session.get_inputs()] == ["z", "label", "position_mm"]
     drawn = Samples.open(told.path.parent / "samples")
     names = sorted(set(drawn.table["label"]))

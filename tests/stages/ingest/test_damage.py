@@ -11,7 +11,8 @@ from pydicom.data import get_testdata_file
 
 from medattngan.core.files import UserError
 from medattngan.data.samples import Samples
-from medattngan.data.store import COLUMNS, SliceStore, StoreWriter
+from medattngan.data.store import COLUMNS, SliceStore
+from medattngan.data.store_writer import StoreWriter
 from medattngan.stages.ingest.ingest import ingest
 
 INTENSITY = {"scheme": "window", "lower": 0.0, "upper": 1.0, "unit": "HU"}

@@ -42,8 +42,9 @@ def test_every_pixel_of_a_mask_lies_on_its_pixel_of_the_scan(
     assert content_digest(store.path) == store.digest
 
 
-def test_a_segmentation_fits_its_series_and_brings_no_word_of_its_own(tmp_path: Path) -> None:
-    write_dicom_pair(tmp_path)
+@pytest.mark.parametrize("kind", ["BINARY", "FRACTIONAL", "LABELMAP"])
+def test_a_segmentation_fits_its_series_and_brings_no_word_of_its_own(tmp_path: Path, kind: str) -> None:
+    write_dicom_pair(tmp_path, kind=kind)
     store = take(tmp_path, size=14)
     assert store.classes is not None
     assert store.classes.names == ("background", "Hippocampus", "Thalamus")

@@ -21,7 +21,8 @@ from medattngan.core.files import UserError, read_json
 from medattngan.core.run import Run
 from medattngan.data.batches import Batches, load_images
 from medattngan.data.samples import Samples
-from medattngan.data.store import SliceStore, StoreWriter
+from medattngan.data.store import SliceStore
+from medattngan.data.store_writer import StoreWriter
 from medattngan.models import build
 from medattngan.stages.sample.sample import sample
 from medattngan.stages.train.players import Players

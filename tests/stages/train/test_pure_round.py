@@ -52,12 +52,12 @@ def tensors(game: Players) -> dict[str, Tensor]:
     return found | {"due": kept.due}
 
 
-FEW = [(preset, None) for preset in PRESETS] + [("compact", kind) for kind in LOSSES]
+FEW = [("compact", kind) for kind in LOSSES]
 ALL = [(preset, kind) for preset in PRESETS for kind in LOSSES if preset != "compact"]
 
 
 @pytest.mark.parametrize(("preset", "kind"), [*FEW, *(pytest.param(*one, marks=pytest.mark.slow) for one in ALL)])
-def test_a_round_reads_nothing_back_and_draws_nothing(preset: str, kind: str | None, tiny_store: SliceStore) -> None:
+def test_a_round_reads_nothing_back_and_draws_nothing(preset: str, kind: str, tiny_store: SliceStore) -> None:
     game = players(tiny_store, preset, kind, resident=True)
     for step in range(2):  # with penalties and without
         game.state.progress.step = step
@@ -68,7 +68,9 @@ def test_a_round_reads_nothing_back_and_draws_nothing(preset: str, kind: str | N
         assert not guard.broken
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize(
+    "preset", [pytest.param(name, marks=() if name == "compact" else pytest.mark.slow) for name in PRESETS]
+)
 def test_the_same_state_and_buffers_give_the_same_bytes(preset: str, tiny_store: SliceStore) -> None:
     game = players(tiny_store, preset)
     game.play(0.0)  # the optimisers have moments

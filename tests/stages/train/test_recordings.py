@@ -94,7 +94,7 @@ def test_what_a_recording_froze_would_be_seen(tiny_store: SliceStore) -> None:
 
 def test_recorded_and_plain_games_differ_by_rounding_alone(tiny_store: SliceStore) -> None:
     """`train.graphs=off` has Adam of many operations and rates of the host's; the losses are the same but for that."""
-    plain, recorded = play(players(tiny_store, None), 6), play(players(tiny_store, Taped()), 6)
+    plain, recorded = play(players(tiny_store, None), 4), play(players(tiny_store, Taped()), 4)
     for one, other in zip(plain, recorded, strict=True):
         for game in (one, other):  # what shifts all logits has a gradient of rounding alone, and Adam a step for it
             game["lead"] = game.pop("logits_real") - game.pop("logits_fake")
@@ -106,17 +106,17 @@ def test_a_recorded_game_goes_back_to_a_checkpoint_and_another_goes_on_from_it(
 ) -> None:
     taped = Taped()
     game, resumed = players(tiny_store, taped), players(tiny_store, Taped())
-    play(game, 7)
+    play(game, 4)
     saved = checkpointing.save(game.state, tmp_path)
-    first, recordings = play(game, 14), len(taped.tapes)
+    first, recordings = play(game, 8), len(taped.tapes)
     checkpointing.load(game.state, saved)
-    assert play(game, 14) == first
+    assert play(game, 8) == first
     checkpointing.load(resumed.state, saved)
-    assert play(resumed, 14) == first
+    assert play(resumed, 8) == first
     assert_same(game, resumed)
     checkpointing.load(game.state, saved)
     game.state.progress.lr_scale = 0.5
-    assert play(game, 10) != first[:3]  # the rates are not what they were
+    assert play(game, 6) != first[:2]  # the rates are not what they were
     assert len(taped.tapes) == recordings
 
 
@@ -124,14 +124,14 @@ def test_ada_read_seldom_is_read_when_it_would_have_been_after_a_resume(tiny_sto
     whole, resumed = players(tiny_store, Unrecorded()), players(tiny_store, Unrecorded())
     for game in (whole, resumed):
         assert game.control is not None
-        game.control.every, game.control.target = 8, -2.0
-    steps = [one["probability"] for one in play(whole, 5)]
+        game.control.every, game.control.target = 4, -2.0
+    steps = [one["probability"] for one in play(whole, 6)]
     saved = checkpointing.save(whole.state, tmp_path)
-    steps += [one["probability"] for one in play(whole, ROUNDS)]
-    assert len(set(steps[:7])) == len(set(steps[7:15])) == 1
-    assert steps[7] == pytest.approx(8 * 4 / 100_000)  # eight rounds of four images, all above the target
+    steps += [one["probability"] for one in play(whole, 9)]
+    assert len(set(steps[:3])) == len(set(steps[3:7])) == 1
+    assert steps[3] == pytest.approx(4 * 4 / 100_000)  # four rounds of four images, all above the target
     checkpointing.load(resumed.state, saved)
-    play(resumed, ROUNDS)
+    play(resumed, 9)
     assert_same(whole, resumed)
 
 
@@ -157,7 +157,7 @@ class Fails:
 def test_a_failed_recording_is_said_and_the_game_goes_on_as_if_it_had_not_been_tried(tiny_store: SliceStore) -> None:
     said: list[str] = []
     played, failing = players(tiny_store, Unrecorded()), players(tiny_store, Fails(), say=said.append)
-    assert play(played, 5) == play(failing, 5)
+    assert play(played, 3) == play(failing, 3)
     assert_same(played, failing)
     assert len(said) == 1
     assert said[0].endswith("(train.graphs): CUDA error: the driver is too old")
@@ -195,6 +195,7 @@ def test_kinds_without_end_are_played_and_not_recorded(tiny_store: SliceStore) -
     assert counting.count == len(game.recordings.kinds) == MOST
 
 
+@pytest.mark.slow
 def test_a_recorded_training_that_diverges_rolls_back_and_ends_with_numbers(
     tiny_store: SliceStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
