@@ -59,6 +59,7 @@ def test_the_page_of_the_python_interface_names_every_public_name(build: ModuleT
         ("docs/how-to/ingest.md", "[a](../tutorials/a-study.ipynb)", "[a](../tutorials/a-study.md)"),
         ("docs/how-to/ingest.md", "[a](https://x.org/y.md)", "[a](https://x.org/y.md)"),
         ("docs/how-to/ingest.md", "`[a](../../pyproject.toml)`", "`[a](../../pyproject.toml)`"),
+        ("docs/how-to/ingest.md", "[`a` b](../README.md)", "[`a` b](../index.md)"),
         ("README.md", "![a](docs/images/b.png)", "![a](images/b.png)"),
         ("docs/README.md", "[a](../README.md)", "[a](readme.md)"),
     ],

@@ -21,8 +21,12 @@ PLACES = {"docs/README.md": "index.md", "README.md": "readme.md", "CONTRIBUTING.
 """Pages that stand elsewhere on the site than in docs/."""
 API = "reference/api.md"
 SECTIONS = ("tutorials", "how-to", "reference", "explanation", "benchmarks", "decisions", "notebook")
-LINK = re.compile(r"(?P<image>!?)\[(?P<text>(?:[^\[\]]|\[[^\[\]]*\])*)\]\((?P<goal>[^)\s]+)\)")
-CODE = re.compile(r"(^(?:```|~~~).*?^(?:```|~~~)$|`[^`\n]+`)", re.MULTILINE | re.DOTALL)
+LINK = re.compile(
+    r"^(?P<fence>```|~~~).*?^(?P=fence)$|`[^`\n]+`|"
+    r"(?P<image>!?)\[(?P<text>(?:[^\[\]]|\[[^\[\]]*\])*)\]\((?P<goal>[^)\s]+)\)",
+    re.MULTILINE | re.DOTALL,
+)
+"""A link, whose text may have code in it; or code, in which nothing is a link."""
 
 
 def public_names() -> list[str]:
@@ -51,7 +55,7 @@ def relinked(markdown: str, source: Path) -> str:
     up = "../" * (place(source) or "").count("/")
 
     def link(found: re.Match[str]) -> str:
-        goal, mark, fragment = found["goal"].partition("#")
+        goal, mark, fragment = (found["goal"] or "").partition("#")
         if not goal or re.match(r"[a-z]+:", goal):
             return found[0]
         target = (source.parent / goal).resolve()
@@ -59,9 +63,7 @@ def relinked(markdown: str, source: Path) -> str:
             return f"{found['text']} (`{target.relative_to(ROOT).as_posix()}`)"
         return f"{found['image']}[{found['text']}]({up}{at}{mark}{fragment})"
 
-    pieces = CODE.split(markdown)
-    pieces[::2] = [LINK.sub(link, piece) for piece in pieces[::2]]
-    return "".join(pieces)
+    return LINK.sub(link, markdown)
 
 
 def notebook(path: Path) -> str:
