@@ -85,11 +85,13 @@ def docstrings() -> str:
 
 
 def menu(pages: Path) -> str:
-    """Tables of contents, one a section; a README leads its section."""
+    """Tables of contents, one a section: its README, then the pages as docs/README.md names them, then all others."""
+    named = [goal.partition("#")[0] for goal in re.findall(r"\]\(([^)\s]+)\)", (pages / "index.md").read_text())]
     parts = []
     for section in SECTIONS:
         names = sorted(page.stem for page in (pages / section).glob("*.md"))
-        names.sort(key=lambda name: name != "README")
+        known = {name: named.index(at) for name in names if (at := f"{section}/{name}.md") in named}
+        names.sort(key=lambda name: (name != "README", known.get(name, len(named))))
         entries = "\n".join(f"{section}/{name}" for name in names)
         caption = section.replace("-", " ").capitalize()
         parts.append(f"```{{toctree}}\n:hidden:\n:maxdepth: 1\n:caption: {caption}\n\n{entries}\n```")
