@@ -59,8 +59,6 @@ def test_a_log_sees_each_part_of_a_verb_end_and_stdout_the_result_alone(made: Pa
     assert not any(part in result.stdout for part in PARTS[verb])
 
 
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "status", "word"), [(2, 130, "Interrupted"), (15, 143, "Terminated")])
 @pytest.mark.parametrize("verb", WRITING)
