@@ -209,7 +209,9 @@ def store_with_texts(path: Path, plain: SliceStore) -> SliceStore:
     for i in range(len(plain)):
         writer.add(plain.codes(i))
     texts = [f"{label} blob" for label in plain.index["label"]]
-    writer.finish(plain.index.assign(remark=pd.array(texts, dtype="string")), dict(plain.intensity), {"source": "blobs"})
+    writer.finish(
+        plain.index.assign(remark=pd.array(texts, dtype="string")), dict(plain.intensity), {"source": "blobs"}
+    )
     return SliceStore.open(path)
 
 
