@@ -195,15 +195,15 @@ def pointing(run: Run, store: SliceStore, masks: dict[str, Masks], recipe: Regio
 
 
 def differences(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """compact_text minus each other row, seed by seed: mean, least and greatest, where there are two seeds or more."""
+    """compact_text minus each other row, seed by seed, by score: mean, least and greatest."""
+    measures = dict.fromkeys(name for one in cells for name in one["scores"] if "[" in name or name == "fd")
     lines = []
     for row in ROWS:
-        for measure in ("attribute_accuracy", "r_precision", "fd"):
-            own = {
-                (c["row"], c["seed"]): next(v for k, v in c["scores"].items() if k.startswith(measure)) for c in cells
-            }
-            pairs = [own["compact_text", s]["value"] - v["value"] for (r, s), v in own.items()
-                     if r == row != "compact_text" and ("compact_text", s) in own]  # fmt: skip
+        for measure in measures:
+            own = {(one["row"], one["seed"]): one["scores"][measure]["value"] for one in cells}
+            first = {seed: value for (name, seed), value in own.items() if name == "compact_text"}
+            others = {seed: value for (name, seed), value in own.items() if name == row != "compact_text"}
+            pairs = [first[seed] - value for seed, value in others.items() if seed in first]
             if pairs:
                 entry = {"against": row, "measure": measure, "seeds": len(pairs), "mean": float(np.mean(pairs))}
                 lines.append(entry | {"least": min(pairs), "greatest": max(pairs)})
