@@ -141,7 +141,10 @@ TRAININGS: dict[str, Training] = {
     **{f"loss-{kind}": Training("compact", (f"loss.kind={kind}",)) for kind in LOSSES},
     "loss-wasserstein": Training("compact", ("loss.kind=wasserstein", "loss.gradient_penalty=10")),
     "conditional": Training(
-        "compact", CONDITIONS, "labelled", (("--label", "high", "--set", "position_mm=20", "--set", "age=48"),)
+        "compact",
+        CONDITIONS,
+        "labelled",
+        (("--label", "high", "--condition", "position_mm=20", "--condition", "age=48"),),
     ),
     "sagan-labels": Training("sagan", (*PLAIN, "data.conditional=true"), "pictures", (("--label", "dark"),)),
     "sagan-conditional": Training("sagan", (*PLAIN, *CONDITIONS), "labelled"),
@@ -269,7 +272,7 @@ class Plan:
         yield self._step("explore/compact", "explore", self._at("train/compact"), "--truncation", "0.7")
         yield self._step("explain/dcgan", "explain", self._at("train/dcgan"))
         yield self._step("explain/dynamic", "explain", self._at("train/attention-dynamic"), "--point", "16,12")
-        told = ("--label", "low", "--set", "age=49", "--number", "2")
+        told = ("--label", "low", "--condition", "age=49", "--number", "2")
         yield self._step("explain/conditional", "explain", self._at("train/conditional"), *told)
 
     def _exported(self) -> Iterator[Step]:

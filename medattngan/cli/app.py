@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 import typer
 
 from medattngan.cli import data, deliver, judge, model, review
+from medattngan.cli.help import HELP_OPTIONS, GroupedCommands, epilog
 from medattngan.cli.running import ending_well, governed
 from medattngan.core.terminal import hush_readers, prepare_streams
 from medattngan.core.version import __version__
 
-VERBS: tuple[Callable[..., None], ...] = (
-    data.ingest,
-    data.inspect,
-    data.reseal,
-    model.configs,
-    model.train,
-    model.sample,
-    model.explain,
-    model.explore,
-    judge.evaluate,
-    deliver.export,
-    deliver.export_model,
-    judge.utility,
-    model.encoder,
-    judge.audit,
-    deliver.push,
-    judge.report,
-    deliver.demo,
-)
-"""The verbs, in the order of `--help`; the name of each function is the verb."""
+GROUPS: Mapping[str, tuple[Callable[..., None], ...]] = {
+    "Try it": (deliver.demo,),
+    "Data": (data.ingest, data.inspect, data.reseal),
+    "Model": (model.configs, model.train, model.sample, model.explain, model.explore, model.encoder),
+    "Judge": (judge.evaluate, judge.audit, judge.utility, judge.report),
+    "Deliver": (deliver.export, deliver.export_model, deliver.push),
+}
+"""The verbs under the headings of `--help`, in its order; the name of each function is the verb."""
+
+VERBS = tuple(verb for verbs in GROUPS.values() for verb in verbs)
 
 REVIEW_VERBS: tuple[Callable[..., None], ...] = (
     review.create,
@@ -48,24 +39,29 @@ def build_app() -> typer.Typer:
     """The whole command line, with `review` as a group of its own."""
     built = typer.Typer(
         name="medattngan",
+        cls=GroupedCommands,
         help="Train an attention-GAN on slices of your own scans, judge it, and export DICOM for review.",
+        epilog=epilog(""),
+        context_settings=HELP_OPTIONS,
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
     built.callback()(root)
-    for verb in VERBS:
-        built.command()(governed(verb))
     group = typer.Typer(
         name="review",
         help="A blinded reader study: can people tell the synthetic slices from the real ones?",
+        epilog=epilog("review"),
         no_args_is_help=True,
         rich_markup_mode=None,
     )
     for verb in REVIEW_VERBS:
-        group.command()(governed(verb))
-    built.add_typer(group)
+        group.command(epilog=epilog(f"review {verb.__name__}"))(governed(verb))
+    for heading, verbs in GROUPS.items():
+        for verb in verbs:
+            name = verb.__name__.replace("_", "-")
+            built.command(name, epilog=epilog(name), rich_help_panel=heading)(governed(verb))
+    built.add_typer(group, rich_help_panel="Judge")
     return built
 
 
@@ -77,7 +73,7 @@ def _version(wanted: bool) -> None:
 
 def root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Verbs read one folder and write the next: ingest, train, sample, audit, evaluate, export, push, review."""

@@ -85,7 +85,7 @@ def ingest(
 def inspect(
     store: Annotated[Path, typer.Argument(help="A slice store.")],
     out: Annotated[
-        Path | None, typer.Option(help="Path of the contact sheet; STORE-contact-sheet.png by default.")
+        Path | None, typer.Option("--out", "-o", help="Path of the contact sheet; STORE-contact-sheet.png by default.")
     ] = None,
 ) -> None:
     """Summarise a store and draw a contact sheet of its slices."""

@@ -129,7 +129,7 @@ def push(
     calling_aet: Annotated[str, typer.Option(help="For --dimse: the calling application entity title.")] = "MEDATTNGAN",
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="The journal; FOLDER.push.csv by default. Resumes if it exists."),
+        typer.Option("--out", "-o", help="The journal; FOLDER.push.csv by default. Resumes if it exists."),
     ] = None,
     credentials: Annotated[
         Path | None, typer.Option(help="For --url: a file with `token = …`, or `user = …` and `password = …`.")

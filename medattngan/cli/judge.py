@@ -10,7 +10,15 @@ import typer
 
 from medattngan.cli import parse
 from medattngan.cli.say import say
-from medattngan.cli.types import DataOption, GreyRangeOption, OutOption, SamplesArgument, SettingsOption, TaskOption
+from medattngan.cli.types import (
+    ConfigArgument,
+    DataOption,
+    GreyRangeOption,
+    OutOption,
+    SamplesArgument,
+    SettingsOption,
+    TaskOption,
+)
 from medattngan.core.files import read_json
 
 
@@ -149,11 +157,9 @@ def audit(
 
 
 def utility(
-    config: Annotated[
-        str, typer.Argument(help="A configuration, by name or as a file; each GAN trains for its train.minutes.")
-    ],
+    config: ConfigArgument,
     data: DataOption,
-    out: Annotated[Path, typer.Option("--out", help="Where to write; resumes if the folder exists.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where to write; resumes if the folder exists.")],
     settings: SettingsOption = None,
     per_class: Annotated[str, typer.Option(help="Numbers of real images per class.")] = "10,25,50",
     seeds: Annotated[int, typer.Option(help="Number of random draws of the real images, each with its own GAN.")] = 5,
@@ -166,7 +172,10 @@ def utility(
     amount: Annotated[int, typer.Option(help="Of --task segmentation: synthetic pairs per real pair.")] = 3,
     steps: Annotated[int, typer.Option(help="Of --task segmentation: training steps of each segmenter.")] = 1000,
 ) -> None:
-    """Measure whether synthetic slices help a classifier, or synthetic pairs a segmenter, trained on few real ones."""
+    """Measure whether synthetic slices help a classifier, or synthetic pairs a segmenter, trained on few real ones.
+
+    Each GAN trains for the train.minutes of the configuration.
+    """
     from medattngan.core.config import Config
     from medattngan.stages.utility.utility import utility as run_utility
 
@@ -192,7 +201,7 @@ def report(
         typer.Argument(help="Folders of runs, samples, scores, audits, utility and reader statistics, in any order."),
     ],
     data: DataOption,
-    out: Annotated[Path, typer.Option("--out", help="The HTML file to write; must not exist yet.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The HTML file to write; must not exist yet.")],
     title: Annotated[str, typer.Option(help="Title of the page.")] = "Synthetic slices",
     card: Annotated[
         Path | None, typer.Option(help="YAML for the model card, with data, licence, intended_use, limits and contact.")

@@ -11,6 +11,7 @@ from medattngan.cli import parse
 from medattngan.cli.say import say
 from medattngan.cli.types import (
     CheckpointOption,
+    ConfigArgument,
     DataOption,
     LabelOption,
     OutOption,
@@ -23,7 +24,7 @@ from medattngan.cli.types import (
 
 
 def train(
-    config: Annotated[str, typer.Argument(help="A configuration: the name of one that is shipped, or a file.")],
+    config: ConfigArgument,
     data: DataOption,
     out: OutOption,
     settings: SettingsOption = None,
@@ -54,7 +55,7 @@ def configs() -> None:
 
 def sample(
     run: RunArgument,
-    count: Annotated[int, typer.Option(help="Number of slices.")],
+    count: Annotated[int, typer.Option("--count", "-n", help="Number of slices.")],
     out: OutOption,
     seed: Annotated[int, typer.Option(help="Random seed: the same seed gives the same slices.")] = 0,
     label: LabelOption = None,
@@ -114,7 +115,7 @@ def explore(
     run: RunArgument,
     out: OutOption,
     seed: Annotated[int, typer.Option(help="The first random seed of the sheet.")] = 0,
-    count: Annotated[int, typer.Option(help="Seeds on the sheet, one slice each.")] = 64,
+    count: Annotated[int, typer.Option("--count", "-n", help="Seeds on the sheet, one slice each.")] = 64,
     label: LabelOption = None,
     values: ValuesOption = None,
     truncation: TruncationOption = 1.0,

@@ -55,9 +55,9 @@ def condition_values(texts: list[str], caption: str | None = None) -> dict[str, 
     for text in texts:
         name, equals, value = (part.strip() for part in text.partition("="))
         if not (name and equals):
-            raise UserError(f"--set {text!r} must be a condition and a value, as in position_mm=20.")
+            raise UserError(f"--condition {text!r} must be a name and a value, as in position_mm=20.")
         if values.setdefault(name, value) != value:
-            raise UserError(f"--set gives {name} two values; give one.")
+            raise UserError(f"--condition gives {name} two values; give one.")
     return values
 
 

@@ -21,7 +21,7 @@ def create(
     samples: SamplesArgument,
     data: Annotated[Path, typer.Option("--data", help="The slice store that the real slices come from.")],
     out: OutOption,
-    count: Annotated[int, typer.Option(help="Number of real and of synthetic slices, each.")],
+    count: Annotated[int, typer.Option("--count", "-n", help="Number of real and of synthetic slices, each.")],
     split: Annotated[str, typer.Option(help="Split that the real slices are taken from.")] = "test",
     protocol: Annotated[
         Path | None, typer.Option(help="YAML with instructions and questions; if omitted, a default protocol.")

@@ -8,20 +8,32 @@ from typing import Annotated
 import typer
 
 from medattngan.cli.parse import one_of
+from medattngan.core.shipped import shipped
 from medattngan.scans.geometry.planes import CUTS
 from medattngan.scans.text.screens import SCREENS
 
-OutOption = Annotated[Path, typer.Option("--out", help="Where to write; must not exist yet.")]
+ConfigArgument = Annotated[
+    str,
+    typer.Argument(
+        help="A configuration: the name of one that is shipped, or a file.", autocompletion=lambda: [*shipped()]
+    ),
+]
+OutOption = Annotated[Path, typer.Option("--out", "-o", help="Where to write; must not exist yet.")]
 DataOption = Annotated[Path, typer.Option("--data", help="A slice store, as made by ingest.")]
 SettingsOption = Annotated[
     list[str] | None, typer.Option("--set", help="Override a configuration key: section.key=value; repeatable.")
 ]
 RunArgument = Annotated[Path, typer.Argument(help="A run, as made by train.")]
-CheckpointOption = Annotated[str, typer.Option(help="Which checkpoint: best (by validation score) or last.")]
+CheckpointOption = Annotated[
+    str,
+    typer.Option(help="Which checkpoint: best (by validation score) or last.", autocompletion=lambda: ["best", "last"]),
+]
 LabelOption = Annotated[str | None, typer.Option(help="Class to draw, for a run trained with labels.")]
 ValuesOption = Annotated[
     list[str] | None,
-    typer.Option("--set", help="Value of a condition, for a run trained with conditions: NAME=NUMBER; repeatable."),
+    typer.Option(
+        "--condition", metavar="NAME=VALUE", help="Value of a condition, for a run trained with conditions; repeatable."
+    ),
 ]
 TruncationOption = Annotated[
     float, typer.Option(help="Truncation about the mean style; below 1, slices are more typical and less diverse.")

@@ -53,7 +53,7 @@ class Mask:
 
     def parse(self, text: str) -> Any:
         """Raises: UserError: a mask is no text."""
-        raise UserError(f"--set {self.name}={text}: a mask is no value; {CURE}.")
+        raise UserError(f"--condition {self.name}={text}: a mask is no value; {CURE}.")
 
     def require(self, values: Column) -> None:
         """Refuse masks with a number that is no class.

@@ -70,7 +70,7 @@ class Number:
         try:
             return float(text)
         except ValueError:
-            raise UserError(f"--set {self.name}={text} must be a number, as in position_mm=20.") from None
+            raise UserError(f"--condition {self.name}={text} must be a number, as in position_mm=20.") from None
 
     def standardise(self, values: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """What the networks are told: the range mapped to [-1, 1] linearly, values beyond it on its ends."""
@@ -102,7 +102,7 @@ class Number:
         for value in np.atleast_1d(np.asarray(values, np.float64)):
             if not self.lower <= value <= self.upper:
                 raise UserError(
-                    f"--set {self.name}={value:g} lies outside what the run was trained on: "
+                    f"--condition {self.name}={value:g} lies outside what the run was trained on: "
                     f"{self.lower:g} to {self.upper:g}."
                 )
 

@@ -76,7 +76,7 @@ def test_a_condition_comes_back_from_the_record_of_the_run() -> None:
 
 @pytest.mark.parametrize("value", [19.9, 80.1, float("nan"), float("inf")])
 def test_a_value_beyond_the_range_is_refused_with_the_range(value: float) -> None:
-    with pytest.raises(UserError, match=r"--set age=.* trained on: 20 to 80"):
+    with pytest.raises(UserError, match=r"--condition age=.* trained on: 20 to 80"):
         AGE.require([50.0, value])
 
 

@@ -52,7 +52,7 @@ class Words:
     def require(self, values):
         for text in values:
             if unknown := set(text.split()) - set(self.vocabulary):
-                raise UserError(f"--set {self.name}: no training slice says {sorted(unknown)[0]}.")
+                raise UserError(f"--condition {self.name}: no training slice says {sorted(unknown)[0]}.")
 
     def draw(self, count, seed, place):
         return [self.vocabulary[(seed + place + i) % len(self.vocabulary)] for i in range(count)]

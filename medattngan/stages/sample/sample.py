@@ -256,7 +256,7 @@ def choose(
         if name not in conditions:
             known = ", ".join(conditions)
             cure = f"it has {known}" if known else f"train with data.conditions=[{name}] for that"
-            raise UserError(f"--set {name}: {run.path} was trained without {name}; {cure}.")
+            raise UserError(f"--condition {name}: {run.path} was trained without {name}; {cure}.")
     given = {one.name for one in conditions.values() if isinstance(one, Mask) and one.name in values}
     chosen = draw([one for name, one in conditions.items() if name not in given], count, seed)
     for name, given in values.items():
@@ -283,6 +283,6 @@ def _each(condition: Condition, given: Any, count: int) -> Column:
     wanted = list(given) if several else [given] * count
     wanted = [condition.parse(one) if isinstance(one, str) else one for one in wanted]
     if len(wanted) != count:
-        raise UserError(f"--set {condition.name}: {len(wanted)} values for --count {count}; give one or each.")
+        raise UserError(f"--condition {condition.name}: {len(wanted)} values for --count {count}; give one or each.")
     condition.require(wanted)
     return wanted

@@ -159,7 +159,7 @@ def test_a_run_without_attention_says_so_and_the_ways_are_drawn(
         (["--point", "3"], "must be a row and a column"),
         (["--point", "3,32"], "0 to 31"),
         (["--label", "nonsense"], "not among the labels"),
-        (["--set", "position_mm=99"], "0 to 25"),
+        (["--condition", "position_mm=99"], "0 to 25"),
         (["--number", "-1"], "0 or more"),
     ],
 )

@@ -84,8 +84,8 @@ def test_values_not_given_are_drawn_as_training_had_them_and_recorded(run: Run, 
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"position_mm": 30.0}, r"--set position_mm=30 lies outside .* 0 to 25"),
-        ({"position_mm": [1.0, -1.0]}, r"--set position_mm=-1 lies outside"),
+        ({"position_mm": 30.0}, r"--condition position_mm=30 lies outside .* 0 to 25"),
+        ({"position_mm": [1.0, -1.0]}, r"--condition position_mm=-1 lies outside"),
         ({"age": 30.0}, r"without age; it has position_mm"),
     ],
 )
@@ -119,11 +119,11 @@ def test_the_command_line_takes_several_settings_and_names_mistakes(
         (["position_mm=1", "position_mm=2"], "position_mm two values"),
         (["position_mm=99"], "0 to 25"),
     ):
-        flags = [word for setting in settings for word in ("--set", setting)]
+        flags = [word for setting in settings for word in ("--condition", setting)]
         assert command(monkeypatch, *base, *flags) == 2
         assert said in capsys.readouterr().err
         assert not (tmp_path / "s").exists()
-    assert command(monkeypatch, *base, "--set", "position_mm=20") == 0
+    assert command(monkeypatch, *base, "--condition", "position_mm=20") == 0
     assert Samples.open(tmp_path / "s").table["position_mm"].tolist() == [20.0, 20.0]
 
 
