@@ -58,7 +58,7 @@ def arithmetic(store: SliceStore) -> float:
     with Counter() as counter:
         for _ in range(period(game)):
             game.play(0.0)
-    return counter.total / period(game)
+    return float(counter.total / period(game))
 
 
 def convolutions() -> list[tuple[Callable[[], Any], float]]:
