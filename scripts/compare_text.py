@@ -105,11 +105,11 @@ def region_masks(store: SliceStore, recipe: Regions, scans: Path) -> dict[str, M
     salt, names = load_salt(), {}
     for path in sorted(scans.rglob("*.nii.gz")):
         stem = path.name.removesuffix(".nii.gz")
-        for patient in (stem, stem.removesuffix("_T1"), path.name):
-            names[pseudonym(salt, "patient", patient)] = stem
+        for called in (stem, stem.removesuffix("_T1"), path.name):
+            names[pseudonym(salt, "patient", called)] = stem
     masks = {name: np.zeros((len(store), store.size, store.size)) for name in recipe.values}
     for patient, rows in store.index.groupby("patient").indices.items():
-        image: Any = nib.load(recipe.folder / f"{names[str(patient)]}{recipe.suffix}")  # type: ignore[no-untyped-call]
+        image: Any = nib.load(recipe.folder / f"{names[str(patient)]}{recipe.suffix}")
         wanted = nib.orientations.axcodes2ornt("PLS")  # type: ignore[no-untyped-call]
         image = image.as_reoriented(nib.orientations.ornt_transform(nib.io_orientation(image.affine), wanted))  # type: ignore[no-untyped-call]
         labels, affine = np.asarray(image.dataobj), np.asarray(image.affine)
@@ -130,9 +130,10 @@ def kept_masks(path: Path, store: SliceStore, recipe: Regions, scans: Path) -> d
     """`region_masks`, from `path` where they stand there."""
     if not path.is_file():
         with atomic_path(path) as temporary, temporary.open("wb") as handle:
-            np.savez_compressed(handle, **{k: v.astype(bool) for k, v in region_masks(store, recipe, scans).items()})
-    with np.load(path, allow_pickle=False) as found:
-        return {name: found[name].astype(np.float64) for name in recipe.values}
+            made = region_masks(store, recipe, scans)
+            np.save(handle, np.stack([made[name] for name in recipe.values]).astype(bool), allow_pickle=False)
+    found = np.load(path, allow_pickle=False)
+    return {name: found[i].astype(np.float64) for i, name in enumerate(recipe.values)}
 
 
 def voted(images: torch.Tensor, region: str, word: str, train: dict[str, Any]) -> Masks:
@@ -164,9 +165,8 @@ def pointing(run: Run, store: SliceStore, masks: dict[str, Masks], recipe: Regio
     }
     chosen = np.random.default_rng(seed).permutation(len(rows["test"]))[:POINTED_AT_MOST]
     told = [captions[rows["test"][i]] for i in chosen]
-    images, maps = word_maps(
-        generator, latents(seed, 0, len(told), int(generator.z_dim)), encoded([text], {TEXT: told})
-    )  # type: ignore[arg-type]
+    width = int(generator.z_dim)  # type: ignore[arg-type]
+    images, maps = word_maps(generator, latents(seed, 0, len(told), width), encoded([text], {TEXT: told}))
     found: dict[str, Any] = {"by_height": {}, "mask_dice": {}}
     for height, weights in maps.items():
         hits, chances, by_word = [], [], {}
@@ -223,7 +223,7 @@ def main() -> None:
     asked = parser.parse_args()
     store, numbers, columns = stores(asked.work, SliceStore.open(asked.data))
     recipe = None if asked.masks is None else read_regions(asked.masks)
-    masks = None if recipe is None else kept_masks(asked.work / "masks.npz", store, recipe, asked.scans)
+    masks = None if recipe is None else kept_masks(asked.work / "masks.npy", store, recipe, asked.scans)
     cells = read_json(asked.out)["cells"] if asked.out.is_file() else []
     for seed in asked.seed or [0]:
         for row in asked.row or list(ROWS):
