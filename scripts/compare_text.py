@@ -105,11 +105,11 @@ def region_masks(store: SliceStore, recipe: Regions, scans: Path) -> dict[str, M
     salt, names = load_salt(), {}
     for path in sorted(scans.rglob("*.nii.gz")):
         stem = path.name.removesuffix(".nii.gz")
-        for patient in (stem, stem.removesuffix("_T1"), path.name):
-            names[pseudonym(salt, "patient", patient)] = stem
+        for called in (stem, stem.removesuffix("_T1"), path.name):
+            names[pseudonym(salt, "patient", called)] = stem
     masks = {name: np.zeros((len(store), store.size, store.size)) for name in recipe.values}
     for patient, rows in store.index.groupby("patient").indices.items():
-        image: Any = nib.load(recipe.folder / f"{names[str(patient)]}{recipe.suffix}")  # type: ignore[no-untyped-call]
+        image: Any = nib.load(recipe.folder / f"{names[str(patient)]}{recipe.suffix}")
         wanted = nib.orientations.axcodes2ornt("PLS")  # type: ignore[no-untyped-call]
         image = image.as_reoriented(nib.orientations.ornt_transform(nib.io_orientation(image.affine), wanted))  # type: ignore[no-untyped-call]
         labels, affine = np.asarray(image.dataobj), np.asarray(image.affine)
@@ -130,9 +130,10 @@ def kept_masks(path: Path, store: SliceStore, recipe: Regions, scans: Path) -> d
     """`region_masks`, from `path` where they stand there."""
     if not path.is_file():
         with atomic_path(path) as temporary, temporary.open("wb") as handle:
-            np.savez_compressed(handle, **{k: v.astype(bool) for k, v in region_masks(store, recipe, scans).items()})
-    with np.load(path, allow_pickle=False) as found:
-        return {name: found[name].astype(np.float64) for name in recipe.values}
+            made = region_masks(store, recipe, scans)
+            np.save(handle, np.stack([made[name] for name in recipe.values]).astype(bool), allow_pickle=False)
+    found = np.load(path, allow_pickle=False)
+    return {name: found[i].astype(np.float64) for i, name in enumerate(recipe.values)}
 
 
 def voted(images: torch.Tensor, region: str, word: str, train: dict[str, Any]) -> Masks:
@@ -164,9 +165,8 @@ def pointing(run: Run, store: SliceStore, masks: dict[str, Masks], recipe: Regio
     }
     chosen = np.random.default_rng(seed).permutation(len(rows["test"]))[:POINTED_AT_MOST]
     told = [captions[rows["test"][i]] for i in chosen]
-    images, maps = word_maps(
-        generator, latents(seed, 0, len(told), int(generator.z_dim)), encoded([text], {TEXT: told})
-    )  # type: ignore[arg-type]
+    width = int(generator.z_dim)  # type: ignore[arg-type]
+    images, maps = word_maps(generator, latents(seed, 0, len(told), width), encoded([text], {TEXT: told}))
     found: dict[str, Any] = {"by_height": {}, "mask_dice": {}}
     for height, weights in maps.items():
         hits, chances, by_word = [], [], {}
@@ -195,15 +195,15 @@ def pointing(run: Run, store: SliceStore, masks: dict[str, Masks], recipe: Regio
 
 
 def differences(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """compact_text minus each other row, seed by seed: mean, least and greatest, where there are two seeds or more."""
+    """compact_text minus each other row, seed by seed, by score: mean, least and greatest."""
+    measures = dict.fromkeys(name for one in cells for name in one["scores"] if "[" in name or name == "fd")
     lines = []
     for row in ROWS:
-        for measure in ("attribute_accuracy", "r_precision", "fd"):
-            own = {
-                (c["row"], c["seed"]): next(v for k, v in c["scores"].items() if k.startswith(measure)) for c in cells
-            }
-            pairs = [own["compact_text", s]["value"] - v["value"] for (r, s), v in own.items()
-                     if r == row != "compact_text" and ("compact_text", s) in own]  # fmt: skip
+        for measure in measures:
+            own = {(one["row"], one["seed"]): one["scores"][measure]["value"] for one in cells}
+            first = {seed: value for (name, seed), value in own.items() if name == "compact_text"}
+            others = {seed: value for (name, seed), value in own.items() if name == row != "compact_text"}
+            pairs = [first[seed] - value for seed, value in others.items() if seed in first]
             if pairs:
                 entry = {"against": row, "measure": measure, "seeds": len(pairs), "mean": float(np.mean(pairs))}
                 lines.append(entry | {"least": min(pairs), "greatest": max(pairs)})
@@ -223,7 +223,7 @@ def main() -> None:
     asked = parser.parse_args()
     store, numbers, columns = stores(asked.work, SliceStore.open(asked.data))
     recipe = None if asked.masks is None else read_regions(asked.masks)
-    masks = None if recipe is None else kept_masks(asked.work / "masks.npz", store, recipe, asked.scans)
+    masks = None if recipe is None else kept_masks(asked.work / "masks.npy", store, recipe, asked.scans)
     cells = read_json(asked.out)["cells"] if asked.out.is_file() else []
     for seed in asked.seed or [0]:
         for row in asked.row or list(ROWS):

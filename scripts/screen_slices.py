@@ -109,7 +109,7 @@ def crop(groups: Sequence[Sequence[Background]], size: int, rng: np.random.Gener
     piece = np.rot90(piece, int(rng.integers(4)))
     piece = piece[:, ::-1] if rng.random() < 0.5 else piece
     if rng.random() < 0.3:
-        piece = piece.clip(0, 1) ** float(np.exp(rng.normal(0, 0.4)))
+        piece = (piece.clip(0, 1) ** float(np.exp(rng.normal(0, 0.4)))).astype(np.float32)
     if rng.random() < 0.15:
         piece = 1 - piece
     if rng.random() < 0.3:

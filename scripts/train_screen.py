@@ -187,7 +187,8 @@ def of_pixels(model: nn.Module, batch: Batch) -> Tensor:
     focal = (each * (0.2 + (1 - torch.exp(-each)) ** 2)).mean()
     share = logits.sigmoid()
     dice = 1 - (2 * (share * targets).sum() + 1) / (share.sum() + targets.sum() + 1)
-    return 5 * focal + dice
+    value: Tensor = 5 * focal + dice
+    return value
 
 
 def strips(groups: Groups, rng: np.random.Generator) -> Batch:

@@ -84,7 +84,7 @@ def test_samples_in_memory_score_like_their_folder(run: mg.Run, tiny_store: mg.S
     [
         (lambda: mg.train(3, "store", "out"), r"is of type int; give what mg\.Config\.load"),  # type: ignore[arg-type]
         (lambda: mg.train("compact", 3, "out"), r"is of type int; give what mg\.SliceStore\.open"),  # type: ignore[arg-type]
-        (lambda: mg.train("compct", "store", "out"), "or the name of one: attention_generator, compact"),
+        (lambda: mg.train("compct", "store", "out"), "or the name of one: attention_generator, attngan, compact"),
         (lambda: mg.sample(mg.Config(), "out", count=1), r"is of type Config; give what mg\.Run\.open"),  # type: ignore[arg-type]
         (lambda: mg.generate(3, 1), r"is of type int; give what mg\.Run\.open"),  # type: ignore[arg-type]
         (lambda: mg.evaluate(mg.Config(), "store"), r"is of type Config; give what mg\.sample or mg\.generate"),  # type: ignore[arg-type]

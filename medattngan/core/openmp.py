@@ -16,9 +16,9 @@ import sys
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
-SPIN_TURNS = 10_000
-"""Turns of the loop before a waiting thread sleeps: 0.2 to 0.5 ms. The next operation of a round begins sooner and
-finds its threads awake; a scheduler's slice, which a busy neighbour takes, is many times as long."""
+SPIN_TURNS = 1000
+"""Turns of the loop before a waiting thread sleeps: 20 to 50 microseconds, about what waking it costs. Ten times as
+many lost much on a crowded machine (docs/benchmarks/training.md)."""
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "KMP_LIBRARY")
 COUNTING = ("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "MKL_NUM_THREADS")
 CHOSEN = "MEDATTNGAN_CHOSE"

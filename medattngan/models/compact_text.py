@@ -114,7 +114,9 @@ class Discriminator(compact.Discriminator):
         x = F.leaky_relu(self.summary(minibatch_deviation(x)), 0.2).flatten(1)
         logits: Logits = torch.as_tensor(self.last(x)).squeeze(1)
         logits = logits + (self.sentence(sentence) * x).sum(1) / math.sqrt(x.shape[1])
-        return logits if self.search is None else logits + found(middle, self.search(words), there)
+        if self.search is not None:
+            logits = logits + found(middle, self.search(words), there)
+        return torch.as_tensor(logits)
 
 
 def found(x: Features, sought: Tensor, there: Tensor) -> Logits:

@@ -8,8 +8,6 @@ which bring both to the width of words, are trained.
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -45,7 +43,7 @@ class MatchingEncoder(nn.Module):
             images = F.interpolate(images, (self.size_px, self.size_px), mode="bilinear", align_corners=False)
         x = images.expand(-1, 1, -1, -1) * (127.5 / 128) + 0.5 / 128
         middle = x
-        for layer in cast(nn.Sequential, trunk.layers):
+        for layer in trunk.layers:
             x = layer(x)
             if x.shape[-1] == self.size_px // 16:
                 middle = x

@@ -124,7 +124,9 @@ def push(
     server = open_server(asked, credentials, found.instances)
     try:
         with Journal.open(path, server.name) as journal, watching(progress) as watch:
-            _begin(journal, server.name, folder, found, {"allow-unmarked": allow_unmarked, "allow-letters": allow_letters})
+            _begin(
+                journal, server.name, folder, found, {"allow-unmarked": allow_unmarked, "allow-letters": allow_letters}
+            )
             advance = watch("sending instances", len(found.instances))
             delivery = Delivery(server, journal, retry or Retry(), resend_unknown, advance)
             stopped = delivery.all_of(found.instances, batch_instances if url else 1, batch_bytes)

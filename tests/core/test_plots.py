@@ -55,4 +55,5 @@ def test_no_other_module_writes_a_picture() -> None:
         for path, source in sources.items()
         if DRAWS.search(source) and WRITES.search(source)
     }
-    assert found == {"core/plots.py"}
+    # The one is for other people's machines, where nothing else of this package is.
+    assert found == {"core/plots.py", "stages/export_model/medigan_package.py"}

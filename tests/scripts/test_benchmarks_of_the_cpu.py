@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 
 from benchmark_busy import policies, rows_of
 from benchmark_processes import shapes
-from benchmark_share import convolutions
+from benchmark_share import Counter, convolutions
 from torch.utils.flop_counter import FlopCounterMode
 
 
@@ -24,9 +24,18 @@ def test_every_division_of_the_cores_uses_all_of_them_and_divides_the_batch() ->
 
 def test_the_arithmetic_of_the_plain_convolutions_is_what_pytorch_counts() -> None:
     for convolve, operations in convolutions():
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
+        with FlopCounterMode(display=False) as theirs, Counter() as ours, torch.no_grad():
             convolve()
-        assert counter.get_total_flops() == operations
+        assert theirs.get_total_flops() == ours.total == operations
+
+
+def test_a_gradient_of_a_gradient_is_counted_too() -> None:
+    x, kernel = (torch.randn(shape, requires_grad=True) for shape in ((4, 5), (5, 3)))
+    with Counter() as counter:
+        (gradient,) = torch.autograd.grad((x @ kernel).square().sum(), x, create_graph=True)
+        gradient.sum().backward()
+    # Forward and one gradient; then two of the gradient's, one of which goes on through the forward product's two.
+    assert counter.total == 6 * (2 * 4 * 5 * 3)
 
 
 def test_a_policy_that_takes_twice_as_long_has_half_the_ratio_of_the_best_quiet_one() -> None:

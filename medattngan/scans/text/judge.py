@@ -23,6 +23,9 @@ MIN_PROBABILITY = 0.9
 """Of an island, below which it is anatomy: above it were none of 30 clean slices of CT and of 80 volumes of IXI, cut as
 they are screened (`docs/benchmarks/screen.md`)."""
 
+MIN_MARKER_PROBABILITY = 0.8
+"""The same for an island of one or two letters, most of which is edge."""
+
 MARKER_ELONGATION = 1.7
 """Three letters are longer for their height: what is shorter holds two at most, and names nobody."""
 
@@ -37,8 +40,8 @@ COVER = (0.1, 0.4)
 found."""
 
 
-LEAST_PX = 48
-"""Smaller slices have no room for letters that could be told from anatomy: nobody looks for them."""
+LEAST_PX = 96
+"""Slices that are smaller are not looked at for letters: at 64 px anatomy is taken for them too often."""
 
 
 class Kind(Enum):
@@ -68,7 +71,8 @@ def lettered(pictures: Grey) -> list[bool]:
 
 
 def _likely(line: Line) -> bool:
-    return line.probability >= MIN_PROBABILITY
+    marker = _by_shape(line) is Kind.MARKER
+    return line.probability >= (MIN_MARKER_PROBABILITY if marker else MIN_PROBABILITY)
 
 
 def _by_shape(line: Line) -> Kind:

@@ -111,8 +111,9 @@ def evaluate(
     if text and out is None:
         raise UserError("text scores are written into a folder; give `out`.")
     at_work = _AtWork(progress, workers, cluster)
+    found = given_slices(samples)
     real = SliceStore.of(cast("SliceStore | str | Path", store))  # which says what else it is not
-    asked = _Asked(given_slices(samples), real, split, network, seed, limit, value_range, at_work)
+    asked = _Asked(found, real, split, network, seed, limit, value_range, at_work)
     if out is None:
         scores = asked.scored()[0]
         say(scores)

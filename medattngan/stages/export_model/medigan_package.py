@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 BATCH = 16
 
@@ -55,10 +56,12 @@ def generate(
     folder = Path(output_path)
     folder.mkdir(parents=True, exist_ok=True)
     span = about["upper"] - about["lower"]
+    said = PngInfo()
+    said.add_text("Description", "SYNTHETIC slice, no patient")
     for number, values in enumerate(slices):
         codes = np.rint((values.astype(np.float64) - about["lower"]) / span * 65535)
         picture = Image.fromarray(codes.clip(0, 65535).astype(np.uint16))
-        picture.save(folder / f"synthetic_{number:05d}.png")
+        picture.save(folder / f"synthetic_{number:05d}.png", pnginfo=said)
     return None
 
 

@@ -44,7 +44,10 @@ def test_slices_of_their_captions_are_told_and_those_of_others_are_not(store: Sl
     assert own[found]["value"] > 0.9
     assert other[accuracy]["value"] < 0.1
     assert other[found]["value"] < 0.1
-    assert (own[accuracy]["chance"], own[found]["chance"]) == (0.5, 0.01)
+    assert own[accuracy]["chance"] == 0.5
+    assert 0.2 < own[found]["chance"] < 0.8, (
+        "two captions, equally common: a picture dealt either is right half the time"
+    )
 
 
 def test_words_of_all_slices_of_none_and_those_that_stand_together_are_no_attributes() -> None:
