@@ -33,7 +33,7 @@ def test_they_are_left_out_or_kept_where_that_is_said(tmp_path: Path) -> None:
     assert (len(files_of(tmp_path / "left")), len(files_of(tmp_path / "kept"))) == (2, 3)
     record = json.loads((tmp_path / "left" / "provenance.json").read_text())
     assert (record["left_out"]["lettered"], record["options"]["letters"]) == (1, "leave-out")
-    assert any("--letters: 1 slices left out" in note for note in left.notes)
+    assert any("--letters: 1 slice left out" in note for note in left.notes)
 
 
 def test_slices_without_letters_are_the_same_whatever_is_said(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def test_a_reason_is_said_once_for_files_and_slices(tmp_path: Path, capsys: pyte
     lines = capsys.readouterr().err.splitlines()
     (told,) = [line for line in lines if "set aside" in line]
     assert told.count("duplicate") == 1
-    assert "1 slices duplicate" in told
+    assert "1 file and 1 slice duplicate" in told
 
 
 @pytest.mark.parametrize(("size", "told"), [(32, False), (40, True)])
