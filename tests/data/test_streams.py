@@ -15,6 +15,7 @@ from medattngan.data.blocks import NpyWriter, blocks, read_rows
 from medattngan.data.samples import Samples
 from medattngan.data.slice_images import SliceImages
 from medattngan.extractors.cache import content_digest
+from medattngan.scans.text.letters import rows_with_letters
 from medattngan.stages.export.export import export
 from medattngan.stages.export.image import percentiles
 from medattngan.stages.export.origin import samples_digest
@@ -90,7 +91,14 @@ def test_percentiles_from_counts_are_those_of_numpy(quantiles: tuple[float, ...]
 
 def test_an_export_holds_one_object_at_a_time(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("medattngan.stages.export.write.OBJECT_FRAMES", 128)
-    report = export(folder, tmp_path / "warm", multiframe=True, limit=128)
+    report = export(folder, tmp_path / "warm", multiframe=True, limit=128, letters="keep")
     assert report.slices == 128
-    assert peak_bytes(lambda: export(folder, tmp_path / "all", multiframe=True)) < FEW
+    assert peak_bytes(lambda: export(folder, tmp_path / "all", multiframe=True, letters="keep")) < FEW
     assert len(list((tmp_path / "all").rglob("*.dcm"))) == COUNT // 128
+
+
+def test_looking_for_letters_takes_the_memory_of_a_few_slices(folder: Path) -> None:
+    codes = Samples.open(folder).codes
+    rows_with_letters(codes, list(range(8)))  # the network is loaded once
+    few, many = (peak_bytes(lambda n=n: rows_with_letters(codes, list(range(n)))) for n in (16, 96))
+    assert many < 1.2 * few

@@ -201,7 +201,7 @@ def test_an_archive_of_one_array_is_read_and_of_several_is_asked_about(tmp_path:
     with pytest.raises(UserError, match=r"holds 2 arrays \(slices, labels\)"):
         open_slices(tmp_path / "two.npz")
     (tmp_path / "bad.npz").write_bytes(b"PK\x03\x04 no archive")
-    with pytest.raises(UserError, match="readable"):
+    with pytest.raises(UserError, match="cut short or damaged"):
         open_slices(tmp_path / "bad.npz")
 
 

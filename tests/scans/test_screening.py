@@ -136,7 +136,7 @@ def test_a_series_with_text_is_set_aside_whole_and_others_stay(
         rows = list(csv.DictReader(handle))
     assert [(Path(row["file"]).parent.name, row["reason"]) for row in rows] == [("1", "burned-in-text")] * 3
     said = "".join(capfd.readouterr()) + caplog.text
-    assert f"3 files burned-in-text ({REASONS['burned-in-text']})" in said
+    assert f"3 files and 3 slices burned-in-text ({REASONS['burned-in-text']})" in said
     written = b"".join([rejected.read_bytes(), *contents(out).values()])
     for word in (NAME, *NAME.split("^")):
         assert word not in said
@@ -251,7 +251,7 @@ def test_work_done_without_screening_is_not_gone_on_with(tmp_path: Path, monkeyp
     for screen in (None, "mask", "set-aside"):
         request = ingest_module.Request(16, "axial", None, (1.0, 0.0, 0.0), 0, None, screen).check()
         places = ingest_module.Places.check([], tmp_path / "out", None, None)
-        ingest_module._plan(request, places, None, found, b"salt", Bounds())
+        ingest_module._plan(request, places, None, found, b"salt", Bounds(), None, [])
     assert len(set(claims)) == 3
 
 

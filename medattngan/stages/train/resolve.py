@@ -34,7 +34,7 @@ def resolved(config: Config, system: System, slices: int) -> Config:
     pretrained = {"pretrain_kimg": game.pretrain_images / 1000} if isinstance(game, AttnGanGame) else {}
     chosen: dict[str, dict[str, Any]] = {
         "model": {"z_dim": system.z_dim, **widths, **pretrained},
-        "attention": {} if reads is None else {"words": reads},
+        "attention": {"words": () if reads is None else reads},
         "loss": asdict(game.objective) if isinstance(game, AdversarialGame) else {},
         "augment": {
             "policy": tuple(system.policy),

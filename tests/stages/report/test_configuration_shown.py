@@ -13,7 +13,7 @@ from medattngan.stages.report.report import report
 from medattngan.stages.sample.sample import sample
 from medattngan.stages.train.train import train
 
-NO_LIMIT = {"train.minutes", "train.checkpoint_steps", "train.validate_minutes"}
+NO_LIMIT = {"train.minutes", "train.checkpoint_steps", "train.validate_minutes", "model.pretrain_kimg"}
 """Where null says that there is none."""
 
 
