@@ -34,7 +34,8 @@ class WordAttention2d(nn.Module):
     def forward(self, x: Features, words: Tensor, there: Tensor) -> Features:
         projected = self.project(words)
         read = self._weights(x, projected, there) @ projected
-        return read.transpose(1, 2).reshape(x.shape)
+        found: Features = read.transpose(1, 2).reshape(x.shape)
+        return found
 
     def weights(self, x: Features, words: Tensor, there: Tensor) -> Tensor:
         """How much each position reads of each word: (B, T, H, W), summing to 1 over the words."""

@@ -2,8 +2,8 @@
 
     image            MetaTensor (1, H, W) float32 in physical units, with the affine from (row, column, 0) to RAS+ mm
     label            the place of the slice's label in `store.labels`, int, -1 where it has none; if there are labels
-    mask             MetaTensor (1, H, W) uint8 on the same affine, the numbers of `store.classes`, 255 where the slice has
-                     none; if the store has masks
+    mask             MetaTensor (1, H, W) uint8 on the same affine, the numbers of `store.classes`, 255 where the slice
+                     has none; if the store has masks
     position_mm …    every other column of numbers of the index, float
     patient, series  pseudonyms; split, plane, modality, unit, and captions in `text` where there are any
 

@@ -245,7 +245,7 @@ def _open_parts(path: Path) -> list[Codes]:
 
 
 def content_digest(path: Path) -> str:
-    """SHA-256 of what the store at `path` holds now: pixels, index, intensity map and masks, as `store_writer.StoreWriter` takes it.
+    """SHA-256 of what the store at `path` holds now: pixels, index, intensity map and masks.
 
     Raises:
         UserError: a file of it cannot be read.

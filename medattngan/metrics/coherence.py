@@ -3,7 +3,7 @@
     coherence(x) = max over axes a of  corr(d(p), d(mirror_a(p))),   p inside the organ, off the midline
     d = G(σ = size / 64) * x − G(σ = 3 size / 64) * x
 
-d is what a difference of Gaussians leaves of the slice (Marr & Hildreth 1980, Proc. R. Soc. Lond. B 207): folds and
+d is what a difference of Gaussians leaves of the slice (Marr & Hildreth 1980, doi:10.1098/rspb.1980.0020): folds and
 nuclei, neither noise nor shading. A generator that paints each place by what lies around it makes two halves that suit
 different patients; no distance between pooled features notices, as these forget where things lie.
 

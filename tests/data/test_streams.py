@@ -100,5 +100,4 @@ def test_an_export_holds_one_object_at_a_time(folder: Path, tmp_path: Path, monk
 def test_looking_for_letters_takes_the_memory_of_a_few_slices(folder: Path) -> None:
     codes = Samples.open(folder).codes
     rows_with_letters(codes, list(range(8)))  # the network is loaded once
-    few, many = (peak_bytes(lambda n=n: rows_with_letters(codes, list(range(n)))) for n in (16, 96))
-    assert many < 1.2 * few
+    assert peak_bytes(lambda: rows_with_letters(codes, list(range(96)))) < 200_000_000  # at once they would take 600

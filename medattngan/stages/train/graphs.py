@@ -74,9 +74,9 @@ def recorder_for(options: TrainConfig, ranks: Ranks) -> tuple[Recorder | None, s
     Raises:
         UserError: train.graphs is on, and rounds cannot be captured here.
     """
-    if options.graphs == "off":
-        return None, ""
     device = ranks.fabric.device
+    if options.graphs == "off" or (options.graphs == "auto" and device.type != "cuda"):
+        return None, ""  # nobody misses CUDA graphs on a CPU
     reason = ""
     if device.type != "cuda":
         reason = f"the device is {device.type}, and graphs need CUDA"
