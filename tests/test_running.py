@@ -40,6 +40,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     make_small(monkeypatch)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", PARTS)
 def test_a_log_sees_each_part_of_a_verb_end_and_stdout_the_result_alone(made: Path, tmp_path: Path, verb: str) -> None:
     arguments = [str(argument) for argument in call(verb, made, tmp_path / "out")]

@@ -38,6 +38,7 @@ def test_a_whole_folder_is_opened(folder: Path) -> None:
     assert set(check(folder, "store").files) == {"a.txt", "deep/b.txt"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a.txt", "deep/b.txt", SEAL])
 def test_every_bit_that_turns_over_is_noticed(folder: Path, name: str) -> None:
     for bit in range(8 * (folder / name).stat().st_size):

@@ -97,6 +97,7 @@ def test_an_export_holds_one_object_at_a_time(folder: Path, tmp_path: Path, monk
     assert len(list((tmp_path / "all").rglob("*.dcm"))) == COUNT // 128
 
 
+@pytest.mark.slow
 def test_looking_for_letters_takes_the_memory_of_a_few_slices(folder: Path) -> None:
     codes = Samples.open(folder).codes
     rows_with_letters(codes, list(range(8)))  # the network is loaded once

@@ -131,6 +131,7 @@ def test_a_run_without_captions_refuses_a_text(tiny_store: SliceStore, tmp_path:
         sample(plain, tmp_path / "s", count=1, values={"text": "blob"})
 
 
+@pytest.mark.slow
 def test_an_explanation_has_a_map_for_each_word_and_each_position_reads_all_of_its_caption(
     run: Run, tmp_path: Path
 ) -> None:

@@ -132,6 +132,7 @@ def test_an_instance_whose_answer_was_lost_is_asked_for(
     assert len(archive.held) == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("find", [True, False])
 def test_where_the_server_cannot_be_asked_what_is_unknown_is_sent_again_only_when_told(
     find: bool, exported: Path, tmp_path: Path

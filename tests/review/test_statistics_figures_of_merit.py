@@ -44,6 +44,7 @@ def test_a_hand_counted_reader_gets_the_hand_computed_figures() -> None:
     assert found["criterion"] == pytest.approx(0, abs=1e-12)
 
 
+@pytest.mark.slow
 @EXAMPLES
 @given(GRIDS)
 def test_the_area_is_that_of_scikit_learn_and_of_mann_whitney(scores: np.ndarray) -> None:
@@ -63,6 +64,7 @@ def test_swapping_real_and_synthetic_mirrors_every_figure(scores: np.ndarray) ->
     np.testing.assert_allclose(there["criterion"], here["criterion"])
 
 
+@pytest.mark.slow
 @EXAMPLES
 @given(GRIDS, st.permutations(range(10)), st.permutations(range(3)))
 def test_the_order_of_cases_and_readers_changes_nothing(

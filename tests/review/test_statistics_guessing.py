@@ -128,6 +128,7 @@ def test_one_reader_needs_the_textbook_number_of_cases() -> None:
     assert plan_study(readers=1).cases_to_exclude == pytest.approx(((1.6449 + 1.2816) * 0.5 / 0.1) ** 2, rel=0.02)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.integers(2, 8), st.floats(0, 0.08), st.floats(0, 0.5))
 def test_more_cases_never_hurt_and_just_enough_are_enough(readers: int, reader_sd: float, correlation: float) -> None:

@@ -82,6 +82,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
+@pytest.mark.slow
 @needs_reader
 def test_text_is_covered_and_nothing_else_is_changed(tmp_path: Path) -> None:
     clean = anatomy()
@@ -101,6 +102,7 @@ def test_text_is_covered_and_nothing_else_is_changed(tmp_path: Path) -> None:
     assert after.provenance["screen"]["masked"] == {"series": 1, "slices": 1, "places": len(entry["boxes"])}
 
 
+@pytest.mark.slow
 @needs_reader
 def test_text_at_one_place_is_covered_on_every_slice_of_a_long_ct(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -143,6 +145,7 @@ def test_a_series_with_text_is_set_aside_whole_and_others_stay(
         assert word.encode() not in written
 
 
+@pytest.mark.slow
 @needs_reader
 def test_what_was_covered_is_listed_by_file_and_box_but_not_by_word(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
@@ -161,6 +164,7 @@ def test_what_was_covered_is_listed_by_file_and_box_but_not_by_word(
     assert DATE.encode() not in written
 
 
+@pytest.mark.slow
 @needs_reader
 def test_a_screening_that_found_nothing_says_so_and_no_screening_says_nothing(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
@@ -172,6 +176,7 @@ def test_a_screening_that_found_nothing_says_so_and_no_screening_says_nothing(
     assert "screened: no text was found" in "".join(capfd.readouterr()) + caplog.text
 
 
+@pytest.mark.slow
 @needs_reader
 def test_markers_of_side_and_view_stay(tmp_path: Path) -> None:
     for number, marker in enumerate(("R", "L", "AP PORTABLE")):
@@ -181,6 +186,7 @@ def test_markers_of_side_and_view_stay(tmp_path: Path) -> None:
     assert store.provenance["set_aside"]["files"] == {}
 
 
+@pytest.mark.slow
 @needs_reader
 def test_text_in_a_nifti_is_read_the_way_it_is_looked_at(tmp_path: Path) -> None:
     slices = np.stack([burn(anatomy(seed=i), NAME) for i in range(9)])
@@ -214,6 +220,7 @@ def test_headers_that_speak_of_text_or_faces_are_heeded(tmp_path: Path) -> None:
     assert any("3 files say that their pixels identify" in note for note in off.provenance["notes"])
 
 
+@pytest.mark.slow
 @needs_reader
 def test_a_page_of_text_is_set_aside_though_it_was_to_be_masked(tmp_path: Path) -> None:
     page = np.random.default_rng(0).uniform(0, 0.1, (160, 160))

@@ -21,6 +21,7 @@ def pools(game: Players) -> list[bool]:
     return [m.pool for network in networks for m in network.modules() if isinstance(m, ScaledDotAttention2d)]
 
 
+@pytest.mark.slow
 def test_variants_differ_in_one_part_each(tiny_store: SliceStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "scripts"))
     for name in ("benchmark_attention", "training_speed", "benchmark_rounds"):

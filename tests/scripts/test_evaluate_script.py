@@ -30,6 +30,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., object]:
     return run_script
 
 
+@pytest.mark.slow
 def test_the_script_scores_a_bare_array(
     run: Callable[..., object], tiny_store: SliceStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -41,6 +41,7 @@ def test_the_network_reads_the_height_of_a_band() -> None:
     assert found["mean_absolute_error"] < 4
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("scripts")
 def test_agreement_of_a_reader_that_is_off_by_a_patient_s_offset_says_so() -> None:
     from measure_conditions import agreement

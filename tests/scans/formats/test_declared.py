@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import struct
 import zlib
@@ -170,7 +171,14 @@ def test_a_claim_costs_its_file_alone(tmp_path: Path) -> None:
     for name, write in CASES.items():
         write(tmp_path / "scans" / name)
     deflated(tmp_path / "scans" / "deflated", 150)
-    store = take(tmp_path / "scans", tmp_path / "store")
+    listed = tmp_path / "listed.csv"
+    store = ingest(
+        [tmp_path / "scans"], tmp_path / "store", size=16, split=(1.0, 0.0, 0.0), progress=False, file_memory="100MB",
+        rejected=listed,
+    )  # fmt: skip
+    with listed.open(newline="") as handle:
+        named = {Path(row["file"]).name for row in csv.DictReader(handle)}
+    assert {*CASES, "deflated"} - named == set()
     aside = store.provenance["set_aside"]["files"]
     assert set(aside) <= {"unreadable", "too-large", "not-a-scan", "impossible-geometry", "bad-value"}
     assert sum(aside.values()) == len(CASES) + 1

@@ -41,6 +41,7 @@ def nowhere(volume: npt.NDArray[Any], sides: tuple[float, ...] = (1.0, 1.0, 1.0)
     return image
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("shape", "plane"),
     [

@@ -34,6 +34,7 @@ def scores(store: SliceStore, folder: Path, turned: bool) -> dict[str, Any]:
     return text_scores(folder, store, "test", 0)
 
 
+@pytest.mark.slow
 def test_slices_of_their_captions_are_told_and_those_of_others_are_not(store: SliceStore, tmp_path: Path) -> None:
     own, other = scores(store, tmp_path / "own", False), scores(store, tmp_path / "other", True)
     accuracy, found = (next(name for name in own if name.startswith(one)) for one in ("attribute", "r_precision"))

@@ -45,6 +45,7 @@ def bundle(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return export_model(run, tmp_path_factory.mktemp("out") / "bundle", format="monai")
 
 
+@pytest.mark.slow
 def test_a_bundle_has_the_keys_of_the_specification(bundle: Path) -> None:
     metadata = json.loads((bundle / "configs" / "metadata.json").read_text())
     assert set(metadata) >= MANDATORY

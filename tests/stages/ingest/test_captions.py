@@ -97,6 +97,7 @@ def test_no_canary_of_a_caption_reaches_the_store_its_words_on_the_terminal_or_i
     assert "none" not in store.provenance["read"]["files"], "the table is no scan"
 
 
+@pytest.mark.slow
 def test_captions_of_nobody_are_refused_and_a_store_without_captions_has_no_column(tmp_path: Path) -> None:
     scans(tmp_path)
     table = tmp_path / "captions.csv"

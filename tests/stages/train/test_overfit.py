@@ -62,6 +62,7 @@ def test_it_is_one_less_what_the_critic_grants_to_other_patients(
     assert overfitting.measure() == pytest.approx(1 - logit)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", PLAIN)
 def test_asking_changes_nothing_of_the_training(tiny_store: SliceStore, preset: str) -> None:
     asked, left_alone = game_on(tiny_store, preset), game_on(tiny_store, preset)

@@ -86,6 +86,7 @@ def run_with_kills(store: SliceStore, folder: Path, kills: list[tuple[int, float
     return Run.open(out)
 
 
+@pytest.mark.slow
 def test_a_run_killed_between_checkpoints_resumes_to_the_same_weights(
     tiny_store: SliceStore, tmp_path: Path, uninterrupted: dict[str, str]
 ) -> None:
