@@ -18,6 +18,9 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 THRESHOLDS = {M_MMAP_THRESHOLD: (1 << 30, 1 << 25), M_TRIM_THRESHOLD: ((1 << 31) - 1,)}
 """Bytes: from where a block gets a mapping of its own, of which older versions take 32 MB at most; and how much may lie
 free at the top of the heap."""
+DEFAULT_THRESHOLD = 128 << 10
+"""Of both, in bytes, as mallopt(3) has it."""
+KEPT = "glibc, freed memory kept"
 OTHERS = ("jemalloc", "tcmalloc", "mimalloc")
 _said = {"allocator": "as the system has it"}
 
@@ -40,7 +43,20 @@ def keep_freed_memory() -> None:
         return
     library = ctypes.CDLL(None)
     if all(any(library.mallopt(number, size) for size in sizes) for number, sizes in THRESHOLDS.items()):
-        _said["allocator"] = "glibc, freed memory kept"
+        _said["allocator"] = KEPT
+
+
+def give_back_freed_memory() -> None:
+    """Undo `keep_freed_memory` in a process that was forked from one that called it.
+
+    A large block then is new memory again, which whoever bounds a process's memory sees.
+    """
+    if told() != KEPT:
+        return
+    library = ctypes.CDLL(None)
+    for number in THRESHOLDS:
+        library.mallopt(number, DEFAULT_THRESHOLD)
+    library.malloc_trim(0)
 
 
 def by_user(environment: Mapping[str, str]) -> bool:

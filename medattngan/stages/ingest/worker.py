@@ -21,6 +21,7 @@ from typing import Any
 import pydicom
 import torch
 
+from medattngan.core.allocator import give_back_freed_memory
 from medattngan.core.processes import end_with_parent
 from medattngan.scans import bounds as limits
 from medattngan.scans.bounds import Bounds
@@ -98,6 +99,7 @@ def serve(pipe: Connection, slate: Slate, not_ours: Sequence[Connection], task: 
     """
     for other in not_ours:
         other.close()
+    give_back_freed_memory()
     _settle()
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import gzip
 import struct
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -231,3 +233,22 @@ def test_a_long_enhanced_ct_is_within_the_bounds(tmp_path: Path) -> None:
     store = take(tmp_path / "scans", tmp_path / "store")
     assert store.provenance["set_aside"]["files"] == {}
     assert len(store) > 1000
+
+
+def test_a_process_that_kept_freed_memory_bounds_its_files_all_the_same(tmp_path: Path) -> None:
+    """As in a notebook that has trained: what the training freed is no room for a file that swells."""
+    (tmp_path / "scans").mkdir()
+    write_ct(tmp_path / "scans" / "good", "good", slices=6)
+    deflated(tmp_path / "scans" / "deflated", 150)
+    code = (
+        "import sys, numpy as np; from pathlib import Path\n"
+        "from medattngan.core.allocator import keep_freed_memory; keep_freed_memory()\n"
+        "held = [np.ones(1 << 22) for _ in range(16)]; del held\n"
+        "from medattngan.stages.ingest.ingest import ingest\n"
+        "store = ingest([sys.argv[1]], sys.argv[2], size=16, split=(1.0, 0.0, 0.0), progress=False, file_memory='100MB')\n"
+        "print(store.provenance['set_aside']['files'])\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "scans", tmp_path / "store"], capture_output=True, text=True, check=True
+    )
+    assert "'too-large': 1" in ended.stdout
