@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
+pytestmark = pytest.mark.slow
+
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 PAIRS = ["scaled_dot 4096", "scaled_dot 4096 pooled", "additive 1024"]
 

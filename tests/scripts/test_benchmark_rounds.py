@@ -13,6 +13,8 @@ from medattngan.attention.scaled_dot import ScaledDotAttention2d
 from medattngan.data.store import SliceStore
 from medattngan.stages.train.players import Players
 
+pytestmark = pytest.mark.slow
+
 TOY = ["train.accelerator=cpu", "model.generator_width=4", "model.discriminator_width=4", "attention.resolutions=[8]"]
 
 

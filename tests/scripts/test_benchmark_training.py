@@ -14,6 +14,8 @@ import pytest
 
 from medattngan.data.store import SliceStore
 
+pytestmark = pytest.mark.slow
+
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 TOY = ["--batch-size", "4", "--seconds", "0.1", "--minutes", "0.02", "--precision", "32-true"]
 TOY += ["--set", "train.accelerator=cpu", "--set", "model.generator_width=4", "--set", "model.discriminator_width=4"]

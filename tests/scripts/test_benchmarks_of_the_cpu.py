@@ -15,6 +15,8 @@ from benchmark_processes import shapes
 from benchmark_share import Counter, convolutions
 from torch.utils.flop_counter import FlopCounterMode
 
+pytestmark = pytest.mark.slow
+
 
 def test_every_division_of_the_cores_uses_all_of_them_and_divides_the_batch() -> None:
     assert shapes(2) == [(1, 2), (2, 1), (1, 1)]

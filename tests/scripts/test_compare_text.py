@@ -18,6 +18,8 @@ from medattngan.data.store import SliceStore
 from medattngan.scans.captions.regions import read_regions
 from medattngan.stages.ingest.ingest import ingest
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).parents[2] / "scripts" / "compare_text.py"
 
 

@@ -12,6 +12,8 @@ import pytest
 
 from medattngan.data.store import SliceStore
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).parents[2] / "scripts" / "evaluate.py"
 
 

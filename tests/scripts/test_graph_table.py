@@ -12,6 +12,8 @@ import pytest
 
 from medattngan.core.files import UserError
 
+pytestmark = pytest.mark.slow
+
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 

@@ -11,6 +11,8 @@ import pytest
 from medattngan.core.config import Config
 from medattngan.models import build
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path(__file__).parents[2] / "docs/explanation/scaling.md"
 
 

@@ -16,6 +16,8 @@ from medattngan.core.files import UserError, write_json
 from medattngan.core.run import Run
 from medattngan.data.store import SliceStore
 
+pytestmark = pytest.mark.slow
+
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 SMALL = ["--minutes", "0.02", "--set", "data.size=32", "--set", "train.batch_size=4"]
 

@@ -14,6 +14,8 @@ from helpers.lettered import anatomy
 from medattngan.data.intensity import IntensityMap
 from medattngan.scans.text.alphabet import CHARACTERS, decode
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> Any:

@@ -235,6 +235,7 @@ def test_a_long_enhanced_ct_is_within_the_bounds(tmp_path: Path) -> None:
     assert len(store) > 1000
 
 
+@pytest.mark.slow
 def test_a_process_that_kept_freed_memory_bounds_its_files_all_the_same(tmp_path: Path) -> None:
     """As in a notebook that has trained: what the training freed is no room for a file that swells."""
     (tmp_path / "scans").mkdir()
@@ -245,7 +246,8 @@ def test_a_process_that_kept_freed_memory_bounds_its_files_all_the_same(tmp_path
         "from medattngan.core.allocator import keep_freed_memory; keep_freed_memory()\n"
         "held = [np.ones(1 << 22) for _ in range(16)]; del held\n"
         "from medattngan.stages.ingest.ingest import ingest\n"
-        "store = ingest([sys.argv[1]], sys.argv[2], size=16, split=(1.0, 0.0, 0.0), progress=False, file_memory='100MB')\n"
+        "asked = dict(size=16, split=(1.0, 0.0, 0.0), progress=False, file_memory='100MB')\n"
+        "store = ingest([sys.argv[1]], sys.argv[2], **asked)\n"
         "print(store.provenance['set_aside']['files'])\n"
     )
     ended = subprocess.run(

@@ -171,9 +171,7 @@ def test_graphs_on_does_not_go_on_without(tiny_store: SliceStore) -> None:
         game.play(0.0)
 
 
-def test_graphs_on_without_a_gpu_is_a_mistake_and_auto_says_nothing_of_it(
-    tiny_store: SliceStore, tmp_path: Path
-) -> None:
+def test_graphs_on_without_a_gpu_is_a_mistake_and_auto_says_nothing(tiny_store: SliceStore, tmp_path: Path) -> None:
     def options(graphs: str) -> TrainConfig:
         return tiny_config(train={"accelerator": "cpu", "graphs": graphs}).train
 
