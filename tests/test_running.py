@@ -66,11 +66,11 @@ def test_a_log_sees_each_part_of_a_verb_end_and_stdout_the_result_alone(made: Pa
 def test_a_verb_that_is_interrupted_says_how_to_go_on(
     made: Path, tmp_path: Path, verb: str, number: int, status: int, word: str
 ) -> None:
-    for _ in range(5):  # on a busy machine a verb may be done before the signal comes
+    for attempt in range(8):  # on a busy machine a verb may be done before the signal comes
         process = Forked(*call(verb, made, tmp_path / "out"))
         while process.running() and not list(tmp_path.glob(".out.lock")):
             time.sleep(0.001)
-        time.sleep(0.02)
+        time.sleep(0.02 / 2**attempt)
         process.signal(number)
         ended = process.wait()
         if ended.status != 0:

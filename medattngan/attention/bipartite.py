@@ -76,7 +76,7 @@ class BipartiteAttention2d(nn.Module):
     def regions(self, x: Features, w: Tensor | None = None) -> Tensor:
         """How much each position follows each token: (B, tokens, H, W), summing to 1 over the tokens."""
         routes = self._routes(x, self._tokens(x, w)).transpose(1, 2)
-        return routes.reshape(len(x), -1, *x.shape[-2:])
+        return routes.reshape(x.shape[0], -1, *x.shape[-2:])
 
     def weights(self, x: Features, query: tuple[int, int], w: Tensor | None = None) -> Tensor:
         """The positions that follow the same tokens as `query` = (row, column): (B, 1, H, W), summing to 1.
@@ -90,7 +90,7 @@ class BipartiteAttention2d(nn.Module):
 
     def _tokens(self, x: Features, w: Tensor | None) -> Tensor:
         """(B, k, width), of unit mean square."""
-        own = self.tokens.expand(len(x), -1, -1)
+        own = self.tokens.expand(x.shape[0], -1, -1)
         if self.latent is not None:
             if w is None:
                 raise ValueError("this attention's tokens are made by the latent, and none was given")
@@ -105,7 +105,7 @@ class BipartiteAttention2d(nn.Module):
     def _routes(self, x: Features, tokens: Tensor) -> Tensor:
         """(B, N, k), float32 or wider, summing to 1 over the tokens."""
         if not self.routed:
-            return x.new_full((len(x), x.shape[-2] * x.shape[-1], tokens.shape[1]), 1 / tokens.shape[1])
+            return x.new_full((x.shape[0], x.shape[-2] * x.shape[-1], tokens.shape[1]), 1 / tokens.shape[1])
         code = (self.place @ position_waves(x).flatten(1)).reshape(-1, *x.shape[-2:])
         queries = to_tokens(self.query(x) + code)[:, 0]
         return scores_dot(queries, self.key(tokens), self.scale).softmax(-1)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from medattngan.core.allocator import keep_freed_memory
 from medattngan.core.config import Config
 from medattngan.core.files import UserError, atomic_folder, read_json, write_json
 from medattngan.core.locks import alone, sweep_inside
@@ -73,6 +74,7 @@ def utility(
         "config": config.model_dump(mode="json"), "store_digest": store.digest, "amounts": list(amounts),
         "pretrain_minutes": pretrain_minutes, "extractor": extractor,
     }  # fmt: skip
+    keep_freed_memory()  # as its trainings do: provenance is then the same whatever is left to train
     begin_folder(out, settings)
     pool = training.select(halve(training.index, 0))
     begins: dict[str, Run | None] = {SCRATCH: None}

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers.tiny import tiny_config
+from helpers.tiny import PLAIN, tiny_config
 
 from medattngan.data.batches import Batches
 from medattngan.data.resident import Resident
 from medattngan.data.store import SliceStore
-from medattngan.models import PRESETS, build
+from medattngan.models import build
 from medattngan.stages.train import checkpoint as checkpointing
 from medattngan.stages.train.graphs import CudaGraphs, Recorder, Unrecorded
 from medattngan.stages.train.players import Players
@@ -56,7 +56,7 @@ def apart(one: Players, other: Players, start: dict[str, torch.Tensor]) -> float
     return max(float((mine[n] - theirs[n]).norm() / (mine[n] - start[n]).norm()) for n in start)
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", PLAIN)
 def test_after_twenty_rounds_a_captured_game_is_where_a_played_one_is(preset: str, tiny_store: SliceStore) -> None:
     captured, played = players(tiny_store, "on", preset), players(tiny_store, "off", preset, recorder=Unrecorded())
     start = weights(captured)

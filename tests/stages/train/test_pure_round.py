@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from helpers.tape import Guard
-from helpers.tiny import tiny, tiny_config
+from helpers.tiny import PLAIN, tiny, tiny_config
 from torch import Tensor, nn
 
 from medattngan.attention import ATTENTION
@@ -19,7 +19,7 @@ from medattngan.data.store import SliceStore
 from medattngan.games.adversarial import AdversarialGame
 from medattngan.games.game import Batch, Round, System
 from medattngan.games.losses import LOSSES
-from medattngan.models import PRESETS, build
+from medattngan.models import build
 from medattngan.stages.train.graphs import Unrecorded
 from medattngan.stages.train.players import Players
 
@@ -53,7 +53,7 @@ def tensors(game: Players) -> dict[str, Tensor]:
 
 
 FEW = [("compact", kind) for kind in LOSSES]
-ALL = [(preset, kind) for preset in PRESETS for kind in LOSSES if preset != "compact"]
+ALL = [(preset, kind) for preset in PLAIN for kind in LOSSES if preset != "compact"]
 
 
 @pytest.mark.parametrize(("preset", "kind"), [*FEW, *(pytest.param(*one, marks=pytest.mark.slow) for one in ALL)])
@@ -69,7 +69,7 @@ def test_a_round_reads_nothing_back_and_draws_nothing(preset: str, kind: str, ti
 
 
 @pytest.mark.parametrize(
-    "preset", [pytest.param(name, marks=() if name == "compact" else pytest.mark.slow) for name in PRESETS]
+    "preset", [pytest.param(name, marks=() if name == "compact" else pytest.mark.slow) for name in PLAIN]
 )
 def test_the_same_state_and_buffers_give_the_same_bytes(preset: str, tiny_store: SliceStore) -> None:
     game = players(tiny_store, preset)
@@ -114,7 +114,7 @@ def backwards_on(device: str, system: System, size: int) -> Guard:
     return guard
 
 
-OTHERS = [(preset, "scaled_dot") for preset in PRESETS if preset != "compact"]
+OTHERS = [(preset, "scaled_dot") for preset in PLAIN if preset != "compact"]
 OTHERS += [("compact", kind) for kind in ATTENTION if kind != "scaled_dot"]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from helpers.tape import Taped
-from helpers.tiny import tiny_config
+from helpers.tiny import PLAIN, tiny_config
 from torch import Tensor
 
 from medattngan.core.config import TrainConfig
@@ -16,7 +16,7 @@ from medattngan.core.files import UserError
 from medattngan.core.run import Run
 from medattngan.data.batches import Batches
 from medattngan.data.store import SliceStore
-from medattngan.models import PRESETS, build
+from medattngan.models import build
 from medattngan.stages.train import checkpoint as checkpointing
 from medattngan.stages.train import players as players_module
 from medattngan.stages.train.graphs import Play, Recorder, Unrecorded, recorder_for
@@ -71,7 +71,7 @@ def assert_same(one: Players, other: Players) -> None:
 
 
 @pytest.mark.parametrize(
-    "preset", ["compact", *(pytest.param(name, marks=pytest.mark.slow) for name in PRESETS if name != "compact")]
+    "preset", ["compact", *(pytest.param(name, marks=pytest.mark.slow) for name in PLAIN if name != "compact")]
 )
 def test_after_twenty_rounds_a_recorded_game_has_the_bytes_of_a_played_one(preset: str, tiny_store: SliceStore) -> None:
     taped = Taped()
