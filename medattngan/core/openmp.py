@@ -16,9 +16,9 @@ import sys
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
-SPIN_TURNS = 1000
-"""Turns of the loop before a waiting thread sleeps: 20 to 50 microseconds, about what waking it costs. Ten times as
-many lost much on a crowded machine (docs/benchmarks/training.md)."""
+SPIN_TURNS = 100_000
+"""Turns of the loop before a waiting thread sleeps: a third of OpenMP's own. With a hundredth of this a quiet machine
+lost a fifth of its speed (docs/benchmarks/training.md)."""
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "KMP_LIBRARY")
 COUNTING = ("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "MKL_NUM_THREADS")
 CHOSEN = "MEDATTNGAN_CHOSE"
