@@ -46,6 +46,9 @@ def main(
     out: Annotated[Path | None, typer.Option(help="Write the numbers as JSON.")] = None,
 ) -> None:
     """Measure, and print the ratios."""
+    for tree in (before, after):
+        if not (tree / "medattngan").is_dir():
+            raise typer.BadParameter(f"{tree} holds no medattngan; give the folder of a checkout")
     found: dict[str, dict[str, object]] = {}
     for folder in scans:
         ratios: dict[str, list[float]] = {"wall": [], "processor": []}

@@ -20,7 +20,6 @@ from medattngan.scans.geometry.planes import PLANES, native_plane
 from medattngan.scans.options import GROUP, Options
 from medattngan.scans.series import Series, SetAside
 from medattngan.scans.text.boxes import Box, merged
-from medattngan.scans.text.find import find_text
 
 PASSES = 3
 """How often a stack is read and covered before it is set aside for still showing text."""
@@ -98,6 +97,8 @@ def upright(item: Item, series: Series) -> Physical:
 
 def find_in_stack(stack: Physical, intensity: IntensityMap) -> list[Box]:
     """Lines of text anywhere in a stack (slice, row, column) in physical units, as the map will show them."""
+    from medattngan.scans.text.find import find_text  # takes two seconds, and few ask for it
+
     return merged([box for picture in pictures(stack, intensity) for box in find_text(picture)])
 
 

@@ -23,10 +23,6 @@ from medattngan.scans.patients.owner import CONVENTION
 from medattngan.scans.patients.paths import by_convention
 from medattngan.scans.series import Series
 from medattngan.scans.table.rows import Labels
-from medattngan.scans.text.judge import COVER, MIN_PROBABILITY
-from medattngan.scans.text.markers import MIN_CHARACTERS
-from medattngan.scans.text.rapidocr import MARGIN, MIN_SCORE
-from medattngan.scans.text.weights import digests
 from medattngan.stages.ingest import grouping
 from medattngan.stages.ingest.assemble import Ledger, StoredSeries
 from medattngan.stages.ingest.pseudonyms import pseudonym
@@ -90,19 +86,15 @@ def _screen(asked: str | None, chosen: Sequence[tuple[StoredSeries, list[int]]])
     """How text was looked for, and where it was covered. What it said is nowhere."""
     if asked is None:
         return {}
+    from medattngan.scans.text.policy import policy  # its networks take two seconds to import, and few ask for them
+    from medattngan.scans.text.weights import digests
+
     masked = [(part, len(keep)) for part, keep in chosen if part.boxes]
     return {
         "text": asked,
         "reader": {name: version(name) for name in READER_LIBRARIES},
         "weights": digests(),
-        "policy": {
-            "min_score": MIN_SCORE,
-            "min_characters": MIN_CHARACTERS,
-            "margin": MARGIN,
-            "group": GROUP,
-            "min_probability": MIN_PROBABILITY,
-            "cover": COVER,
-        },
+        "policy": policy() | {"group": GROUP},
         "masked": {
             "series": len(masked),
             "slices": sum(slices for _, slices in masked),
