@@ -36,18 +36,31 @@ SCORE = "fd[efficientnet-lite0]"
 
 @dataclass(frozen=True)
 class Cell:
-    """What is trained: a row's name, a file of configs/, the keys it overrides, a seed, minutes of training."""
+    """What is trained: a row's name, a file of configs/, the keys it overrides, a seed, minutes of training.
+
+    With `kimg`, a number of thousand images ends it and minutes do not.
+    """
 
     row: str
     config: str
     settings: tuple[str, ...]
     seed: int
     minutes: float
+    kimg: float | None = None
 
     @property
     def overrides(self) -> list[str]:
         """Every key it overrides."""
-        return [f"train.minutes={self.minutes:g}", "train.kimg=1000000", f"train.seed={self.seed}", *self.settings]
+        ends = [f"train.minutes={self.minutes:g}", "train.kimg=1000000"]
+        if self.kimg is not None:
+            ends = ["train.minutes=null", f"train.kimg={self.kimg:g}"]
+        return [*ends, f"train.seed={self.seed}", *self.settings]
+
+    @property
+    def folder(self) -> str:
+        """The name of its folder."""
+        ends = f"{self.minutes:g}min" if self.kimg is None else f"{self.kimg:g}kimg"
+        return f"{self.row}-{ends}-seed{self.seed}"
 
     @property
     def resolved(self) -> Config:
@@ -71,6 +84,7 @@ def fill_table(
     split: str = "test",
     jobs: int = 1,
     extra: Callable[[list[dict[str, Any]]], dict[str, Any]] = lambda lines: {},
+    more: Callable[[list[dict[str, Any]]], dict[str, Any]] = lambda cells: {},
 ) -> list[dict[str, Any]]:
     """Run the cells that do not stand in `out`, write it anew after each, and return its summary.
 
@@ -80,6 +94,7 @@ def fill_table(
         split: the split of `test` that is taken: `val` to choose by, `test` to report.
         jobs: cells at a time; the cores are shared out among them.
         extra: what else the file says, by the summary.
+        more: the same, by the cells.
 
     Raises:
         UserError: the training of a cell failed; it has said why.
@@ -91,9 +106,8 @@ def fill_table(
     def write() -> list[dict[str, Any]]:
         whole = [done[key] for key in keys if key in done]
         lines = summarise(whole)
-        write_json(
-            out, {"store_digest": training.digest, "split": split, "summary": lines, **extra(lines), "cells": whole}
-        )
+        said = {"summary": lines, **extra(lines), **more(whole)}
+        write_json(out, {"store_digest": training.digest, "split": split, **said, "cells": whole})
         return lines
 
     shares: queue.Queue[list[int]] = queue.Queue()
@@ -127,7 +141,7 @@ def run_cell(
     Raises:
         UserError: a step failed and has said why, or what stands there is of other settings.
     """
-    folder = work / f"{cell.row}-{cell.minutes:g}min-seed{cell.seed}"
+    folder = work / cell.folder
     folder.mkdir(parents=True, exist_ok=True)
     run, samples, scores = folder / "run", folder / "samples", folder / "scores"
     if not (scores / "scores.json").is_file():

@@ -1,4 +1,4 @@
-"""Train presets for equal minutes on one store and score them on the same test patients, cell by cell.
+"""Train presets for equal minutes, or on equal images, and score them on the same test patients, cell by cell.
 
     python scripts/compare_presets.py --data STORE --preset compact --preset dcgan --work DIR --out FILE.json
 
@@ -7,6 +7,7 @@ or variants of presets, to choose by the validation patients:
     python scripts/compare_presets.py --data STORE --split val --work DIR --out FILE.json \
         --variant "batch8 compact train.batch_size=8" --variant "batch16 compact train.batch_size=16"
 
+Beside the mean of each row stand the paired differences from the first one, over the seeds both have, with intervals.
 A cell is one row with one seed. What stands in FILE.json is not run again and what was cut short goes on, so that
 several sittings can fill the table.
 """
@@ -18,8 +19,9 @@ from typing import Annotated
 
 import typer
 from cells import Cell, fill_table, print_summary
+from paired import differences, print_differences
 
-from medattngan.core.files import UserError
+from medattngan.core.files import UserError, read_json
 from medattngan.data.store import SliceStore
 
 
@@ -33,6 +35,7 @@ def main(
     ] = None,
     seed: Annotated[list[int] | None, typer.Option(help="Repeat for more; 0 by default.")] = None,
     minutes: float = 30.0,
+    kimg: Annotated[float | None, typer.Option(help="Equal images in place of minutes: so many thousand.")] = None,
     split: Annotated[str, typer.Option(help="Whose patients to score against; val to choose by.")] = "test",
     settings: Annotated[list[str] | None, typer.Option("--set", help="Override a key in every cell.")] = None,
     jobs: Annotated[int, typer.Option(help="Cells at a time; the cores are shared out among them.")] = 1,
@@ -43,11 +46,15 @@ def main(
     if not rows:
         raise UserError("give --preset or --variant at least once.")
     cells = [
-        Cell(row, config, (*own, *(settings or ())), number, minutes)
+        Cell(row, config, (*own, *(settings or ())), number, minutes, kimg)
         for number in seed or [0]
         for row, config, own in rows
     ]
-    print_summary(fill_table(cells, store, store, work, out, split=split, jobs=jobs))
+    lines = fill_table(
+        cells, store, store, work, out, split=split, jobs=jobs, more=lambda done: {"differences": differences(done)}
+    )
+    print_summary(lines)
+    print_differences(read_json(out)["differences"])
 
 
 def _variant(text: str) -> tuple[str, str, tuple[str, ...]]:
