@@ -12,10 +12,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from medattngan.core.openmp import settle
+from medattngan.core.openmp import COMPUTING, look, settle
 from medattngan.core.version import __version__
 
-settle()  # as early as can be: once PyTorch is loaded, its threads wait as they do
+settle()  # as early as can be: once PyTorch is loaded, its threads are as many as they are
 
 if TYPE_CHECKING:
     from medattngan.core.config import Config
@@ -81,6 +81,8 @@ def __getattr__(name: str) -> Any:
     """Import a public name when it is first used (PEP 562): `import medattngan` alone takes no second."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in COMPUTING:
+        look()
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 

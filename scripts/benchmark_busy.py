@@ -2,9 +2,9 @@
 
     python scripts/benchmark_busy.py --data STORE --out FILE.json
 
-    ours          as `medattngan` sets it (medattngan/core/openmp.py)
-    GNU's own     GOMP_SPINCOUNT=300000: what OpenMP does by itself
-    passive       OMP_WAIT_POLICY=passive: a waiting thread sleeps at once
+    GNU's own     GOMP_SPINCOUNT=300000: what OpenMP does by itself, and a training that begins on a quiet machine
+    passive       OMP_WAIT_POLICY=passive: a waiting thread sleeps at once; a training that begins on a busy machine
+                  (medattngan/core/openmp.py)
     one thread    OMP_NUM_THREADS=1
 
 and one row for each `--spin`, a number of turns. Each trains the default in a process of its own; they take turns,
@@ -29,7 +29,7 @@ import typer
 from benchmark_trees import play, start
 
 from medattngan.core.files import write_json
-from medattngan.core.openmp import COUNTING, SPIN_TURNS, WAITING
+from medattngan.core.openmp import COUNTING, WAITING
 from medattngan.core.provenance import provenance
 
 TREE = Path(__file__).parents[1]
@@ -40,7 +40,6 @@ def policies(spins: list[int]) -> dict[str, dict[str, str]]:
     """Settings of OpenMP by the name of their row."""
     own = {f"spin {turns}": {"GOMP_SPINCOUNT": str(turns)} for turns in spins}
     return {
-        "ours": {"GOMP_SPINCOUNT": str(SPIN_TURNS)},
         "GNU's own": {"GOMP_SPINCOUNT": "300000"},
         "passive": {"OMP_WAIT_POLICY": "passive"},
         "one thread": {"OMP_NUM_THREADS": "1"},

@@ -23,7 +23,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from medattngan.core import terminal
+from medattngan.core import openmp, terminal
 from medattngan.core.files import NO_ROOM, UserError
 from medattngan.core.seal import thorough
 
@@ -62,6 +62,8 @@ def governed(verb: Callable[..., None]) -> Callable[..., None]:
         if verb.__name__ in ENDS_BY_ITSELF and signal.getsignal(signal.SIGTERM) == _first:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
         try:
+            if verb.__name__ in openmp.COMPUTING:
+                openmp.look()
             with thorough(verify or always):
                 verb(*args, **kwargs)
         except KeyboardInterrupt as stop:

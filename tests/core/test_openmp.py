@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from medattngan.core.openmp import CHOSEN, COUNTING, SPIN_TURNS, WAITING, allowed_cores, settle, share, told
+from medattngan.core.openmp import CHOSEN, COUNTING, WAITING, allowed_cores, look, settle, share, told
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only GNU's OpenMP is set")
 
@@ -20,33 +20,90 @@ def seen_by(code: str, **given: str) -> str:
     return subprocess.check_output([sys.executable, "-c", code], env=clean | given, text=True).strip()
 
 
-@linux
-def test_importing_the_package_settles_it_before_pytorch_is_there() -> None:
-    code = "import sys, os, medattngan; print('torch' in sys.modules, os.environ.get('GOMP_SPINCOUNT'))"
-    assert seen_by(code) == f"False {SPIN_TURNS}"
+class Machine:
+    """A `/proc/stat` whose cores have been in use for a share of the time since it was last read."""
+
+    def __init__(self, *shares: float) -> None:
+        self.shares, self.reads = shares, 0
+
+    def read_text(self) -> str:
+        self.reads += 1
+        lines = ["cpu  1 2 3 4 5 6 7 8 9 10", "intr 1 2"]
+        for core, part in enumerate(self.shares):
+            used = round(self.reads * 100 * part)
+            lines.append(f"cpu{core} {used} 0 0 {self.reads * 100 - used} 0 0 0 0 0 0")
+        return "\n".join(lines)
+
+
+@pytest.fixture
+def two_cores(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """A process that may run on cores 0 and 1, and has no time to lose."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
+    monkeypatch.setattr("medattngan.core.openmp.GLANCE_S", 0.0)
+    return monkeypatch
+
+
+def waits_on(machine: Machine, **given: str) -> dict[str, str]:
+    wishes = dict(given)
+    look(wishes, stat=machine)  # type: ignore[arg-type]
+    return wishes
+
+
+def test_threads_sleep_beside_a_program_that_never_rests_and_spin_where_they_are_alone(
+    two_cores: pytest.MonkeyPatch,
+) -> None:
+    assert waits_on(Machine(0.9, 0.1)) == {"OMP_WAIT_POLICY": "passive", CHOSEN: "OMP_WAIT_POLICY"}
+    assert waits_on(Machine(0.1, 0.1)) == {}
+
+
+def test_a_quiet_machine_is_looked_at_once(two_cores: pytest.MonkeyPatch) -> None:
+    machine = Machine(0.0, 0.0)
+    waits_on(machine)
+    assert machine.reads == 2  # a glance has a beginning and an end
+
+
+def test_cores_that_this_process_may_not_use_are_no_concern_of_it(two_cores: pytest.MonkeyPatch) -> None:
+    assert waits_on(Machine(0.0, 0.0, 1.0, 1.0)) == {}
+
+
+@pytest.mark.parametrize("given", [{"OMP_NUM_THREADS": "1"}, *({name: "x"} for name in WAITING)])
+def test_one_thread_waits_for_nobody_and_what_the_user_set_stays(
+    two_cores: pytest.MonkeyPatch, given: dict[str, str]
+) -> None:
+    machine = Machine(1.0, 1.0)
+    assert waits_on(machine, **given) == given
+    assert machine.reads == 0
+
+
+def test_a_kernel_that_does_not_say_is_left_alone(tmp_path: Path) -> None:
+    wishes: dict[str, str] = {}
+    look(wishes, stat=tmp_path / "none")
+    assert wishes == {}
 
 
 @linux
-@pytest.mark.parametrize("name", WAITING)
-def test_whatever_the_user_set_about_waiting_stays_the_only_setting(name: str) -> None:
-    wishes = {name: "x", "OMP_NUM_THREADS": "3"}
-    settle(wishes, cores=1)
-    assert wishes == {name: "x", "OMP_NUM_THREADS": "3"}
+def test_a_verb_that_computes_looks_before_pytorch_is_there_and_others_do_not() -> None:
+    code = (
+        "import sys, medattngan; from medattngan.core import openmp; seen = []; "
+        "medattngan.look = lambda: seen.append('torch' in sys.modules); "
+        "medattngan.configs; medattngan.sample; print(seen)"
+    )
+    assert seen_by(code) == "[False]"
 
 
 @linux
 def test_where_pytorch_is_loaded_already_nothing_is_done() -> None:
     code = (
         "import sys, types, os; sys.modules['torch'] = types.ModuleType('torch'); import medattngan; "
-        "print('GOMP_SPINCOUNT' in os.environ)"
+        "from medattngan.core import openmp; openmp._cores_in_use = lambda stat: 2.0; openmp.look(); "
+        "print('OMP_WAIT_POLICY' in os.environ)"
     )
-    assert seen_by(code) == "False"
+    assert seen_by(code, OMP_NUM_THREADS="2") == "False"
 
 
-def test_what_is_chosen_is_told_apart_from_what_was_given() -> None:
-    wishes = {"OMP_NUM_THREADS": "3"}
-    settle(wishes, cores=1)
-    assert told(wishes) == {"GOMP_SPINCOUNT": f"{SPIN_TURNS} (chosen)", "OMP_NUM_THREADS": "3 (given)"}
+def test_what_is_chosen_is_told_apart_from_what_was_given(two_cores: pytest.MonkeyPatch) -> None:
+    wishes = waits_on(Machine(1.0, 0.0), OMP_NUM_THREADS="3")
+    assert told(wishes) == {"OMP_WAIT_POLICY": "passive (chosen)", "OMP_NUM_THREADS": "3 (given)"}
 
 
 def test_a_second_import_chooses_the_same() -> None:

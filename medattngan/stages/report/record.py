@@ -72,8 +72,8 @@ def _training(run: Run, made: dict[str, Any]) -> Rows:
 def threads_in_words(hardware: dict[str, Any]) -> str:
     """How many threads trained, how they waited for each other, and how memory was kept.
 
-    >>> threads_in_words({"torch_threads": 2, "openmp": {"GOMP_SPINCOUNT": "1000 (chosen)"}, "allocator": "glibc"})
-    '2; GOMP_SPINCOUNT 1000 (chosen); allocator: glibc'
+    >>> threads_in_words({"torch_threads": 2, "openmp": {"OMP_WAIT_POLICY": "passive (chosen)"}, "allocator": "glibc"})
+    '2; OMP_WAIT_POLICY passive (chosen); allocator: glibc'
     """
     settings = [f"{name} {value}" for name, value in hardware.get("openmp", {}).items()]
     allocator = [f"allocator: {hardware['allocator']}"] if "allocator" in hardware else []
