@@ -1,8 +1,7 @@
 """Train the networks that find and read text in scans, on invented lines written into real slices.
 
-    python scripts/train_screen.py detector ct=tcia_ct_100 mr=tcia_gbm_mr cxr=cxr_pneumonia_128 --steps 6000 --out
-    work python scripts/train_screen.py reader ct=tcia_ct_100 mr=tcia_gbm_mr cxr=cxr_pneumonia_128 --steps 12000
-    --out work
+    python scripts/train_screen.py detector ct=tcia_ct_100 mr=tcia_gbm_mr cxr=cxr_pneumonia_128 --steps 6000 --out DIR
+    python scripts/train_screen.py reader ct=tcia_ct_100 mr=tcia_gbm_mr cxr=cxr_pneumonia_128 --steps 12000 --out DIR
 
 The same command goes on where it was stopped. `--ship` writes the weights, as 16-bit numbers, to where the package
 has them. Only every second patient of a folder is used; `benchmark_screen.py` tests on the others.

@@ -7,8 +7,6 @@ Shapes: queries (B, h, N, d), keys (B, h, M, d), values (B, h, M, d_v), for h he
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -74,16 +72,16 @@ def _fused(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
     """The fused kernels want one width, a multiple of 8: zeros added to q, k and v change nothing."""
     width = -(-max(q.shape[-1], v.shape[-1]) // 8) * 8
     wide_q, wide_k, wide_v = (F.pad(t, (0, width - t.shape[-1])) for t in (q, k, v))
-    kernel = _kernel_uncompiled if q.is_cuda else _kernel
+    kernel = _kernel
+    if q.is_cuda and torch.compiler.is_compiling():
+        # Compiled for CUDA in float32 by PyTorch 2.11, no kernel takes its inputs: "cutlassF: no kernel found to
+        # launch". Only there: to import the compiler takes longer than the rest of torch.
+        kernel = torch.compiler.disable(_kernel)  # type: ignore[no-untyped-call]
     return kernel(wide_q, wide_k, wide_v, scale)[..., : v.shape[-1]]
 
 
 def _kernel(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
     return F.scaled_dot_product_attention(q.contiguous(), k.contiguous(), v.contiguous(), scale=scale)
-
-
-# Compiled for CUDA in float32 by PyTorch 2.11, no kernel takes its inputs: "cutlassF: no kernel found to launch".
-_kernel_uncompiled: Callable[[Tensor, Tensor, Tensor, float], Tensor] = torch.compiler.disable(_kernel)  # type: ignore[no-untyped-call]
 
 
 def is_exported() -> bool:

@@ -84,11 +84,12 @@ def test_a_kernel_that_does_not_say_is_left_alone(tmp_path: Path) -> None:
 @linux
 def test_a_verb_that_computes_looks_before_pytorch_is_there_and_others_do_not() -> None:
     code = (
-        "import sys, medattngan; from medattngan.core import openmp; seen = []; "
+        "import sys, types, medattngan; seen = []; "
         "medattngan.look = lambda: seen.append('torch' in sys.modules); "
-        "medattngan.configs; medattngan.sample; print(seen)"
+        "medattngan.import_module = lambda name: types.SimpleNamespace(configs=1, sample=2); "
+        "print(medattngan.configs, len(seen), medattngan.sample, seen)"
     )
-    assert seen_by(code) == "[False]"
+    assert seen_by(code) == "1 0 2 [False]"
 
 
 @linux

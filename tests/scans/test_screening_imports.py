@@ -5,7 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
 
+
+@pytest.mark.slow
 def test_ingest_reads_no_networks_unless_text_is_looked_for() -> None:
     heavy = ("torch._dynamo", "medattngan.attention", "medattngan.scans.text.judge")
     code = (
