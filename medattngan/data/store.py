@@ -49,7 +49,8 @@ COLUMNS: dict[str, str] = {
     "upper": "float64",
     "unit": "string",
 }
-"""The columns every index has, with their types. `age` (years), `sex` and other numbers of the user's may follow."""
+"""The columns every index has, with their types. `age` (years), `sex`, the `sequence` of MR and other numbers of the
+user's may follow."""
 
 
 class SliceStore(Dataset[dict[str, Any]]):
