@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
-from medattngan.core.text import shown
+from medattngan.core.text import counted, shown
 from medattngan.data.store import SliceStore
 
 COLUMNS, ROWS = 8, 12
@@ -68,15 +68,17 @@ def _strata(index: pd.DataFrame) -> dict[str, list[list[int]]]:
         firsts = part.drop_duplicates("series").sort_values(["split", "label", "series"], kind="stable")
         some = part.groupby("series", sort=False)
         found[str(name)] = [some.groups[series].tolist() for series in firsts["series"]]
-    shares = _shares([len(stacks) for stacks in found.values()])
-    return {
-        f"{name}: {share} of {len(stacks)} stacks": [stacks[i] for i in _even(len(stacks), share)]
-        for (name, stacks), share in zip(found.items(), shares, strict=True)
-    }
+    tiles = {name: sum(min(len(stack), COLUMNS) for stack in stacks) for name, stacks in found.items()}
+    shares = _shares([-(-count // COLUMNS) for count in tiles.values()])
+    shown_of = {}
+    for (name, stacks), rows in zip(found.items(), shares, strict=True):
+        some = _even(len(stacks), max(1, rows * COLUMNS * len(stacks) // tiles[name]))
+        shown_of[f"{name}: {len(some)} of {counted(len(stacks), 'stacks')}"] = [stacks[i] for i in some]
+    return shown_of
 
 
 def _shares(counts: Sequence[int]) -> list[int]:
-    """ROWS dealt out in turns, none beyond its count, and one to each at least.
+    """ROWS dealt out in turns, to none more than it needs, and one to each at least.
 
     >>> _shares([100, 3]), _shares([2])
     ([9, 3], [2])

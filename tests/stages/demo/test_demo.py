@@ -131,6 +131,10 @@ def test_the_demo_goes_the_whole_way_with_the_fewest_patients_it_takes(tmp_path:
     assert all(pydicom.dcmread(path, stop_before_pixels=True).SyntheticData == "YES" for path in written)
     assert "no diversity" in (out / "README.txt").read_text(encoding="utf-8")
     assert page == out / "report.html"
-    assert WHAT_IT_IS in page.read_text(encoding="utf-8")
+    assert read_json(out / "audit" / "audit.json")["counts"]["samples"] == 200
+    said = page.read_text(encoding="utf-8")
+    assert WHAT_IT_IS in said
+    assert "Fonov et al. 2011" in said
+    assert "was not audited" not in said
     with pytest.raises(UserError, match="exists already"):
         demo(out)
