@@ -83,10 +83,11 @@ def ingest(
     if listing:
         from medattngan.stages.ingest.listing import list_series, told
 
-        for line in told(*list_series(
+        table = list_series(
             source, only=only or [], window=window, labels=labels, masks=masks, workers=workers, cluster=cluster,
             file_seconds=file_seconds, file_memory=file_memory,
-        )):  # fmt: skip
+        )  # fmt: skip
+        for line in told(table):
             say(line)
         return
     if out is None:

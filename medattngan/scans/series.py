@@ -134,6 +134,16 @@ def name_of(error: BaseException) -> str:
     return kind.__name__ if kind.__name__ != "error" else f"{kind.__module__}.error"
 
 
+def first_number(value: Value) -> float | None:
+    """The number in a value, or the first of several; None where it is text.
+
+    >>> first_number((2.0, 3.0)), first_number("x"), first_number(None)
+    (2.0, None, None)
+    """
+    first = value[0] if isinstance(value, tuple) and value else value
+    return first if isinstance(first, float) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Geometry:
     """Where a frame lies in the patient (DICOM PS3.3 C.7.6.2.1.1; LPS, mm).

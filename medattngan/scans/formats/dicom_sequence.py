@@ -9,7 +9,7 @@ from pydicom.dataset import Dataset
 from medattngan.scans.formats.dicom_groups import grouped
 from medattngan.scans.formats.dicom_said import tag_of, text
 from medattngan.scans.sequence import Said, sequence
-from medattngan.scans.series import Value
+from medattngan.scans.series import Value, first_number
 
 SEQUENCE_TAGS = ["SeriesDescription", "ProtocolName", "AcquisitionContrast", "ScanningSequence", "ImageType"]
 """What is read of a header beside the traits."""
@@ -37,16 +37,10 @@ def mr_sequence(dataset: Dataset, frame: int, traits: Mapping[str, Value], echo:
             contrast=str(contrast or text(dataset, _CONTRAST)),
             kinds=text(dataset, _KINDS).upper(),
             echo_ms=echo,
-            repetition_ms=_number(traits["repetition"]),
-            inversion_ms=_number(traits["inversion"]),
-            flip_deg=_number(traits["flip"]),
+            repetition_ms=first_number(traits["repetition"]),
+            inversion_ms=first_number(traits["inversion"]),
+            flip_deg=first_number(traits["flip"]),
             b_value=b,
             agent=str(traits["contrast"] or "").strip().upper() not in _NO_AGENT,
         )
     )
-
-
-def _number(value: Value) -> float | None:
-    """The first of several."""
-    first = value[0] if isinstance(value, tuple) and value else value
-    return first if isinstance(first, float) else None

@@ -16,11 +16,11 @@ import pandas as pd
 from medattngan.core.progress import watching
 from medattngan.core.text import counted
 from medattngan.scans.bounds import Bounds
-from medattngan.scans.find import Found, stacks, walk
+from medattngan.scans.find import stacks, walk
 from medattngan.scans.geometry.planes import OBLIQUE_DEG
 from medattngan.scans.masks.find import MasksAsked
 from medattngan.scans.options import parse_window
-from medattngan.scans.series import REASONS, Piece, Series
+from medattngan.scans.series import REASONS, Piece, Series, first_number
 from medattngan.scans.stack.traits import TRAITS
 from medattngan.scans.table.rows import read_labels
 from medattngan.stages.ingest.examine import examine, runner
@@ -48,11 +48,15 @@ def list_series(
     progress: bool = True,
     file_seconds: float = 60.0,
     file_memory: str = "4GB",
-) -> tuple[pd.DataFrame, dict[str, int]]:
+) -> pd.DataFrame:
     """Look into every file under `sources`, and write nothing; the arguments are those of `ingest`.
 
+        table = mg.list_series("SCANS")
+        mg.ingest("SCANS", "store", only=["sequence=T1"])
+
     Returns:
-        One row a series, with `COLUMNS`; `taken` says whether `only` asks for it. And files that hold none, by reason.
+        One row a series, with `COLUMNS`; `taken` says whether `only` asks for it. Its `attrs["set_aside"]` counts the
+        files that hold no series, by reason.
 
     Raises:
         UserError: an argument is wrong, or a source does not exist.
@@ -70,12 +74,9 @@ def list_series(
     series = stacks(found, table, window is not None, labels is not None and listed is None)
     salt = load_salt()
     rows = sorted((_row(one, salt, chosen) for one in series), key=lambda row: (row["patient"], row["series"]))
-    return pd.DataFrame(rows, columns=list(COLUMNS)), _aside(found)
-
-
-def _aside(found: Sequence[Found]) -> dict[str, int]:
-    counts = Counter(file.reason for file in found if file.reason is not None)
-    return {str(reason): count for reason, count in sorted(counts.items())}
+    listed_series = pd.DataFrame(rows, columns=list(COLUMNS))
+    listed_series.attrs["set_aside"] = dict(sorted(Counter(file.reason for file in found if file.reason).items()))
+    return listed_series
 
 
 def _row(series: Series, salt: bytes, only: Only) -> dict[str, object]:
@@ -91,8 +92,8 @@ def _row(series: Series, salt: bytes, only: Only) -> dict[str, object]:
         "slices": len(series.pieces) if series.layout == "frames" else None,
         "pixels": " x ".join(map(str, shape)),
         "echo_ms": first.echo_ms,
-        "repetition_ms": times.get("repetition"),
-        "inversion_ms": times.get("inversion"),
+        "repetition_ms": first_number(times.get("repetition")),
+        "inversion_ms": first_number(times.get("inversion")),
         "taken": only.takes(series),
     }
 
@@ -108,7 +109,7 @@ def _plane(piece: Piece) -> str:
     return ("sagittal", "coronal", "axial")[int(towards.argmax())]
 
 
-def told(table: pd.DataFrame, aside: dict[str, int]) -> Iterator[str]:
+def told(table: pd.DataFrame) -> Iterator[str]:
     """The list in lines, then what there is of each kind, and what would be left out."""
     if len(table):
         shown = table.assign(taken=np.where(table["taken"], "yes", "no"), slices=table["slices"].astype("Int64"))
@@ -120,7 +121,7 @@ def told(table: pd.DataFrame, aside: dict[str, int]) -> Iterator[str]:
         yield f"{modality} {sequence}: {series} of {patients}, {int(some['taken'].sum())} taken"
     taken = table[table["taken"]]
     yield f"{len(taken)} of {len(table)} series would be taken, of {counted(taken['patient'].nunique(), 'patients')}."
-    for reason, count in aside.items():
+    for reason, count in table.attrs["set_aside"].items():
         yield f"set aside: {counted(count, 'files')} {reason} ({REASONS[reason]})"
     if len(table):
         yield "Blank slices, copies, and series that cannot be cut in the plane asked for are found when they are read."

@@ -77,9 +77,9 @@ def test_a_store_of_several_sequences_is_told_to_be_so(scans: Path, tmp_path: Pa
 
 def test_the_list_is_what_the_ingest_takes_and_writes_nothing(scans: Path, tmp_path: Path) -> None:
     before = sorted(tmp_path.rglob("*"))
-    table, aside = list_series(scans, only=["sequence=T1"], progress=False)
+    table = list_series(scans, only=["sequence=T1"], progress=False)
     assert sorted(tmp_path.rglob("*")) == before
-    assert aside == {}
+    assert table.attrs["set_aside"] == {}
     assert sorted(table["sequence"]) == ["", "FLAIR", "FLAIR", "T1", "T1", "T2"]
     store = take(scans, tmp_path / "store", "sequence=T1")
     assert set(table.loc[table["taken"], "series"]) == set(store.index["series"])
@@ -101,7 +101,7 @@ def test_no_word_of_a_description_is_in_a_list_or_a_store(scans: Path, tmp_path:
     with pydicom.config.disable_value_validation():
         for number in range(3):
             plant(scans / f"canary{number}", 50 + number, "MR")
-    said = "\n".join(told(*list_series(scans, progress=False)))
+    said = "\n".join(told(list_series(scans, progress=False)))
     take(scans, tmp_path / "store")
     assert found(said) == []
     assert found(written(tmp_path / "store")) == []
