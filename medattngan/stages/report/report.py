@@ -45,9 +45,9 @@ def report(
     """Write the page `out` and return its path.
 
     Args:
-        folders: one or more runs, the samples drawn from each, and as far as there are any their scores (of pairs, too),
-            audits, a utility folder and the statistics of reader studies, in any order: what belongs to what is read
-            from their digests.
+        folders: one or more runs, the samples drawn from each, and as far as there are any their scores (of pairs,
+            too), audits, a utility folder and the statistics of reader studies, in any order: what belongs to what is
+            read from their digests.
         store: the slices that the runs were trained on and the scores compare with.
         out: the HTML file to make.
         title: of the page.

@@ -41,7 +41,7 @@ def _row(name: str, score: Score) -> str:
     return (
         f'<tr><th scope="row">{escape(heading_of(name))}{mark}<br><code>{escape(name)}</code> '
         f'<span class="way">{DIRECTIONS[score["better"]]}</span></th>'
-        f'<td class="value">{number(score["value"])}</td><td>{number(low)} to {number(high)}</td>'
+        f'<td class="value">{number(score["value"])}</td><td class="ci">{number(low)} to {number(high)}</td>'
         f'<td class="base">{number(score["floor"])}</td><td class="drawn">{drawing(score)}</td></tr>'
     )
 
