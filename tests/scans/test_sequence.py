@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from helpers.canaries import MARKUP, WORD
 from helpers.scan_files import write_dicom, write_nifti
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 from pydicom.uid import MRImageStorage
@@ -71,6 +71,7 @@ def test_where_nobody_wrote_anything_the_times_say_it_or_leave_it_open(said: Sai
     assert sequence(said) == name
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.text(max_size=80))
 def test_whatever_is_written_only_words_of_the_list_come_out(text: str) -> None:
     assert sequence(Said(text)) in SEQUENCES

@@ -164,7 +164,7 @@ def _piece(dataset: Dataset, path: Path, relative: str, frame: int, frames: int)
         echo_ms=echo,
         b_value=weighting,
         traits=said,
-        sequence=mr_sequence(dataset, frame, dict(zip(TRAITS, said, strict=True)), echo, weighting),
+        sequence=mr_sequence(dataset, frame, _kind(dataset), dict(zip(TRAITS, said, strict=True)), echo, weighting),
         shape=(int(dataset.Rows), int(dataset.Columns)),
         instance=_text(dataset, "SOPInstanceUID"),
         spacing_mm=spacing if placed is None else placed.spacing,

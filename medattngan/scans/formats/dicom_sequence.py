@@ -11,25 +11,27 @@ from medattngan.scans.formats.dicom_said import tag_of, text
 from medattngan.scans.sequence import Said, sequence
 from medattngan.scans.series import Value, first_number
 
-SEQUENCE_TAGS = ["SeriesDescription", "ProtocolName", "AcquisitionContrast", "ScanningSequence", "ImageType"]
+SEQUENCE_TAGS = ["SeriesDescription", "ProtocolName", "AcquisitionContrast", "ScanningSequence"]
 """What is read of a header beside the traits."""
 
 _WORDS = [tag_of(keyword) for keyword in ("SeriesDescription", "ProtocolName")]
-_CONTRAST, _KINDS, _IMAGE_TYPE = map(tag_of, ("AcquisitionContrast", "ScanningSequence", "ImageType"))
+_CONTRAST, _KINDS = map(tag_of, ("AcquisitionContrast", "ScanningSequence"))
 _NO_AGENT = {"", "NO", "NONE", "N", "0"}
 
 
-def mr_sequence(dataset: Dataset, frame: int, traits: Mapping[str, Value], echo: float | None, b: float | None) -> str:
+def mr_sequence(
+    dataset: Dataset, frame: int, kind: str, traits: Mapping[str, Value], echo: float | None, b: float | None
+) -> str:
     """A key of `SEQUENCES`; empty where the modality is not MR.
 
     Args:
+        kind: Image Type from its third value on.
         traits: what the frame says of itself, by the names of `TRAITS`.
         echo: echo time, ms.
         b: diffusion weighting, s/mm².
     """
     if str(dataset.get("Modality") or "").strip().upper() != "MR":
         return ""
-    kind = " ".join(text(dataset, _IMAGE_TYPE).split("\\")[2:])
     contrast = grouped(dataset, frame, "MRImageFrameTypeSequence", "AcquisitionContrast")
     return sequence(
         Said(

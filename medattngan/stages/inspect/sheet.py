@@ -33,7 +33,8 @@ def contact_sheet(store: SliceStore) -> npt.NDArray[np.uint8]:
     strata = [(name, rows) for name, stacks in _strata(store.index).items() if (rows := _rows(stacks))]
     zoom = max(1, -(-TILE_PX // store.size))
     tile = store.size * zoom
-    step = tile + GAP_PX, tile + 2 * LINE_PX + GAP_PX
+    lines = 3 if store.index["label"].notna().any() else 2
+    step = tile + GAP_PX, tile + lines * LINE_PX + GAP_PX
     height = sum(HEADING_PX + len(rows) * step[1] for _, rows in strata)
     sheet = Image.new("L", (COLUMNS * step[0] + GAP_PX, height), PAPER)
     draw = ImageDraw.Draw(sheet)
@@ -46,17 +47,17 @@ def contact_sheet(store: SliceStore) -> npt.NDArray[np.uint8]:
                 left = GAP_PX + column * step[0]
                 grey = (store.codes(i) >> 8).astype(np.uint8)
                 sheet.paste(Image.fromarray(grey.repeat(zoom, 0).repeat(zoom, 1)), (left, top))
-                for line, words in enumerate(_caption(store.index.iloc[i])):
+                for line, words in enumerate(_caption(store.index.iloc[i])[:lines]):
                     draw.text((left, top + tile + line * LINE_PX), _fitting(words, tile), INK, _font())
             top += step[1]
     return np.asarray(sheet)
 
 
-def _caption(row: pd.Series) -> tuple[str, str]:
-    """Two lines: whose and which split; label, where there is one, and position."""
+def _caption(row: pd.Series) -> tuple[str, str, str]:
+    """Whose; which split, and where; the label, empty where there is none."""
     position = "" if pd.isna(row["position_mm"]) else f"{row['position_mm']:.1f} mm"
     label = "" if pd.isna(row["label"]) else shown(row["label"])
-    return f"{shown(row['patient'])} {row['split']}", "  ".join(filter(None, (position, label)))
+    return shown(row["patient"]), "  ".join(filter(None, (str(row["split"]), position))), label
 
 
 def _strata(index: pd.DataFrame) -> dict[str, list[list[int]]]:

