@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from medattngan.stages.export.export import export
     from medattngan.stages.export_model.export_model import export_model
     from medattngan.stages.ingest.ingest import ingest
+    from medattngan.stages.ingest.listing import list_series
     from medattngan.stages.inspect.inspect import inspect
     from medattngan.stages.report.report import report
     from medattngan.stages.reseal.reseal import reseal
@@ -67,6 +68,7 @@ _HOMES = {
     "export": "stages.export.export",
     "ingest": "stages.ingest.ingest",
     "inspect": "stages.inspect.inspect",
+    "list_series": "stages.ingest.listing",
     "load_reads": "review.close",
     "push": "pacs.push",
     "report": "stages.report.report",
@@ -111,6 +113,7 @@ __all__ = [
     "generate",
     "ingest",
     "inspect",
+    "list_series",
     "load_reads",
     "pseudo_scans",
     "push",

@@ -1,4 +1,5 @@
-"""Draw the README's picture: real slices of test patients above, the first synthetic slices of a seed below.
+"""Draw the README's picture: real slices of test patients, and below them the first synthetic slices of a seed, under
+their names.
 
 python scripts/draw_real_and_synthetic.py --data STORE --samples SAMPLES --out docs/images/real-and-synthetic.png
 """
@@ -8,14 +9,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import matplotlib
 import numpy as np
-import torch
+import numpy.typing as npt
 import typer
+from PIL import Image, ImageDraw, ImageFont
 
-from medattngan.data.images import codes_to_images
+from medattngan.core.plots import save_picture
 from medattngan.data.samples import Samples
 from medattngan.data.store import SliceStore
-from medattngan.stages.train.log import save_grid
+
+BAND_PX, FONT_PX = 24, 14
+"""Height of the line with a name, and of its letters."""
+
+Picture = npt.NDArray[np.uint8]
 
 
 def main(
@@ -31,9 +38,26 @@ def main(
     chosen = np.random.default_rng(seed).choice(len(test), columns * rows, replace=False)
     real = np.stack([test.codes(int(i)) for i in chosen])
     fake = Samples.open(samples).codes[: columns * rows]
-    sheet = [codes_to_images(part) for part in (real, fake)]
-    save_grid(torch.cat(sheet), out, columns)
+    save_picture(out, under_names(*((tiled(part, columns)) for part in (real, fake))))
     typer.echo(f"{out}: {rows} rows real, {rows} rows synthetic")
+
+
+def tiled(codes: npt.NDArray[np.uint16], columns: int) -> Picture:
+    """Slices (count, H, W) in rows of `columns`, in 8 bits."""
+    count, height, width = codes.shape
+    grey = np.rint(codes * (255 / 65535)).astype(np.uint8)
+    return grey.reshape(count // columns, columns, height, width).swapaxes(1, 2).reshape(-1, columns * width)
+
+
+def under_names(real: Picture, synthetic: Picture) -> Picture:
+    """One above the other, each below a line that says what it is."""
+    font = ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans-Bold.ttf", FONT_PX)
+    parts = []
+    for name, picture in (("REAL", real), ("SYNTHETIC", synthetic)):
+        band = Image.new("L", (picture.shape[1], BAND_PX), 255)
+        ImageDraw.Draw(band).text((6, (BAND_PX - FONT_PX) // 2 - 1), name, 0, font)
+        parts += [np.asarray(band), picture]
+    return np.concatenate(parts)
 
 
 if __name__ == "__main__":

@@ -82,3 +82,22 @@ def test_every_decision_is_listed_and_numbered_in_order() -> None:
     assert [int(name[:4]) for name in records] == list(range(1, len(records) + 1))
     listed = re.findall(r"^- \[.*\]\((\d{4}-[a-z0-9-]+\.md)\)$", (folder / "README.md").read_text(), re.MULTILINE)
     assert listed == records
+
+
+def test_the_badges_say_what_the_project_file_says() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    classifiers = dict(line.rsplit(" :: ", 1) for line in project["classifiers"] if "Status" in line)
+    versions = [line.rsplit(" :: ", 1)[1] for line in project["classifiers"] if "Language :: Python ::" in line]
+    said = {
+        "python": " | ".join(versions),
+        "licence": project["license"],
+        "status": classifiers["Development Status"].rpartition(" - ")[2].lower(),
+    }
+    assert project["requires-python"] == f">={versions[0]}"
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name, value in said.items():
+        drawn = (ROOT / f"docs/images/badge-{name}.svg").read_text(encoding="utf-8")
+        assert f"<title>{name}: {value}</title>" in drawn
+        assert drawn.count(f">{value}<") == 1
+        assert f"![{name}: {value}](docs/images/badge-{name}.svg)" in readme
+    assert readme.count("docs/images/badge-") == len(said)

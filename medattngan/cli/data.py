@@ -9,14 +9,24 @@ import typer
 
 from medattngan.cli import parse
 from medattngan.cli.say import say
-from medattngan.cli.types import OutOption, PlaneOption, ScreenOption
+from medattngan.cli.types import PlaneOption, ScreenOption
+from medattngan.core.files import UserError
 
 
 def ingest(
     source: Annotated[
         list[Path], typer.Argument(help="Files or folders of DICOM, NIfTI, PNG, JPEG or TIFF, in any mixture.")
     ],
-    out: OutOption,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Where to write; must not exist yet. Not needed with --list.")
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Which series to take, as sequence=T1 or modality=CT; repeatable: any of the values named."),
+    ] = None,
+    listing: Annotated[
+        bool, typer.Option("--list", help="Only list what would be taken, by series; write nothing.")
+    ] = False,
     size: Annotated[int, typer.Option(help="Height and width of the slices, in pixels.")] = 64,
     plane: PlaneOption = "axial",
     window: Annotated[
@@ -70,6 +80,18 @@ def ingest(
     ] = None,
 ) -> None:
     """Turn scans into a store of 2D slices."""
+    if listing:
+        from medattngan.stages.ingest.listing import list_series, told
+
+        table = list_series(
+            source, only=only or [], window=window, labels=labels, masks=masks, workers=workers, cluster=cluster,
+            file_seconds=file_seconds, file_memory=file_memory,
+        )  # fmt: skip
+        for line in told(table):
+            say(line)
+        return
+    if out is None:
+        raise UserError("ingest needs --out, the folder of the store to make; or --list, to see what there is first.")
     from medattngan.stages.ingest.ingest import ingest as run_ingest
 
     shares = parse.shares(split)
@@ -77,7 +99,7 @@ def ingest(
         source, out, size=size, plane=plane, window=window, labels=labels, split=shares, seed=seed,
         screen=screen, captions=captions or [], keep_words=keep_word or [],
         workers=workers, cluster=cluster, rejected=rejected,
-        file_seconds=file_seconds, file_memory=file_memory, masks=masks, mask_classes=mask_classes,
+        file_seconds=file_seconds, file_memory=file_memory, masks=masks, mask_classes=mask_classes, only=only or [],
     )  # fmt: skip
     typer.echo(store.path)
 

@@ -14,8 +14,8 @@ EXAMPLES: Mapping[str, tuple[str, str]] = {
         "medattngan demo -o demo --minutes 20 --seed 1",
     ),
     "ingest": (
-        "medattngan ingest SCANS -o store --size 64 --plane axial",
-        "medattngan ingest CT -o store --window lung --labels labels.csv",
+        "medattngan ingest SCANS --list --only sequence=T1",
+        "medattngan ingest SCANS -o store --size 64 --only sequence=T1",
     ),
     "inspect": (
         "medattngan inspect store",

@@ -198,7 +198,9 @@ def utility(
 def report(
     folders: Annotated[
         list[Path],
-        typer.Argument(help="Folders of runs, samples, scores, audits, utility and reader statistics, in any order."),
+        typer.Argument(
+            help="Folders of runs, samples, scores (of pairs too), audits, utility and reader statistics, in any order."
+        ),
     ],
     data: DataOption,
     out: Annotated[Path, typer.Option("--out", "-o", help="The HTML file to write; must not exist yet.")],

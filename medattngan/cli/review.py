@@ -118,10 +118,19 @@ def close(
     study: StudyArgument,
     incomplete: Annotated[bool, typer.Option("--incomplete", help="Close even if cases are unread.")] = False,
 ) -> None:
-    """Stop taking answers, unblind the study and write reads.csv."""
-    from medattngan.review.close import close_study
+    """Stop taking answers, unblind the study, write reads.csv, and say what the readers found."""
+    from medattngan.review.close import close_study, load_reads
+    from medattngan.review.statistics import told
+    from medattngan.review.study import Study
 
-    typer.echo(close_study(study, incomplete=incomplete))
+    written = close_study(study, incomplete=incomplete)
+    protocol, reads = Study.open(study).protocol, load_reads(study)
+    if reads.empty:
+        say("No case was read.")
+    else:
+        for sentence in told(reads, authenticity=protocol.authenticity.id, middle=protocol.middle):
+            say(sentence)
+    typer.echo(written)
 
 
 def stats(
@@ -140,8 +149,10 @@ def stats(
     if reads.empty:
         raise UserError(f"{study} was closed without a single read; there is nothing to analyse.")
     protocol = Study.open(study).protocol
-    report_statistics(reads, out, seed, authenticity=protocol.authenticity.id, middle=protocol.middle)
+    found = report_statistics(reads, out, seed, authenticity=protocol.authenticity.id, middle=protocol.middle)
     typer.echo(sentence(told_by(study)), err=True)
+    for line in (*found["findings"], *found["notes"]):
+        say(line)
     typer.echo(out)
 
 

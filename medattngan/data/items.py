@@ -5,7 +5,7 @@
     mask             MetaTensor (1, H, W) uint8 on the same affine, the numbers of `store.classes`, 255 where the slice
                      has none; if the store has masks
     position_mm …    every other column of numbers of the index, float
-    patient, series  pseudonyms; split, plane, modality, unit, and captions in `text` where there are any
+    patient, series  pseudonyms; split, plane, modality, unit; `sequence` and captions in `text` where there are any
 
 Scale it with MONAI's transforms (`ScaleIntensityRanged("image", lower, upper, -1, 1)`) or ask `store.unit(i)`, which is
 what the networks of this package see.
@@ -54,7 +54,7 @@ def item(store: SliceStore, i: int) -> dict[str, Any]:
     if store.classes is not None:
         found["mask"] = MetaTensor(torch.from_numpy(store.masks([i])), affine=image.affine)
     found |= {name: float(row[name]) for name in numbers(store.index)}
-    texts = (*TEXTS, *(["text"] if "text" in store.index else []))
+    texts = (*TEXTS, *(name for name in ("sequence", "text") if name in store.index))
     return found | {name: "" if pd.isna(row[name]) else str(row[name]) for name in texts}
 
 

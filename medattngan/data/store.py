@@ -49,7 +49,8 @@ COLUMNS: dict[str, str] = {
     "upper": "float64",
     "unit": "string",
 }
-"""The columns every index has, with their types. `age` (years), `sex` and other numbers of the user's may follow."""
+"""The columns every index has, with their types. `age` (years), `sex`, the `sequence` of MR and other numbers of the
+user's may follow."""
 
 
 class SliceStore(Dataset[dict[str, Any]]):
@@ -137,11 +138,12 @@ class SliceStore(Dataset[dict[str, Any]]):
 
     def _facts(self) -> dict[str, object]:
         index = self.index
+        kinds = [name for name in ("modality", "sequence", "plane") if name in index]
         counts = {name: int((index["split"] == name).sum()) for name in SPLITS}
         facts: dict[str, object] = {
             "slices": f"{len(self)} of {self.size} x {self.size} px ({one_line(counts)})",
             "patients": index["patient"].nunique(),
-            "kinds": one_line(index.groupby(["modality", "plane"]).size().to_dict()),
+            "kinds": one_line(index.groupby([index[name].fillna("-") for name in kinds]).size().to_dict()),
             "values": f"{self.map.lower:g} to {self.map.upper:g} {self.map.unit}",
         }
         return facts | (

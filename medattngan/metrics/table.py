@@ -243,3 +243,27 @@ METRICS: dict[str, Metric[Any]] = {
 def all_metrics() -> dict[str, Metric[Any]]:
     """`METRICS`, and those that installed packages add as entry points of the group `medattngan.metrics`."""
     return with_plugins(METRICS, "medattngan.metrics", Metric)
+
+
+DIRECTIONS = {"lower": "lower is better", "higher": "higher is better", "floor": "best at the baseline"}
+"""`Metric.better` in words. The baseline is what real slices of other patients score."""
+
+
+def metric_of(name: str) -> str:
+    """The metric that a score's name begins with. FID is the Fréchet distance of Inception's features.
+
+    >>> metric_of("kid[some]"), metric_of("fid[inception]")
+    ('kid', 'fd')
+    """
+    metric = name.partition("[")[0]
+    return "fd" if metric == "fid" else metric
+
+
+def heading_of(name: str) -> str:
+    """A score's metric in words; its name where the metric is not installed.
+
+    >>> heading_of("fd[efficientnet-lite0]"), heading_of("theirs[some]")
+    ('Fréchet distance', 'theirs[some]')
+    """
+    metric = all_metrics().get(metric_of(name))
+    return name if metric is None else metric.heading

@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeAlias
 from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from medattngan.core.types import Physical
+from medattngan.scans.sequence import OTHER
 
 Value: TypeAlias = float | str | tuple[float, ...] | None
 """What a header says of one thing: a number, text, several numbers, or nothing."""
@@ -48,6 +49,7 @@ REASONS: dict[str, str] = {
     "says-recognizable": "Recognizable Visual Features (0028,0302) says YES: a face, or what makes one",
     "blank": "a slice with next to nothing on it",
     "duplicate": "a slice whose pixels came earlier",
+    "not-asked": "a series that --only does not ask for",
     "mask-without-scan": "a mask whose name, or what it refers to, is that of no scan, or of several",
     "mask-shape": "a mask with other rows, columns or slices than its scan",
     "mask-affine": "a mask whose voxels lie elsewhere than those of its scan",
@@ -132,6 +134,16 @@ def name_of(error: BaseException) -> str:
     return kind.__name__ if kind.__name__ != "error" else f"{kind.__module__}.error"
 
 
+def first_number(value: Value) -> float | None:
+    """The number in a value, or the first of several; None where it is text.
+
+    >>> first_number((2.0, 3.0)), first_number("x"), first_number(None)
+    (2.0, None, None)
+    """
+    first = value[0] if isinstance(value, tuple) and value else value
+    return first if isinstance(first, float) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Geometry:
     """Where a frame lies in the patient (DICOM PS3.3 C.7.6.2.1.1; LPS, mm).
@@ -170,6 +182,8 @@ class Piece:
         traits: what else tells it from others at its place, in the order of `stack.traits.TRAITS`.
         instance: names the object that the frame is of, wherever a copy of it lies.
         tile: (top, left, rows, columns) of a frame that holds many slices.
+        sequence: of MR, a key of `scans.sequence.SEQUENCES`; empty where nobody says.
+        shape: rows and columns of a frame, the three axes of a volume as stored; empty where the format does not say.
         volumes: how many volumes a 4-D file has; the first is read.
         burned_in: whether the header says that identifying text is in the pixels.
         recognizable: whether the header says that the patient can be recognised in the image.
@@ -201,6 +215,8 @@ class Piece:
     traits: tuple[Value, ...] = ()
     instance: str = ""
     tile: tuple[int, int, int, int] | None = None
+    sequence: str = ""
+    shape: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,3 +248,8 @@ class Series:
     listed: bool = False
     """Whether the table of labels has a row for it."""
     mask: MaskFile | None = None
+
+    @property
+    def sequence(self) -> str:
+        """Of an MR series, a key of `scans.sequence.SEQUENCES`; empty for other modalities."""
+        return (self.pieces[0].sequence or OTHER) if self.modality == "MR" else ""

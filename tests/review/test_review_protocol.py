@@ -155,7 +155,7 @@ def test_the_commands_hand_on_to_one_another(tmp_path: Path) -> None:
     assert renewed.startswith("reader-2  https://a.example/r/")
     assert isinstance(run(app, ["review", "stats", str(made.path), "--out", str(tmp_path / "o")]).exception, UserError)
     closed = run(app, ["review", "close", str(made.path), "--incomplete"])
-    assert closed.output.strip() == str(made.path / "reads.csv")
+    assert closed.output.splitlines() == ["No case was read.", str(made.path / "reads.csv")]
     empty = run(app, ["review", "stats", str(made.path), "--out", str(tmp_path / "o")])
     assert "without a single read" in str(empty.exception)
     assert "cases" in run(app, ["review", "plan"]).output

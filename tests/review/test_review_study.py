@@ -344,8 +344,11 @@ def test_statistics_follow_from_a_closed_study(tmp_path: Path) -> None:
             answers = {"authenticity": score, "plausibility": 1 + n % 5, "quality": 1 + n % 3}
             database.save(reader, n, f"{reader}-{n}", answers, 4000, back_allowed=True)
     database.close()
-    close_study(made.path)
+    closed = CliRunner().invoke(app, ["review", "close", str(made.path)])
     result = CliRunner().invoke(app, ["review", "stats", str(made.path), "--out", str(tmp_path / "stats")])
-    assert result.exit_code == 0, result.output
+    assert (closed.exit_code, result.exit_code) == (0, 0), result.output
     statistics = load_statistics(tmp_path / "stats")
+    findings = [*statistics["findings"], *statistics["notes"]]
+    assert closed.stdout.splitlines() == [*findings, str(made.path / "reads.csv")]
+    assert result.stdout.splitlines() == [*findings, str(tmp_path / "stats")]
     assert statistics["pooled"]["accuracy"]["value"] == pytest.approx(right / 40)

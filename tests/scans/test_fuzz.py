@@ -72,7 +72,7 @@ def test_every_seed_is_a_scan_that_is_read(tmp_path: Path) -> None:
 
 
 def test_damaged_files_cost_themselves_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("medattngan.stages.ingest.ingest.SMALL_BYTES", 0)
+    monkeypatch.setattr("medattngan.stages.ingest.examine.SMALL_BYTES", 0)
     fuzz(tmp_path, range(LOT))
 
 
@@ -81,5 +81,5 @@ def test_damaged_files_cost_themselves_alone(tmp_path: Path, monkeypatch: pytest
 def test_ten_times_as_many_damaged_files_cost_themselves_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lot: int
 ) -> None:
-    monkeypatch.setattr("medattngan.stages.ingest.ingest.SMALL_BYTES", 0)
+    monkeypatch.setattr("medattngan.stages.ingest.examine.SMALL_BYTES", 0)
     fuzz(tmp_path, range(LOT * lot, LOT * (lot + 1)))

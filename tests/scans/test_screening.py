@@ -238,7 +238,7 @@ def test_a_page_of_text_is_set_aside_though_it_was_to_be_masked(tmp_path: Path) 
 def test_screening_gives_the_same_bytes_at_any_number_of_workers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ingest_module, "SMALL_BYTES", 0)
+    monkeypatch.setattr("medattngan.stages.ingest.examine.SMALL_BYTES", 0)
     for number in range(3):
         save_png(tmp_path / "scans" / f"{number}.png", burn(anatomy(seed=number), f"{NAME}{number}"))
         for at in range(3):

@@ -58,11 +58,8 @@ def report_statistics(
     Raises:
         UserError: the reads are not as above, `seed` is below 0, or `out` exists.
     """
-    if seed < 0:
-        raise UserError(f"--seed is {seed}; it must be 0 or more.")
     require_absent(Path(out))
-    grids = arrange(reads, authenticity, ratings, middle)
-    stats, scores = _statistics(grids, seed)
+    grids, stats, scores = _worked_out(reads, seed, authenticity, ratings, middle)
     with atomic_folder(Path(out)) as folder:
         write_json(folder / "stats.json", stats)
         write_text(folder / "readers.csv", reader_table(stats).to_csv(index=False, lineterminator="\n"))
@@ -73,6 +70,25 @@ def report_statistics(
         save_confidence(folder / "confidence.png", grids)
         seal(folder, "statistics")
     return stats
+
+
+def told(reads: pd.DataFrame, seed: int = 0, *, authenticity: str = "authenticity", middle: float = 3) -> list[str]:
+    """The findings of `report_statistics` and its caveats, in sentences; nothing is written.
+
+    Raises:
+        UserError: as `report_statistics`.
+    """
+    _, stats, _ = _worked_out(reads, seed, authenticity, None, middle)
+    return [*stats["findings"], *stats["notes"]]
+
+
+def _worked_out(
+    reads: pd.DataFrame, seed: int, authenticity: str, ratings: Sequence[str] | None, middle: float
+) -> tuple[Reads, dict[str, Any], CaseScores]:
+    if seed < 0:
+        raise UserError(f"--seed is {seed}; it must be 0 or more.")
+    grids = arrange(reads, authenticity, ratings, middle)
+    return grids, *_statistics(grids, seed)
 
 
 def load_statistics(folder: Path) -> dict[str, Any]:

@@ -22,8 +22,10 @@ from medattngan.scans.formats.dicom_mosaic import CSA_TAGS, is_tiled, tiles
 from medattngan.scans.formats.dicom_place import along, geometry
 from medattngan.scans.formats.dicom_rescale import HOUNSFIELD, RESCALE_TAGS, rescale, rescale_types
 from medattngan.scans.formats.dicom_said import tag_of
+from medattngan.scans.formats.dicom_sequence import SEQUENCE_TAGS, mr_sequence
 from medattngan.scans.formats.dicom_traits import TRAIT_TAGS, b_value, echo_ms, traits
 from medattngan.scans.series import READ_ERRORS, Geometry, Piece, SetAside
+from medattngan.scans.stack.traits import TRAITS
 
 NOT_PATIENT_IMAGES = {"SEG", "RTDOSE", "RTIMAGE", "PMAP", "FID", "REG", "RWV"}
 """Modalities whose pixels are not an image of a patient."""
@@ -46,7 +48,7 @@ HEADER_TAGS = [
 """What `describe` needs of a header beside the traits; reading the rest would take several times as long."""
 
 MENDED = [*map(tag_of, HEADER_TAGS)]
-READ_TAGS = [*MENDED, *TRAIT_TAGS]
+READ_TAGS = [*MENDED, *TRAIT_TAGS, *map(tag_of, SEQUENCE_TAGS)]
 
 GROUP_OF_PIXELS = 0x0028
 """Of the Image Pixel Module and what goes with it."""
@@ -144,6 +146,8 @@ def _piece(dataset: Dataset, path: Path, relative: str, frame: int, frames: int)
     unusual += sorted(rescale_types(dataset, frame) - {HOUNSFIELD})
     stack = (dataset.get("Rows"), dataset.get("Columns"), *unusual, *_contrast(dataset, frame), *_rounded(placed))
     thickness = functional(dataset, frame, "PixelMeasuresSequence", "SliceThickness")
+    said = traits(dataset, frame, frames > 1 or is_tiled(dataset, frames))
+    echo, weighting = echo_ms(dataset, frame), b_value(dataset, frame)
     return Piece(
         path=path,
         relative=relative,
@@ -157,9 +161,11 @@ def _piece(dataset: Dataset, path: Path, relative: str, frame: int, frames: int)
         order=(int(dataset.get("InstanceNumber") or 0) * (frames + 1) + frame, f"{relative}\0{frame}"),
         along_mm=None if placed is None else along(placed),
         geometry=placed,
-        echo_ms=echo_ms(dataset, frame),
-        b_value=b_value(dataset, frame),
-        traits=traits(dataset, frame, frames > 1 or is_tiled(dataset, frames)),
+        echo_ms=echo,
+        b_value=weighting,
+        traits=said,
+        sequence=mr_sequence(dataset, frame, _kind(dataset), dict(zip(TRAITS, said, strict=True)), echo, weighting),
+        shape=(int(dataset.Rows), int(dataset.Columns)),
         instance=_text(dataset, "SOPInstanceUID"),
         spacing_mm=spacing if placed is None else placed.spacing,
         thickness_mm=float(thickness) if thickness else None,

@@ -21,6 +21,7 @@ from medattngan.scans.formats.declared import check_volume
 from medattngan.scans.formats.gaps import filled
 from medattngan.scans.formats.nifti_place import Place, place, slice_axis
 from medattngan.scans.formats.picture_grey import to_grey
+from medattngan.scans.formats.sidecar import named_sequence
 from medattngan.scans.series import READ_ERRORS, Loaded, Piece, SetAside
 
 COMPANIONS = {".img": ".hdr", ".rec": ".par", ".brik": ".head"}
@@ -136,7 +137,8 @@ def describe(path: Path, relative: str) -> list[Piece]:
     if intent in NO_IMAGES:
         raise SetAside(NO_IMAGES[intent])
     volumes = shape[3] if len(shape) == 4 else 1
-    return [Piece(path, relative, 0, "", relative, "", (0, relative), volumes=volumes)]
+    said = named_sequence(path, relative)
+    return [Piece(path, relative, 0, "", relative, "", (0, relative), volumes=volumes, sequence=said, shape=shape[:3])]
 
 
 def _first_volume(image: Any) -> tuple[tuple[int, ...], tuple[Any, ...]]:

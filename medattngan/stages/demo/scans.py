@@ -42,7 +42,7 @@ def pseudo_scans(out: str | Path, *, patients: int = 12, seed: int = 0) -> Path:
 def write_scan(patient: PseudoPatient, folder: Path, seed: int) -> Path:
     """Write one pseudo-patient below `folder`, odd numbers as NIfTI, even ones as DICOM; returns the path."""
     if patient.number % 2:
-        return write_nifti(patient, folder / "nifti")
+        return write_nifti(patient, folder / "nifti-T1")
     return write_dicom(patient, folder / "dicom" / patient.name, seed)
 
 
@@ -73,6 +73,7 @@ def _mr_image(patient: PseudoPatient, index: int, seed: int) -> Dataset:
     dataset.Modality = "MR"
     dataset.Manufacturer = "medattngan demo"
     dataset.SeriesNumber = 1
+    dataset.SeriesDescription = "T1 template, bent"
     dataset.InstanceNumber = index + 1
     dataset.ImageType = ["DERIVED", "SECONDARY", "OTHER"]
     dataset.DerivationDescription = NOTE

@@ -13,10 +13,12 @@ from matplotlib.figure import Figure
 from medattngan.core.plots import save_picture
 from medattngan.core.types import Images
 from medattngan.data.slice_images import SliceImages
+from medattngan.metrics.table import DIRECTIONS, heading_of
 
 SIDE = 6
-_WIDTH, _LETTER = 8.0, 0.09
-"""Inches: of the figure of scores, and of a letter at matplotlib's 10 points."""
+_WIDTH, _LETTER, _TOP = 8.0, 0.085, 0.35
+"""Inches: of the figure of scores, of a letter at 9 points, and of the line above all panels."""
+_KEY = "Synthetic slices, 95 % interval; dashed: real slices of other patients (real-vs-real baseline)"
 
 
 def save_contact_sheet(path: Path, real: Images | SliceImages, fake: Images | SliceImages) -> None:
@@ -31,21 +33,26 @@ def save_contact_sheet(path: Path, real: Images | SliceImages, fake: Images | Sl
 
 
 def save_scores(path: Path, scores: Mapping[str, Mapping[str, Any]]) -> None:
-    """Write one panel a metric as PNG: the value with its 95 % interval, and the floor as a line."""
-    height = 1.1 * len(scores)
+    """Write one panel a metric as PNG: what it is and which way is better, the value with its 95 % interval, and as a
+    line the baseline, which real slices of other patients score."""
+    names = {name: f"{heading_of(name)}\n{name}\n{DIRECTIONS[score['better']]}" for name, score in scores.items()}
+    longest = max(len(line) for words in names.values() for line in words.splitlines())
+    height = 1.1 * len(scores) + _TOP
     # Places are given and not sought by matplotlib's layout, which takes longer than drawing does.
-    left = min(0.7, 0.03 + max(map(len, scores)) * _LETTER / _WIDTH)
+    left = min(0.7, 0.03 + longest * _LETTER / _WIDTH)
     figure = Figure(figsize=(_WIDTH, height))
+    figure.text(0.5, 1 - 0.6 * _TOP / height, _KEY, ha="center", fontsize=9)
     for position, (name, score) in enumerate(scores.items(), 1):
-        axes = figure.add_axes((left, 1 - (position - 0.3) / len(scores), 0.97 - left, 0.55 / len(scores)))
+        bottom = 1 - (_TOP + 1.1 * (position - 0.3)) / height
+        axes = figure.add_axes((left, bottom, 0.97 - left, 0.6 / height))
         low, high = score["ci95"]
         value = score["value"]
         axes.errorbar([value], [0], xerr=[[value - low], [high - value]], fmt="ko", capsize=5)
         axes.axvline(score["floor"], color="tab:blue", linestyle="--")
-        axes.annotate("real", (score["floor"], 0.3), color="tab:blue", xytext=(3, 0), textcoords="offset points")
+        axes.annotate("baseline", (score["floor"], 0.3), color="tab:blue", xytext=(3, 0), textcoords="offset points")
         axes.set_ylim(-1, 1)
         axes.set_yticks([])
-        axes.set_ylabel(name, rotation=0, ha="right", va="center")
+        axes.set_ylabel(names[name], rotation=0, ha="right", va="center", fontsize=9)
         axes.margins(x=0.15)
         axes.spines[["left", "right", "top"]].set_visible(False)
     save_picture(path, figure)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from medattngan.core.files import UserError, atomic_folder, require_absent, write_json
+from medattngan.core.files import UserError, atomic_folder, digest, require_absent, write_json
 from medattngan.core.locks import alone
 from medattngan.core.provenance import provenance
 from medattngan.core.seal import seal, thorough
@@ -86,7 +86,8 @@ def evaluate_pairs(
         record["nearest"] = _nearest(made.masks.numpy(), held_out, training, classes, seed)
     with atomic_folder(Path(out)) as folder:
         write_json(folder / "segmentation.json", record)
-        write_json(folder / "provenance.json", provenance(seed))
+        judged_file = {} if samples.path is None else {"samples_file": digest(samples.path / "pixels.npy")}
+        write_json(folder / "provenance.json", provenance(seed) | judged_file)
         seal(folder, "segmentation")
     return record
 

@@ -9,15 +9,13 @@ from typing import Any
 from medattngan.conditions.labels import Label
 from medattngan.core.files import digest
 from medattngan.core.run import Run, numbers_of, weights_of
+from medattngan.metrics.table import DIRECTIONS
 from medattngan.stages.audit.sentences import summary
 from medattngan.stages.export_model.evidence import Evidence
 from medattngan.stages.export_model.portable import Portable, Told
 from medattngan.stages.report.card import NOT_STATED, Card
 
 KIND = {"MR": "MRI", "CT": "CT", "CR": "radiograph", "DX": "radiograph", "MG": "mammography", "US": "ultrasound"}
-
-
-BETTER = {"lower": "lower is better", "higher": "higher is better", "floor": "as between real patients is best"}
 
 
 @dataclass(frozen=True)
@@ -115,7 +113,7 @@ class Known:
             floor = "not known" if entry["floor"] is None else f"{entry['floor']:.4g}"
             said.append(
                 f"{name}: {entry['value']:.4g} (95 % {low:.4g} to {high:.4g}; real against real patients "
-                f"{floor}; {BETTER[entry['better']]}; {entry['n_fake']} synthetic slices)"
+                f"{floor}; {DIRECTIONS[entry['better']]}; {entry['n_fake']} synthetic slices)"
             )
         if not said:
             said.append("Its slices were not scored.")

@@ -133,7 +133,7 @@ def write_slices(
             writer.add(np.array(stored[part.start + i]), None if mask is None else mask(i))
             rows.append(_row(part, i, splits[part.series.patient]))
     table = pd.DataFrame(rows)
-    types = {"age": "float64", "sex": "string"} | dict.fromkeys(_numbers(chosen), "float64")
+    types = {"age": "float64", "sex": "string", "sequence": "string"} | dict.fromkeys(_numbers(chosen), "float64")
     extra = {name: kind for name, kind in types.items() if table[name].notna().any()}
     extra |= {} if writer.masks is None else {MASK: "bool"}
     index = table[[*COLUMNS, *extra]].astype(COLUMNS).astype(extra)
@@ -173,6 +173,7 @@ def _row(part: StoredSeries, i: int, split: str) -> dict[str, Any]:
         **part.record["map"],
         "age": part.series.age,
         "sex": part.series.sex,
+        "sequence": part.series.sequence or None,
         **dict(part.series.numbers),
         "scheme": part.record["scheme"],
         MASK: part.record["mask"]["used"],

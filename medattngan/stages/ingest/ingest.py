@@ -10,12 +10,10 @@ from __future__ import annotations
 import hmac
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
-from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import medattngan
 from medattngan.core.files import UserError, digest, read_json, write_json
@@ -26,7 +24,6 @@ from medattngan.core.terminal import say, terminal
 from medattngan.data.store import SliceStore
 from medattngan.data.store_writer import StoreWriter
 from medattngan.scans.bounds import Bounds
-from medattngan.scans.captures import without_pages
 from medattngan.scans.find import Found, stacks, state, walk
 from medattngan.scans.formats.table import GROUP, formats
 from medattngan.scans.masks.find import File, MasksAsked
@@ -34,21 +31,18 @@ from medattngan.scans.options import Options
 from medattngan.scans.table.rows import Labels, read_labels
 from medattngan.stages.ingest.assemble import Ledger, distinct, read_parts, write_slices
 from medattngan.stages.ingest.captions import Captions
-from medattngan.stages.ingest.cluster import on_cluster
+from medattngan.stages.ingest.examine import Run, examine, runner
 from medattngan.stages.ingest.grouping import examples
 from medattngan.stages.ingest.jobs import Job, batches
 from medattngan.stages.ingest.masks import mask_files, masks_asked, table_of
+from medattngan.stages.ingest.only import Only
 from medattngan.stages.ingest.provenance import provenance
 from medattngan.stages.ingest.pseudonyms import load_salt
 from medattngan.stages.ingest.rejected import write_rejected
 from medattngan.stages.ingest.request import FOLDERS, Places, Request
 from medattngan.stages.ingest.told import nothing, summary
-from medattngan.stages.ingest.watch import METHOD, Mend, watched
-from medattngan.stages.ingest.worker import Look, Task, look, quiet, run_job
-
-FILES_AT_ONCE = 64
-SMALL_BYTES = 64 << 20
-"""Less than this is read sooner by one process than others take to start."""
+from medattngan.stages.ingest.watch import METHOD
+from medattngan.stages.ingest.worker import quiet, run_job
 
 
 @alone
@@ -73,6 +67,7 @@ def ingest(
     file_memory: str = "4GB",
     masks: str | Path | None = None,
     mask_classes: str | Path | None = None,
+    only: Sequence[str] = (),
 ) -> SliceStore:
     """Read every scan under `sources` into a new SliceStore at `out`.
 
@@ -107,13 +102,15 @@ def ingest(
         masks: the folder of label maps (NIfTI, DICOM SEG, PNG) that are of the scans, or how their names end beside
             the scans, as `_seg`. They go through the same geometry, with nearest neighbours.
         mask_classes: CSV with `value` and `name`: the classes that are wanted, those of one name together.
+        only: which series to take, as `sequence=T1` or `modality=MR`; several values of one are alternatives
+            (see `listing.list_series` for what there is).
 
     Raises:
         UserError: an argument is wrong, `out` or `rejected` exists, another process writes to `out`, or nothing usable
             is there.
     """
     asked = None if labels is None else "folders" if Path(labels) == FOLDERS else "table"
-    request = Request(size, plane, window, split, seed, asked, screen).check()
+    request = Request(size, plane, window, split, seed, asked, screen, Only.parse(only).asked).check()
     if workers < 1:
         raise UserError(f"--workers {workers} is not a positive number.")
     bounds = Bounds.parse(file_seconds, file_memory)
@@ -125,10 +122,9 @@ def ingest(
     salt, console = load_salt(), terminal(quiet=not progress)
     files = walk(places.sources, skip=places.not_scans)
     files, of_masks = (files, list[File]()) if labelled is None else labelled.split(files, places.sources)
-    small = sum(state(path)[0] for path, _ in files) < SMALL_BYTES
-    run = partial(_run, cluster=cluster, workers=1 if small else workers, bounds=bounds)
+    run = runner(files, workers, cluster, bounds)
     with quiet(), watching(progress) as watch:
-        found = _examine(run, files, watch)
+        found = examine(run, files, watch)
         jobs, found = _plan(request, places, table, found, salt, bounds, labelled, of_masks)
         _prepare(run, jobs, watch)
         _join(request, places, table, found, jobs, salt, said)
@@ -136,30 +132,6 @@ def ingest(
     for line in [*summary(store, places.rejected), *examples([one for job in jobs for one in job.series])]:
         say(console, line)
     return store
-
-
-Run = Callable[[Task, Sequence[Any], Mend, int], Iterator[tuple[int, Any]]]
-"""A task, its items, how an item that ended a process is mended, how many of them are worth a message."""
-
-
-def _run(
-    task: Task, items: Sequence[Any], mend: Mend, batch: int, *, cluster: str | None, workers: int, bounds: Bounds
-) -> Iterator[tuple[int, Any]]:
-    """On a cluster, or in processes here."""
-    if cluster is not None:
-        return on_cluster(cluster, task, items, mend, batch, bounds)
-    return watched(task, items, mend, workers, bounds)
-
-
-def _examine(run: Run, files: Sequence[tuple[Path, str]], watch: Watch) -> list[Found]:
-    advance = watch("scanning files", len(files))
-    found: dict[int, Found] = {}
-    for number, one in run(
-        look, [Look(*file) for file in files], lambda item, lost: replace(item, lost=lost), FILES_AT_ONCE
-    ):
-        found[number] = one
-        advance(1)
-    return without_pages([found[number] for number in range(len(files))])
 
 
 def _prepare(run: Run, jobs: Sequence[Job], watch: Watch) -> None:
@@ -186,6 +158,7 @@ def _plan(
         series, alone = labelled.pair(series, of_masks)
         found = [*found, *mask_files(series, alone)]
         options = replace(options, classes=labelled.classes)
+    series, found = Only.parse(request.only).of(series, found)
     _claim(places.work, _fingerprint(salt, request, found, places.table, bounds, options))
     return batches(series, options, places.work), list(found)
 

@@ -151,6 +151,10 @@ def notes(asked: Mapping[str, Any], series: Sequence[Series], index: pd.DataFram
     modalities = sorted(index["modality"].unique())
     if len(modalities) > 1:
         said.append(f"The store mixes modalities ({', '.join(modalities)}); a generator is better trained on one.")
+    sequences = sorted(index["sequence"].dropna().unique()) if "sequence" in index else []
+    if len(sequences) > 1:
+        cure = f"a generator is better trained on one, as with --only sequence={sequences[-1]}"
+        said.append(f"The store mixes MR sequences ({', '.join(sequences)}); {cure}.")
     said += _of_identity(series, found, asked.get("screen"))
     if asked["labels"] == "table" and index["label"].isna().any() and index["label"].notna().any():
         said.append(f"{counted(int(index['label'].isna().sum()), 'slices have', 'slice has')} no label in the table.")

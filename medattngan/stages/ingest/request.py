@@ -22,7 +22,8 @@ FOLDERS = Path("folders")
 
 @dataclass(frozen=True)
 class Request:
-    """What the store depends on; all of it goes into provenance. `labels` is `table`, `folders` or None."""
+    """What the store depends on; all of it goes into provenance. `labels` is `table`, `folders` or None, `only` as of
+    `Only.asked`."""
 
     size: int
     plane: str
@@ -31,6 +32,7 @@ class Request:
     seed: int
     labels: str | None
     screen: str | None = None
+    only: tuple[str, ...] = ()
 
     def check(self) -> Request:
         """Raises UserError where a value is not allowed."""

@@ -1,12 +1,10 @@
-"""Look at a SliceStore: counts in a table, and slices of every patient on one sheet."""
+"""Look at a SliceStore: counts in a table, and stacks from end to end on one sheet."""
 
 from __future__ import annotations
 
 import io
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
@@ -16,10 +14,7 @@ from medattngan.core.text import counted, shown
 from medattngan.data.alike import spacing_in_words
 from medattngan.data.masks import COLUMN as MASK
 from medattngan.data.store import SPLITS, SliceStore
-
-COLUMNS, ROWS = 12, 8
-SHEET_PX = 128
-"""How large a slice is drawn at least: small ones are enlarged by whole factors."""
+from medattngan.stages.inspect.sheet import contact_sheet
 
 
 def inspect(store: SliceStore | str | Path, out: str | Path | None = None) -> str:
@@ -29,7 +24,7 @@ def inspect(store: SliceStore | str | Path, out: str | Path | None = None) -> st
         out: where to write the sheet, a PNG; None for no sheet.
 
     Returns:
-        Plain text tables: slices and patients by split, and by modality, plane and label, for each split.
+        Plain text tables: slices and patients by split, and by modality, sequence, plane and label, for each split.
     """
     store = SliceStore.of(store)
     if out is not None:
@@ -37,7 +32,7 @@ def inspect(store: SliceStore | str | Path, out: str | Path | None = None) -> st
     buffer = io.StringIO()
     console = Console(file=buffer, width=100, markup=False, emoji=False, highlight=False)
     console.print(_headline(store), soft_wrap=True)
-    for column in ("modality", "plane", "label"):
+    for column in ("modality", *(["sequence"] if "sequence" in store.index else []), "plane", "label"):
         console.print(_table(store.index, column))
     console.print(_per_patient(store.index), soft_wrap=True)
     return buffer.getvalue()
@@ -76,35 +71,3 @@ def _count(rows: pd.DataFrame) -> str:
 def _per_patient(index: pd.DataFrame) -> str:
     counts = index.groupby("patient", observed=True).size()
     return f"slices a patient: {counts.min()} to {counts.max()}, median {counts.median():g}"
-
-
-def contact_sheet(store: SliceStore) -> npt.NDArray[np.uint8]:
-    """Up to ROWS x COLUMNS slices, spread evenly over the store, as an 8-bit picture.
-
-    Each is drawn as the network sees it: black is the lower end of its map and white the upper.
-    """
-    count = min(len(store), COLUMNS * ROWS)
-    chosen = _spread(store.index, count)
-    zoom = max(1, -(-SHEET_PX // store.size))
-    tile = store.size * zoom
-    columns = min(COLUMNS, count)
-    rows = -(-count // columns)
-    sheet = np.zeros((rows * (tile + 2), columns * (tile + 2)), np.uint8)
-    for place, i in enumerate(chosen):
-        top, left = (place // columns) * (tile + 2), (place % columns) * (tile + 2)
-        grey = (store.codes(int(i)) >> 8).astype(np.uint8)
-        sheet[top : top + tile, left : left + tile] = np.kron(grey, np.ones((zoom, zoom), np.uint8))
-    return sheet
-
-
-def _spread(index: pd.DataFrame, count: int) -> npt.NDArray[np.intp]:
-    """Rows such that every series has its turn: the middles of as many series as fit, else even steps within each."""
-    groups = [rows.to_numpy() for _, rows in index.groupby("series", sort=False).groups.items()]
-    picked = [groups[int(g)] for g in np.linspace(0, len(groups) - 1, min(count, len(groups))).round()]
-    share, more = divmod(count, len(picked))
-    rows: list[int] = []
-    for number, group in enumerate(picked):
-        take = min(len(group), share + (number < more))
-        steps = (np.arange(take) + 0.5) / take if take else np.empty(0)
-        rows += group[(steps * len(group)).astype(int)].tolist()
-    return np.asarray(rows[:count], np.intp)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from medattngan.core.files import read_json
+from medattngan.stages.report.numbers import number, percent
 from medattngan.stages.report.pictures import data_uri
-from medattngan.stages.report.scores import number
 
 
 def audit_block(folder: Path) -> str:
@@ -36,15 +36,6 @@ def audit_block(folder: Path) -> str:
             "below 1 are flagged; export leaves them out.</figcaption></figure>",
         ]
     )
-
-
-def percent(share: float) -> str:
-    """With two digits, and with three where two would hide that it is not all.
-
-    >>> percent(0.01234), percent(0.5), percent(0), percent(1), percent(0.996)
-    ('1.2 %', '50 %', '0 %', '100 %', '99.6 %')
-    """
-    return f"{100 * share:.{3 if share > 0.99 else 2}g} %"
 
 
 def _share(entry: Mapping[str, Any]) -> str:

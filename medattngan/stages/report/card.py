@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -62,7 +63,12 @@ HEADINGS = {
 }
 
 
-def card_block(card: Card) -> str:
-    """The card as a list of terms."""
-    rows = (f"<dt>{heading}</dt><dd>{escape(getattr(card, key))}</dd>" for key, heading in HEADINGS.items())
-    return f'<dl class="card">{"".join(rows)}</dl>'
+def card_block(card: Card, known: Sequence[tuple[str, str]]) -> str:
+    """What its authors say, then what is `known` from the files, as lists of terms."""
+    stated = [(heading, getattr(card, key)) for key, heading in HEADINGS.items()]
+    return f"{_terms(stated)}<h3>Known from the files</h3>{_terms(known)}"
+
+
+def _terms(rows: Sequence[tuple[str, str]]) -> str:
+    body = "".join(f"<dt>{escape(name)}</dt><dd>{escape(words)}</dd>" for name, words in rows)
+    return f'<dl class="card">{body}</dl>'

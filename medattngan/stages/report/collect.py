@@ -17,6 +17,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "run": ("config.yaml", "store.json"),
     "samples": ("samples.parquet", "pixels.npy"),
     "scores": ("scores.json",),
+    "segmentation": ("segmentation.json", "provenance.json"),
     "audit": ("audit.json", "gallery.png"),
     "utility": ("utility.json",),
     "statistics": ("stats.json",),
@@ -32,6 +33,8 @@ class Made:
         samples: the folder of `drawn`.
         scores: scores.json and its provenance.json, or None.
         audit: the folder that `audit` wrote, or None.
+        pairs: segmentation.json of `evaluate --task segmentation`, or None.
+        text: text.json of `evaluate --text`, or None.
     """
 
     run: Run
@@ -39,6 +42,8 @@ class Made:
     drawn: Samples
     scores: tuple[dict[str, Any], dict[str, Any]] | None
     audit: Path | None
+    pairs: dict[str, Any] | None = None
+    text: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -65,21 +70,28 @@ def collect(folders: Sequence[Path], store: SliceStore) -> Collected:
     runs = [Run.open(path) for path in sorted_out["run"]]
     _require_same_store(store, {run.path: str(run.store["digest"]) for run in runs})
     samples = {path: Samples.open(path) for path in sorted_out["samples"]}
-    made = []
-    for run in runs:
-        path, drawn = _samples_of(run, samples)
-        scores = _pick(sorted_out["scores"], path, _scored, "scores")
-        audit = _pick(sorted_out["audit"], path, _audited, "audits")
-        found = None if scores is None else (read_json(scores / "scores.json"), read_json(scores / "provenance.json"))
-        if found is not None and scores is not None:
-            _require_same_store(store, {scores: str(found[1]["store"])})
-        if audit is not None:
-            _require_same_store(store, {audit: str(read_json(audit / "audit.json")["digests"]["store"])})
-        made.append(Made(run, path, drawn, found, audit))
+    made = [_matched(run, *_samples_of(run, samples), sorted_out, store) for run in runs]
     if not made:
         raise UserError("there is no run among the folders; a report needs a run and samples drawn from it.")
     _require_all_used(sorted_out, made)
     return Collected(made, sorted_out["utility"], sorted_out["statistics"])
+
+
+def _matched(run: Run, path: Path, drawn: Samples, sorted_out: dict[str, list[Path]], store: SliceStore) -> Made:
+    """A run, its samples, and what was found of them."""
+    scores = _pick(sorted_out["scores"], path, _scored, "scores")
+    audit = _pick(sorted_out["audit"], path, _audited, "audits")
+    pairs = _pick(sorted_out["segmentation"], path, _scored, "segmentation scores")
+    found = None if scores is None else (read_json(scores / "scores.json"), read_json(scores / "provenance.json"))
+    if found is not None and scores is not None:
+        _require_same_store(store, {scores: str(found[1]["store"])})
+    if audit is not None:
+        _require_same_store(store, {audit: str(read_json(audit / "audit.json")["digests"]["store"])})
+    shown = None if pairs is None else read_json(pairs / "segmentation.json")
+    if shown is not None and pairs is not None:
+        _require_same_store(store, {pairs: str(shown["store_digest"])})
+    text = None if scores is None or not (scores / "text.json").is_file() else read_json(scores / "text.json")
+    return Made(run, path, drawn, found, audit, shown, text)
 
 
 def kind_of(folder: Path) -> str:
@@ -136,7 +148,7 @@ def _require_all_used(sorted_out: dict[str, list[Path]], made: Sequence[Made]) -
     pixels = {digest(one.samples / "pixels.npy") for one in made}
     used = {one.samples for one in made}
     stray = [path for path in sorted_out["samples"] if path not in used]
-    stray += [path for path in sorted_out["scores"] if _scored(path) not in pixels]
+    stray += [path for kind in ("scores", "segmentation") for path in sorted_out[kind] if _scored(path) not in pixels]
     stray += [path for path in sorted_out["audit"] if _audited(path) not in pixels]
     if stray:
         raise UserError(f"{stray[0]} was not made from a run or samples given here; give those too or leave it out.")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from medattngan.metrics.table import DIRECTIONS, heading_of
 from medattngan.stages.report.collect import Made
-from medattngan.stages.report.scores import number
+from medattngan.stages.report.numbers import number
 
 
 def name_of(position: int) -> str:
@@ -32,22 +33,22 @@ def describe_run(made: Made) -> str:
 
 
 def side_by_side(made: Sequence[Made]) -> str:
-    """Every score of every run, its interval and floor; empty for one run. A score that one run lacks is a dash."""
-    if len(made) < 2:
-        return ""
-    names = sorted({name for one in made for name in (one.scores[0] if one.scores else {})})
+    """Every score of every run, its interval and floor. A score that one run lacks is a dash."""
+    better = {name: score["better"] for one in made for name, score in (one.scores[0] if one.scores else {}).items()}
     head = "".join(
         f'<th scope="col">{name_of(position)}: {escape(describe_run(one))}</th>' for position, one in enumerate(made)
     )
     rows = "".join(
-        f'<tr><th scope="row">{escape(name)}</th>{"".join(_entry(one, name) for one in made)}</tr>' for name in names
+        f'<tr><th scope="row">{escape(heading_of(name))}<br><code>{escape(name)}</code> {DIRECTIONS[better[name]]}</th>'
+        f"{''.join(_entry(one, name) for one in made)}</tr>"
+        for name in sorted(better)
     )
     words = (
         "Each score with its 95 % interval; in brackets, the real-vs-real baseline. Scores from different numbers of "
         "slices cannot be compared; the numbers are given under each run."
     )
     table = f'<div class="scroll"><table><thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
-    return f'<section aria-labelledby="sides"><h2 id="sides">Side by side</h2><p>{words}</p>{table}</section>'
+    return f"<p>{words}</p>{table}"
 
 
 def _entry(one: Made, name: str) -> str:

@@ -39,7 +39,7 @@ PANELS: tuple[tuple[str, str, dict[str, str]], ...] = (
     ),
 )
 """Heading, what to make of it, {column: name of its line}."""
-VALIDATION = "Fréchet distance during training, from few slices: look at its trend only. Lower is better."
+VALIDATION = "During training, from few slices: look at its trend only. Lower is better; no baseline was measured."
 
 
 def curve_figures(metrics: Path) -> str:
@@ -55,7 +55,7 @@ def curve_figures(metrics: Path) -> str:
     except ValueError:  # of pandas: empty, not a table, not UTF-8
         raise UserError(f"{metrics} is damaged or empty; copy the run again or train it for longer.") from None
     names = [column for column in table.columns if column.startswith("fd_val")]
-    panels = [*PANELS, *(("Validation score", VALIDATION, {name: name}) for name in names)]
+    panels = [*PANELS, *(("Validation: Fréchet distance", VALIDATION, {name: name}) for name in names)]
     figures = [_panel(table, *panel) for panel in panels if _has_values(table, panel[2])]
     return "\n".join(figures) or "<p>The training was too short to log a curve.</p>"
 

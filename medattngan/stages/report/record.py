@@ -43,13 +43,15 @@ def _data(store: SliceStore) -> Rows:
     labels = store.index["label"].dropna().value_counts().sort_index()
     if len(labels):
         rows.append(("labels", ", ".join(f"{name}: {count}" for name, count in labels.items())))
+    sequences = store.index["sequence"].dropna().value_counts().sort_index() if "sequence" in store.index else {}
+    if len(sequences):
+        rows.append(("sequences", ", ".join(f"{name}: {count}" for name, count in sequences.items())))
     return [*rows, ("store", store.digest)]
 
 
 def _training(run: Run, made: dict[str, Any]) -> Rows:
     config, hardware = run.config, made["hardware"]
-    where = ", ".join(str(config.attention.resolutions[i]) for i in range(len(config.attention.resolutions)))
-    device = hardware.get("accelerator") or f"{hardware.get('cpu_count')} CPU cores ({hardware.get('machine')})"
+    where = ", ".join(map(str, config.attention.resolutions))
     return [
         ("preset", config.model.preset),
         (
@@ -61,9 +63,9 @@ def _training(run: Run, made: dict[str, Any]) -> Rows:
             ("" if config.train.minutes is None else f"{config.train.minutes:g} minutes, or ")
             + f"{config.train.kimg * 1000:,.0f} slices",
         ),
-        ("trained", _spent(run)),
+        ("trained", spent(run)),
         ("seed", str(made["seed"])),
-        ("hardware", str(device)),
+        ("hardware", device_in_words(hardware)),
         ("threads", threads_in_words(hardware)),
         ("versions", ", ".join(f"{name} {number}" for name, number in made["versions"].items())),
     ]
@@ -80,7 +82,16 @@ def threads_in_words(hardware: dict[str, Any]) -> str:
     return "; ".join([str(hardware.get("torch_threads")), *settings, *allocator])
 
 
-def _spent(run: Run) -> str:
+def device_in_words(hardware: dict[str, Any]) -> str:
+    """What trained.
+
+    >>> device_in_words({"cpu_count": 2, "machine": "x86_64"})
+    '2 CPU cores (x86_64)'
+    """
+    return str(hardware.get("accelerator") or f"{hardware.get('cpu_count')} CPU cores ({hardware.get('machine')})")
+
+
+def spent(run: Run) -> str:
     """How long the training has been, from the last row of its log."""
     with (run.path / "metrics.csv").open(newline="", encoding="utf-8") as handle:
         last = {"kimg": "0", "seconds": "0"}

@@ -11,26 +11,23 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from string import Template
+from typing import Any
 
-from medattngan.core.files import require_absent, write_text
+from medattngan.core.files import read_json, require_absent, write_text
 from medattngan.core.locks import alone
 from medattngan.core.version import __version__
 from medattngan.data.store import SliceStore
-from medattngan.stages.report.audit import audit_block
 from medattngan.stages.report.card import Card, card_block
-from medattngan.stages.report.collect import Made, collect
-from medattngan.stages.report.comparison import describe_run, name_of, side_by_side
-from medattngan.stages.report.curves import curve_figures
-from medattngan.stages.report.pictures import choose, closest_pairs, gallery
+from medattngan.stages.report.collect import Collected, Made, collect
+from medattngan.stages.report.comparison import name_of, side_by_side
+from medattngan.stages.report.known import known_of_data, known_of_run
+from medattngan.stages.report.of_run import how_made, judged
 from medattngan.stages.report.reader_study import readers_block
-from medattngan.stages.report.record import record_tables
-from medattngan.stages.report.scores import score_blocks
+from medattngan.stages.report.section import Section, contents
 from medattngan.stages.report.utility import utility_block
+from medattngan.stages.report.verdict import verdict
 
 __all__ = ["Card", "report"]
-
-SHOWN = 24
-"""Slices of each kind."""
 
 
 @alone
@@ -48,9 +45,9 @@ def report(
     """Write the page `out` and return its path.
 
     Args:
-        folders: one or more runs, the samples drawn from each, and as far as there are any their scores, audits, a
-            utility folder and the statistics of reader studies, in any order: what belongs to what is read from their
-            digests.
+        folders: one or more runs, the samples drawn from each, and as far as there are any their scores (of pairs,
+            too), audits, a utility folder and the statistics of reader studies, in any order: what belongs to what is
+            read from their digests.
         store: the slices that the runs were trained on and the scores compare with.
         out: the HTML file to make.
         title: of the page.
@@ -66,64 +63,61 @@ def report(
     require_absent(out)
     store = SliceStore.of(store)
     found = collect([Path(folder) for folder in folders], store)
-    several = len(found.made) > 1
-    runs = [
-        _article(one, store, f"r{position}", name_of(position) if several else "", subjects, seed)
-        for position, one in enumerate(found.made)
-    ]
+    names = [name_of(position) if len(found.made) > 1 else "" for position in range(len(found.made))]
+    readers = _readers(found)
+    sections = _sections(found, store, names, subjects, seed)
+    facts = [*known_of_data(store, subjects)]
+    for one, name in zip(found.made, names, strict=True):
+        facts += known_of_run(one, readers, subjects, name)
+    sections.append(Section("card", "Model card", card_block(card or Card(), facts)))
     text = {
         "title": escape(title),
         "note": f'<p class="note">{escape(note)}</p>' if note else "",
         "summary": escape(_summary(store, found.made, subjects)),
-        "sides": side_by_side(found.made),
-        "runs": "\n".join(runs),
-        "utility": _sections("utility", "Utility for a classifier", [utility_block(path) for path in found.utility]),
-        "readers": _sections("readers", "Readers", [readers_block(path) for path in found.statistics]),
-        "card": card_block(card or Card()),
+        "verdict": "\n".join(map(_paragraph, names, (verdict(one, readers, subjects) for one in found.made))),
+        "contents": contents(sections),
+        "sections": "\n".join(section.html() for section in sections),
         "version": escape(__version__),
     }
-    write_text(out, _template("page.html").substitute(text, style=_read("page.css")))
+    write_text(out, Template(_read("page.html")).substitute(text, style=_read("page.css")))
     return out
 
 
-def _article(one: Made, store: SliceStore, anchor: str, name: str, subjects: str, seed: int) -> str:
-    """All about one run; `name` is empty where there is no other."""
-    run, drawn = one.run, one.drawn
-    split = str(one.scores[1]["split"]) if one.scores else "test"
-    real, fake = choose(store.split(split), SHOWN, seed), drawn.codes[:SHOWN]
-    shown = f"{drawn.map.lower:g} (black) to {drawn.map.upper:g} {drawn.map.unit} (white)"
-    missing = "<p>These slices were not scored: run medattngan evaluate and add its folder.</p>"
-    text = {
-        "id": anchor,
-        "heading": f"<h2>{escape(name)}: {escape(describe_run(one))}</h2>" if name else "",
-        "real": gallery(real, "real"),
-        "real_caption": escape(f"Real: {len(real)} slices of {split} {subjects}, drawn at random"),
-        "synthetic": gallery(fake, "synthetic"),
-        "synthetic_caption": escape(f"Synthetic: the first {len(fake)} of {len(drawn)}, not cherry-picked"),
-        "window": escape(f"Synthetic slices are shown from {shown}, the real ones over the same fraction of theirs."),
-        "copied": closest_pairs(drawn, store, run, seed) if one.audit is None else audit_block(one.audit),
-        "scores": score_blocks(one.scores[0]) if one.scores else missing,
-        "curves": curve_figures(run.path / "metrics.csv"),
-        "record": record_tables(run, drawn, store, one.scores[1] if one.scores else None),
-        "config": escape((run.path / "config.yaml").read_text(encoding="utf-8")),
-    }
-    return _template("run.html").substitute(text)
+def _readers(found: Collected) -> dict[str, Any] | None:
+    """The statistics that the verdict may go by: of the only run, as a study does not say which run it showed."""
+    if len(found.made) != 1 or len(found.statistics) != 1:
+        return None
+    stats: dict[str, Any] = read_json(found.statistics[0] / "stats.json")
+    return stats
 
 
-def _sections(name: str, heading: str, blocks: Sequence[str]) -> str:
-    """One section a block; each heading has an address of its own."""
-    return "\n".join(
-        f'<section aria-labelledby="{name}-{i}"><h2 id="{name}-{i}">{escape(heading)}</h2>{block}</section>'
-        for i, block in enumerate(blocks)
-    )
+def _paragraph(name: str, sentences: Sequence[str]) -> str:
+    """A verdict, with the name of the run where there are several."""
+    before = f"<strong>{escape(name)}.</strong> " if name else ""
+    return f"<p>{before}{escape(' '.join(sentences))}</p>"
+
+
+def _sections(found: Collected, store: SliceStore, names: Sequence[str], subjects: str, seed: int) -> list[Section]:
+    """Judgements first, readers before all, then how it was made."""
+    runs = [
+        (one, f"r{i}", f"{name}: " if name else "") for i, (one, name) in enumerate(zip(found.made, names, strict=True))
+    ]
+    sections = [Section(f"readers-{i}", "Readers", readers_block(path)) for i, path in enumerate(found.statistics)]
+    if len(runs) > 1:
+        sections.append(Section("sides", "Side by side", side_by_side(found.made)))
+    for one, anchor, before in runs:
+        sections += judged(one, store, anchor, before, subjects, seed)
+    sections += [
+        Section(f"utility-{i}", "Utility for a classifier", utility_block(path)) for i, path in enumerate(found.utility)
+    ]
+    sections.append(Section("limits", "What these numbers do not say", _read("limits.html")))
+    for one, anchor, before in runs:
+        sections += how_made(one, store, anchor, before)
+    return sections
 
 
 def _read(name: str) -> str:
     return (importlib.resources.files("medattngan.stages.report") / name).read_text(encoding="utf-8")
-
-
-def _template(name: str) -> Template:
-    return Template(_read(name))
 
 
 def _summary(store: SliceStore, made: Sequence[Made], subjects: str) -> str:

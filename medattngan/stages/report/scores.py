@@ -1,4 +1,4 @@
-"""Each score drawn on a line beside its interval and its floor, and said in words."""
+"""All scores in one table, each drawn beside its interval and its baseline, and below it what each says."""
 
 from __future__ import annotations
 
@@ -7,46 +7,55 @@ from html import escape
 from typing import Any
 
 from medattngan.metrics import all_metrics
+from medattngan.metrics.table import DIRECTIONS, heading_of, metric_of
+from medattngan.stages.report.numbers import number
 
 Score = Mapping[str, Any]
 
-WIDTH, HEIGHT, EDGE, MIDDLE = 360, 46, 14, 28
+WIDTH, HEIGHT, EDGE = 180, 22, 8
 
 
-def score_blocks(scores: Mapping[str, Score]) -> str:
-    """One block a score, in the order of `all_metrics()`, those of metrics that are not installed last."""
+def scores_block(scores: Mapping[str, Score]) -> str:
+    """The table and the cards, in the order of `all_metrics()`, those of metrics that are not installed last."""
     order = list(all_metrics())
 
     def place(name: str) -> tuple[int, str]:
         metric = metric_of(name)
         return (order.index(metric) if metric in order else len(order), name)
 
-    return "\n".join(score_block(name, scores[name]) for name in sorted(scores, key=place))
+    names = sorted(scores, key=place)
+    cards = "\n".join(score_card(name, scores[name]) for name in names)
+    return f'{score_table({name: scores[name] for name in names})}\n<div class="cards">\n{cards}\n</div>'
 
 
-def metric_of(name: str) -> str:
-    """The metric that a score's name begins with. FID is the Fréchet distance of Inception's features.
-
-    >>> metric_of("kid[some]"), metric_of("fid[inception]")
-    ('kid', 'fd')
-    """
-    metric = name.partition("[")[0]
-    return "fd" if metric == "fid" else metric
+def score_table(scores: Mapping[str, Score]) -> str:
+    """One row a score: what it is and which way is better, its value, interval and baseline, and a drawing of them."""
+    head = "".join(f'<th scope="col">{words}</th>' for words in ("score", "value", "95 % interval", "real vs real", ""))
+    rows = "\n".join(_row(name, score) for name, score in scores.items())
+    return f'<table class="scores"><thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody></table>'
 
 
-def score_block(name: str, score: Score) -> str:
-    """Heading, value, drawing and words of one score."""
-    metric = all_metrics().get(metric_of(name))
-    heading, meaning = (name, "") if metric is None else (metric.heading, metric.meaning)
+def _row(name: str, score: Score) -> str:
     low, high = score["ci95"]
-    beside = f"95 % interval {number(low)} to {number(high)}; real-vs-real baseline: {number(score['floor'])}"
+    mark = ' <span class="flag" title="see below">caution</span>' if score.get("warnings") else ""
+    return (
+        f'<tr><th scope="row">{escape(heading_of(name))}{mark}<br><code>{escape(name)}</code> '
+        f'<span class="way">{DIRECTIONS[score["better"]]}</span></th>'
+        f'<td class="value">{number(score["value"])}</td><td class="ci">{number(low)} to {number(high)}</td>'
+        f'<td class="base">{number(score["floor"])}</td><td class="drawn">{drawing(score)}</td></tr>'
+    )
+
+
+def score_card(name: str, score: Score) -> str:
+    """What one score says, of how many slices, where it is worst, and what makes it doubtful."""
+    metric = all_metrics().get(metric_of(name))
+    meaning = "" if metric is None else metric.meaning
     counts = f"{score['n_real']} real and {score['n_fake']} synthetic slices"
     counts += f"; baseline from {score['floor_sets']}." if "floor_sets" in score else "."
     return "".join(
         [
-            f'<section class="score"><h3>{escape(heading)} <code>{escape(name)}</code></h3>',
-            f'<p class="value"><strong>{number(score["value"])}</strong> {escape(beside)}</p>',
-            f"{drawing(score)}<p><strong>{escape(verdict(score))}</strong> {escape(meaning)}</p>",
+            f'<section class="card"><h3>{escape(heading_of(name))} <code>{escape(name)}</code></h3>',
+            f"<p><strong>{escape(verdict(score))}</strong> {escape(meaning)}</p>",
             f'<p class="small">{escape(counts + _worst(score))}</p>',
             *(f'<p class="warning">Caution: {escape(str(words))}.</p>' for words in score.get("warnings", [])),
             "</section>",
@@ -63,16 +72,6 @@ def _worst(score: Score) -> str:
         f" Worst by {worst['by']}: {worst['stratum']}, {number(worst['value'])} ({number(low)} to {number(high)}; "
         f"real-vs-real baseline: {number(worst['floor'])})."
     )
-
-
-def number(value: float) -> str:
-    """With three digits, or as many as stand before the point.
-
-    >>> number(154.321), number(4.5), number(-0.51234)
-    ('154', '4.50', '-0.512')
-    """
-    decimals = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
-    return f"{value:.{decimals}f}"
 
 
 def verdict(score: Score) -> str:
@@ -92,25 +91,24 @@ def verdict(score: Score) -> str:
 
 
 def drawing(score: Score) -> str:
-    """A dot with whiskers for the value, a dashed line for the floor: told apart by shape, not by colour."""
+    """A dot with whiskers for the value, a dashed line for the baseline: told apart by shape, not by colour."""
     value, floor, (low, high) = float(score["value"]), float(score["floor"]), score["ci95"]
     ends = [low, high, value, floor, *([0.0] if score["better"] == "lower" else [])]
     least = float(min(ends))
     span = float(max(ends)) - least or 1.0
+    middle = HEIGHT / 2
 
     def at(x: float) -> float:
         return round(EDGE + (x - least) / span * (WIDTH - 2 * EDGE), 1)
 
-    anchor, nudge = ("start", 5) if at(floor) < WIDTH / 2 else ("end", -5)
     words = f"{number(value)}, interval {number(low)} to {number(high)}; real-vs-real baseline {number(floor)}"
-    cap = MIDDLE - 6
-    whisker = f"M{at(low)} {cap}v12M{at(high)} {cap}v12M{at(low)} {MIDDLE}H{at(high)}"
+    cap = middle - 5
+    whisker = f"M{at(low)} {cap:g}v10M{at(high)} {cap:g}v10M{at(low)} {middle:g}H{at(high)}"
     return "".join(
         [
             f'<svg class="line" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(words)}">',
-            f'<line class="axis" x1="{EDGE}" y1="{MIDDLE}" x2="{WIDTH - EDGE}" y2="{MIDDLE}"/>',
-            f'<line class="floor" x1="{at(floor)}" y1="4" x2="{at(floor)}" y2="{HEIGHT - 4}"/>',
-            f'<text x="{at(floor) + nudge}" y="13" text-anchor="{anchor}">real</text>',
-            f'<path class="whisker" d="{whisker}"/><circle cx="{at(value)}" cy="{MIDDLE}" r="5"/></svg>',
+            f'<line class="axis" x1="{EDGE}" y1="{middle:g}" x2="{WIDTH - EDGE}" y2="{middle:g}"/>',
+            f'<line class="floor" x1="{at(floor)}" y1="1" x2="{at(floor)}" y2="{HEIGHT - 1}"/>',
+            f'<path class="whisker" d="{whisker}"/><circle cx="{at(value)}" cy="{middle:g}" r="4"/></svg>',
         ]
     )

@@ -164,7 +164,7 @@ def test_shards_made_without_a_format_are_not_used_with_it(
 @pytest.mark.slow
 def test_worker_processes_know_the_format_too(tmp_path: Path, site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install_package(site, PACKAGE, MODULE, {GROUP: {"stack": "FORMAT"}})
-    monkeypatch.setattr(ingest_module, "SMALL_BYTES", 0)
+    monkeypatch.setattr("medattngan.stages.ingest.examine.SMALL_BYTES", 0)
     scans(tmp_path / "scans")
     one, two = (take(tmp_path / "scans", tmp_path / f"store-{workers}", workers) for workers in (1, 2))
     assert one.provenance["read"]["files"] == two.provenance["read"]["files"] == {"stack": 1, "volume": 1}

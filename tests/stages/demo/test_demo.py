@@ -92,7 +92,7 @@ def test_dicom_files_are_valid(cohort: list[PseudoPatient], tmp_path: Path) -> N
 def test_half_the_cohort_is_nifti_and_half_dicom(cohort: list[PseudoPatient], tmp_path: Path) -> None:
     for patient in cohort:
         write_scan(patient, tmp_path, seed=0)
-    assert len(list((tmp_path / "nifti").iterdir())) == len(list((tmp_path / "dicom").iterdir())) == 1
+    assert len(list((tmp_path / "nifti-T1").iterdir())) == len(list((tmp_path / "dicom").iterdir())) == 1
 
 
 def test_the_demo_writes_over_nothing(tmp_path: Path) -> None:
@@ -123,6 +123,7 @@ def test_the_demo_goes_the_whole_way_with_the_fewest_patients_it_takes(tmp_path:
     store = SliceStore.open(out / "store")
     assert store.index["patient"].nunique() == LEAST_PATIENTS
     assert set(store.index["plane"]) == {"axial"}
+    assert set(store.index["sequence"]) == {"T1"}
     assert Run.open(out / "run").checkpoints()
     assert len(Samples.open(out / "samples")) == 200
     assert "fd[efficientnet-lite0]" in read_json(out / "scores" / "scores.json")
@@ -131,6 +132,10 @@ def test_the_demo_goes_the_whole_way_with_the_fewest_patients_it_takes(tmp_path:
     assert all(pydicom.dcmread(path, stop_before_pixels=True).SyntheticData == "YES" for path in written)
     assert "no diversity" in (out / "README.txt").read_text(encoding="utf-8")
     assert page == out / "report.html"
-    assert WHAT_IT_IS in page.read_text(encoding="utf-8")
+    assert read_json(out / "audit" / "audit.json")["counts"]["samples"] == 200
+    said = page.read_text(encoding="utf-8")
+    assert WHAT_IT_IS in said
+    assert "Fonov et al. 2011" in said
+    assert "was not audited" not in said
     with pytest.raises(UserError, match="exists already"):
         demo(out)

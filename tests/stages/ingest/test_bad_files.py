@@ -204,7 +204,7 @@ def test_slices_without_a_place_or_a_piece_set_their_series_aside() -> None:
 
 @pytest.mark.slow
 def test_two_workers_set_the_same_aside_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("medattngan.stages.ingest.ingest.SMALL_BYTES", 0)
+    monkeypatch.setattr("medattngan.stages.ingest.examine.SMALL_BYTES", 0)
     write_good(tmp_path / "scans")
     for number, deed in enumerate(["segfault", "panic", "spin", "leave", "memory"] * 3):
         stage = ("recognise", "describe", "load")[number % 3]

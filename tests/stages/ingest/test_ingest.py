@@ -52,7 +52,7 @@ def test_hounsfield_units_come_back_to_half_a_step_inside_the_window(tmp_path: P
 def test_the_same_input_gives_the_same_bytes_at_any_number_of_workers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ingest_module, "SMALL_BYTES", 0)
+    monkeypatch.setattr("medattngan.stages.ingest.examine.SMALL_BYTES", 0)
     for patient in range(5):
         write_ct(tmp_path / "scans" / str(patient), f"patient {patient}", slices=8, seed=patient)
         write_nifti(tmp_path / "scans" / f"volume{patient}.nii.gz", texture((12, 12, 12), patient))

@@ -17,7 +17,7 @@ from medattngan.metrics import METRICS
 from medattngan.review.statistics import report_statistics
 from medattngan.stages.report.card import Card
 from medattngan.stages.report.report import report
-from medattngan.stages.report.scores import drawing, score_block, verdict
+from medattngan.stages.report.scores import drawing, score_card, verdict
 
 
 class Page(HTMLParser):
@@ -32,7 +32,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, {name: value or "" for name, value in attrs}))
-        if tag not in {"meta", "img", "line", "path", "circle"}:
+        if tag not in {"meta", "img", "line", "path", "circle", "br"}:
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -59,10 +59,12 @@ def html(tiny_store: SliceStore, tmp_path_factory: pytest.TempPathFactory) -> st
 def test_the_page_refers_to_nothing_outside_itself(html: str) -> None:
     page = Page(html)
     for tag, attributes in page.tags:
-        assert tag not in {"script", "link", "iframe", "object", "embed", "base", "a"}
+        assert tag not in {"script", "link", "iframe", "object", "embed", "base"}
         for name, value in attributes.items():
             assert not name.startswith("on")
-            if name in {"src", "href", "srcset", "action", "data", "poster", "background"}:
+            if tag == "a" and name == "href":
+                assert value.startswith("#")
+            elif name in {"src", "href", "srcset", "action", "data", "poster", "background"}:
                 assert value.startswith("data:image/")
     (style,) = html.partition("<style>")[2].partition("</style>")[:1]
     assert "url(" not in style
@@ -74,6 +76,32 @@ def test_every_tag_of_the_page_is_closed(html: str) -> None:
     page = Page(html)
     assert page.open == []
     assert page.named("html")[0]["lang"] == "en"
+
+
+def test_every_part_is_in_the_list_of_parts_and_has_one_address(html: str) -> None:
+    page = Page(html)
+    headings = [attributes["id"] for attributes in page.named("h2")]
+    assert [link["href"] for link in page.named("a")] == [f"#{anchor}" for anchor in headings]
+    assert len(set(headings)) == len(headings) >= 6
+    assert [section["aria-labelledby"] for section in page.named("section") if "aria-labelledby" in section] == headings
+
+
+def test_judgement_comes_before_the_settings_and_the_verdict_before_all(html: str) -> None:
+    text = " ".join(Page(html.partition("<main>")[2].partition("</main>")[0]).text.split())
+    order = [
+        "Real and synthetic slices",
+        "Was a patient copied?",
+        "Scores",
+        "What these numbers",
+        "Training",
+        "Model card",
+    ]
+    places = [text.index(words) for words in order]
+    assert places == sorted(places)
+    head = html.partition("<header>")[2].partition("</header>")[0]
+    assert "Fréchet distance 9.00 against 4.50" in head
+    assert "Whether a patient was copied was not audited." in head
+    assert head.index('class="verdict"') < head.index('class="lead"') < head.index("<nav")
 
 
 def test_hostile_words_stay_words(html: str) -> None:
@@ -92,9 +120,10 @@ def test_real_and_synthetic_slices_are_shown_and_told_apart_in_words(html: str) 
 
 def test_scores_stand_with_interval_and_floor(html: str) -> None:
     text = " ".join(Page(html).text.split())
-    assert "9.00 95 % interval 8.00 to 10.5; real-vs-real baseline: 4.50" in text
+    assert "Fréchet distancefd[some] lower is better9.008.00 to 10.54.50" in text
     assert "2.0 times as far from these patients" in text
-    assert len(Page(html).named("svg")) == 2
+    words = [drawn["aria-label"] for drawn in Page(html).named("svg")]
+    assert words == ["9.00, interval 8.00 to 10.5; real-vs-real baseline 4.50"] * 2
 
 
 def test_the_page_has_curves_and_where_all_came_from(html: str, tiny_store: SliceStore) -> None:
@@ -167,13 +196,13 @@ def test_a_verdict_keeps_to_its_interval() -> None:
 
 def test_the_worst_stratum_stands_below_its_score() -> None:
     worst = {**SCORE, "by": "position", "stratum": "high", "value": 20.0, "ci95": [18.0, 22.0]}
-    text = Page(score_block("fd[some]", {**SCORE, "worst_stratum": worst})).text
+    text = Page(score_card("fd[some]", {**SCORE, "worst_stratum": worst})).text
     assert "Worst by position: high, 20.0 (18.0 to 22.0; real-vs-real baseline: 4.50)." in text
 
 
 def test_a_drawing_without_spread_stays_inside_its_box() -> None:
     flat = {**SCORE, "value": 0.0, "ci95": [0.0, 0.0], "floor": 0.0}
-    assert 'cx="14.0"' in drawing(flat)
+    assert 'cx="8.0"' in drawing(flat)
 
 
 def test_a_distance_that_may_be_near_0_is_not_said_as_a_ratio() -> None:
@@ -237,8 +266,9 @@ def test_runs_stand_side_by_side_and_what_one_lacks_is_a_dash(tiny_store: SliceS
     text = " ".join(page.text.split())
     assert "Run A: compact" in text
     assert "Run B: compact" in text
-    assert "fd[some]7.00 8.00 to 10.5 (4.50)9.00 8.00 to 10.5 (4.50)" in text
-    assert "new[other]–9.00" in text
+    assert "fd[some] lower is better7.00 8.00 to 10.5 (4.50)9.00 8.00 to 10.5 (4.50)" in text
+    assert "new[other] lower is better–9.00" in text
+    assert "Run A. The synthetic slices were compared with real ones: Fréchet distance 7.00 against 4.50" in text
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
 
@@ -274,6 +304,37 @@ def test_usefulness_is_shown_beside_the_difference_that_counts(tiny_store: Slice
     assert "real + synthetic x10.812 (0.750 to 0.875)-0.013 (-0.050 to 0.020)" in text
 
 
+def test_masks_and_captions_are_judged_where_they_were(tiny_store: SliceStore, tmp_path: Path) -> None:
+    run, samples, scores = write_parts(tiny_store, tmp_path)
+    entry = {"dice": 0.7, "ci95": [0.6, 0.8], "classes": {"left": 0.75, "right": None}}
+    pairs = {
+        "samples": entry, "ceiling": {**entry, "dice": 0.875}, "quotient": {"value": 0.8, "ci95": [0.7, 0.9]},
+        "floor": 0.25, "of": {"pairs": 30, "real_slices": 12, "real_patients": 2}, "store_digest": tiny_store.digest,
+        "nearest": {"masks": 30, "drawn": 0.5, "held_out": 0.625, "above": 0.0125},
+    }  # fmt: skip
+    write_json(tmp_path / "pairs" / "segmentation.json", pairs)
+    write_json(tmp_path / "pairs" / "provenance.json", {"samples_file": digest(samples / "pixels.npy")})
+    seal(tmp_path / "pairs", "segmentation")
+    told = {"value": 0.5, "ci95": [0.4, 0.6], "real": {"value": 0.9, "ci95": [0.8, 1.0]}, "chance": 0.02}
+    write_json(scores / "text.json", {"r_precision[ridge@32]": told, "words": ["left", "<b>"], "split": "test"})
+    seal(scores, "scores")
+    page = report([run, samples, scores, tmp_path / "pairs"], tiny_store, tmp_path / "page.html").read_text("utf-8")
+    text = " ".join(Page(page).text.split())
+    assert "with a Dice of 0.700 (95 % 0.600 to 0.800)" in text
+    assert "right––" in text
+    assert "1.2% of the drawn ones" in text
+    assert (
+        "Own caption found among 100r_precision[ridge@32]0.500 (95 % 0.400 to 0.600)0.900 (95 % 0.800 to 1.000)0.02"
+        in text
+    )
+    assert "left, <b>." in text
+    pairs["store_digest"] = "another"
+    write_json(tmp_path / "pairs" / "segmentation.json", pairs)
+    seal(tmp_path / "pairs", "segmentation")
+    with pytest.raises(UserError, match="another store"):
+        report([run, samples, scores, tmp_path / "pairs"], tiny_store, tmp_path / "other.html")
+
+
 def test_a_reader_study_is_shown_with_its_findings(tiny_store: SliceStore, tmp_path: Path) -> None:
     parts, rng = write_parts(tiny_store, tmp_path), np.random.default_rng(0)
     rows = [
@@ -286,6 +347,8 @@ def test_a_reader_study_is_shown_with_its_findings(tiny_store: SliceStore, tmp_p
     text = " ".join(page.text.split())
     assert all(" ".join(sentence.split()) in text for sentence in stats["findings"])
     assert sum("ROC" in image["alt"] for image in page.named("img")) == 1
+    assert page.named("h2")[0]["id"] == "readers-0"
+    assert "2 readers were right in" in text
 
 
 def test_a_card_says_what_it_was_given_and_takes_nothing_else(tiny_store: SliceStore, tmp_path: Path) -> None:

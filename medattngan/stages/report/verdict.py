@@ -1,0 +1,106 @@
+"""Two sentences for a reader in a hurry: can the slices be told from real ones, and was a patient copied?
+
+What counts as "easily" is a convention: a score of less than half of what real slices of other patients reach. What
+counts as a difference at all is not: the 95 % interval of the score does not reach that baseline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from medattngan.core.files import read_json
+from medattngan.metrics.table import metric_of
+from medattngan.stages.report.collect import Made
+from medattngan.stages.report.numbers import number, percent
+
+LITTLE = 0.5
+"""Share of the baseline below which a score is called little."""
+
+Score = Mapping[str, Any]
+
+
+def verdict(made: Made, readers: Mapping[str, Any] | None, subjects: str) -> list[str]:
+    """The two sentences.
+
+    Args:
+        readers: stats.json of the reader study on these slices, where there is one.
+        subjects: what to call those whom the real slices show.
+    """
+    scores = made.scores[0] if made.scores else {}
+    audit = None if made.audit is None else read_json(made.audit / "audit.json")
+    return [told_from_real(scores, readers, subjects), copied(audit)]
+
+
+def told_from_real(scores: Mapping[str, Score], readers: Mapping[str, Any] | None, subjects: str) -> str:
+    """How easily, by readers where there are any, then by precision, recall and the Fréchet distance.
+
+    >>> told_from_real({"precision[x]": {"value": 0.05, "ci95": [0.03, 0.07], "floor": 0.82}}, None, "patients")
+    'The synthetic slices are easily told from real ones: precision 0.050 against 0.820 between real patients.'
+    """
+    by_metric = {metric_of(name): score for name, score in reversed(scores.items())}
+    measured = [f"{name} {_against(by_metric[name])}" for name in ("precision", "recall") if name in by_metric]
+    measured += [f"Fréchet distance {_against(by_metric['fd'])}"] if "fd" in by_metric else []
+    if measured:
+        measured[0] += f" between real {subjects}"
+    told = _grade(by_metric)
+    by_readers = _by_readers(readers)
+    if not measured:
+        return by_readers or "The synthetic slices were not scored: how near they come to real ones is not known."
+    by_measure = f"The synthetic slices {told}: {', '.join(measured)}."
+    if not by_readers:
+        return by_measure
+    return f"{by_readers.removesuffix('.')}; by measure, {by_measure[0].lower()}{by_measure[1:]}"
+
+
+def _against(score: Score) -> str:
+    return f"{number(score['value'])} against {number(score['floor'])}"
+
+
+def _grade(scores: Mapping[str, Score]) -> str:
+    """By precision, and by recall where little of the variety is there; by the distance where there is neither."""
+    if "precision" not in scores:
+        return "were compared with real ones"
+    precision, recall = scores["precision"], scores.get("recall")
+    if precision["value"] < LITTLE * precision["floor"]:
+        said = "are easily told from real ones"
+    elif precision["ci95"][1] < precision["floor"]:
+        said = "can be told from real ones"
+    else:
+        said = "lie among real ones as other real slices do"
+    if recall is not None and recall["value"] < LITTLE * recall["floor"]:
+        said += " and show little of their variety"
+    return said
+
+
+def _by_readers(stats: Mapping[str, Any] | None) -> str:
+    if stats is None or stats["pooled"]["accuracy"]["value"] is None:
+        return ""
+    entry, counts = stats["pooled"]["accuracy"], stats["counts"]
+    low, high = entry["ci95"] or (None, None)
+    interval = "" if low is None else f" (95 % interval {percent(low)} to {percent(high)})"
+    who = "One reader was" if counts["readers"] == 1 else f"{counts['readers']} readers were"
+    return f"{who} right in {percent(entry['value'])} of reads{interval}, where guessing is right in 50 %."
+
+
+def copied(audit: Mapping[str, Any] | None) -> str:
+    """Whether any slice is a copy of a training slice, as far as an audit can say.
+
+    >>> copied(None)
+    'Whether a patient was copied was not audited.'
+    """
+    if audit is None:
+        return "Whether a patient was copied was not audited."
+    flagged, count = audit["flagged"], audit["counts"]["samples"]
+    allowed = audit["calibration"]["false_positives"]
+    if not audit["controls_met"]:
+        return (
+            f"Whether a patient was copied is not known: the audit flagged {flagged['count']} of {count}, but missed "
+            "too many of the copies that were planted to test it."
+        )
+    if not flagged["count"]:
+        return f"No copies among {count}: the audit flagged none, and found the copies that were planted to test it."
+    real = f"{percent(allowed)} of held-out real slices would be"
+    if flagged["ci95"][0] > allowed:
+        return f"{flagged['count']} of {count} were flagged as copies of a training slice, more than chance: {real}."
+    return f"{flagged['count']} of {count} were flagged as copies of a training slice, no more than chance: {real}."

@@ -1,0 +1,68 @@
+"""Two sentences that keep to the numbers: no word is stronger than its interval and its baseline."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from medattngan.stages.report.verdict import copied, told_from_real
+
+
+def score(value: float, low: float, high: float, floor: float) -> dict[str, Any]:
+    return {"value": value, "ci95": [low, high], "floor": floor}
+
+
+@pytest.mark.parametrize(
+    ("precision", "recall", "words"),
+    [
+        (score(0.05, 0.03, 0.07, 0.82), score(0.7, 0.6, 0.8, 0.8), "are easily told from real ones:"),
+        (score(0.6, 0.5, 0.7, 0.82), score(0.7, 0.6, 0.8, 0.8), "can be told from real ones:"),
+        (score(0.8, 0.7, 0.9, 0.82), score(0.7, 0.6, 0.8, 0.8), "lie among real ones as other real slices do:"),
+        (score(0.9, 0.85, 0.95, 0.82), score(0.1, 0.0, 0.2, 0.8), "do and show little of their variety:"),
+    ],
+)
+def test_how_easily_is_said_by_precision_and_its_baseline(
+    precision: dict[str, Any], recall: dict[str, Any], words: str
+) -> None:
+    said = told_from_real({"precision[x]": precision, "recall[x]": recall}, None, "patients")
+    assert words in said
+    assert said.count(". ") == 0  # one sentence
+
+
+def test_the_distance_is_said_and_without_scores_nothing_is() -> None:
+    scores = {"precision[x]": score(0.05, 0.03, 0.07, 0.82), "fd[x]": score(154, 150, 160, 9.9)}
+    assert told_from_real(scores, None, "patients").endswith(
+        "precision 0.050 against 0.820 between real patients, Fréchet distance 154 against 9.90."
+    )
+    assert "not known" in told_from_real({}, None, "patients")
+
+
+def test_readers_come_first() -> None:
+    stats = {"pooled": {"accuracy": {"value": 0.52, "ci95": [0.45, 0.59]}}, "counts": {"readers": 3}}
+    said = told_from_real({"precision[x]": score(0.8, 0.7, 0.9, 0.82)}, stats, "patients")
+    assert said.startswith(
+        "3 readers were right in 52 % of reads (95 % interval 45 % to 59 %), where guessing is right"
+    )
+    assert "; by measure, the synthetic slices lie among" in said
+    assert told_from_real({}, stats, "patients").endswith("in 50 %.")
+
+
+def audit(count: int, low: float, met: bool = True) -> dict[str, Any]:
+    return {
+        "flagged": {"count": count, "share": count / 200, "ci95": [low, 0.5]},
+        "counts": {"samples": 200},
+        "calibration": {"false_positives": 0.01},
+        "controls_met": met,
+    }
+
+
+def test_no_copies_is_said_only_by_an_audit_that_finds_planted_ones() -> None:
+    assert copied(audit(0, 0.0)).startswith("No copies among 200")
+    assert "not known" in copied(audit(0, 0.0, met=False))
+    assert copied(None) == "Whether a patient was copied was not audited."
+
+
+def test_flagged_slices_are_held_against_chance() -> None:
+    assert "3 of 200 were flagged as copies of a training slice, no more than chance: 1 % of" in copied(audit(3, 0.005))
+    assert "9 of 200 were flagged as copies of a training slice, more than chance" in copied(audit(9, 0.02))
