@@ -10,9 +10,9 @@ from starlette.responses import Response
 PAGE = Path(__file__).with_name("page")
 _SCRIPT = "text/javascript; charset=utf-8"
 _SCRIPTS = (
-    "api", "app", "cases", "clock", "commands", "curtain", "delivery", "element", "form", "gallery", "gestures", "help", "keys",
-    "messages", "outbox", "owner", "panes", "picture", "progress", "reading", "resample", "screens", "settings", "storage",
-    "toolbar", "viewer", "windowing", "words",
+    "api", "app", "cases", "clock", "commands", "curtain", "delivery", "element", "form", "gallery", "gestures", "help",
+    "keys", "messages", "outbox", "owner", "panes", "picture", "progress", "reading", "resample", "screens", "settings",
+    "storage", "toolbar", "viewer", "windowing", "words",
 )  # fmt: skip
 STATIC: dict[str, str] = {
     **{f"{name}.js": _SCRIPT for name in _SCRIPTS},
