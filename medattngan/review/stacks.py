@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 
 from medattngan.core.files import UserError
-from medattngan.external.listing import natural
 from medattngan.review.choose import APART_MM
 
 VOLUME = "volume"
@@ -97,6 +96,8 @@ def volume_parts(source: object) -> list[Path]:
     """The volumes of a folder that holds one folder, or one .npy, a volume, in natural order; none of anything else."""
     if not isinstance(source, str | Path) or not Path(source).is_dir() or (Path(source) / "samples.parquet").is_file():
         return []
+    from medattngan.external.listing import natural  # pydicom takes half a second, which single slices do without
+
     inside = sorted((one for one in Path(source).iterdir() if one.name[0] != "."), key=lambda one: natural(one.name))
     parts = [one for one in inside if one.is_dir() or one.suffix in (".npy", ".npz")]
     return parts if len(parts) == len(inside) else []

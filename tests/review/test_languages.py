@@ -43,7 +43,7 @@ def test_the_language_is_the_one_that_the_browser_likes_best(header: str, langua
 
 def test_the_page_comes_in_its_language_with_all_its_words(tmp_path: Path) -> None:
     with serving(make_study(tmp_path / "s", count=1, readers=1).path) as address:
-        for language in LANGUAGES:
+        for language in ("en", "de"):
             page = httpx.get(address, headers={"Accept-Language": f"{language}-XX"}).text
             assert f'<html lang="{language}"' in page
             embedded = re.search(r'id="words">(.*?)</script>', page, re.DOTALL)
@@ -87,5 +87,5 @@ def test_the_page_says_nothing_that_has_no_words() -> None:
     said = set(re.findall(r'\bsay\("(\w+)"', scripts)) | set(re.findall(r'data-(?:say|name)="(\w+)"', page))
     said |= set(re.findall(r'"(key_\w+|hand_\w+)"', scripts))
     assert said <= TABLES["en"].keys()
-    for key, element in re.findall(r'data-(?:say|name)="(\w+)"[^>]*>([^<]+)<', page):
-        assert element.strip() in {"", TABLES["en"][key], "−", "+", "‹", "›"} or element in TABLES["en"].values()
+    for key, element in re.findall(r'data-say="(\w+)"[^>]*>([^<]+)<', page):
+        assert element == TABLES["en"][key], "what stands in the page before its scripts run"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -14,15 +16,17 @@ from medattngan.cli.app import app
 from medattngan.core.files import UserError
 from medattngan.review.close import close_study
 from medattngan.review.database import Database
+from medattngan.review.statistics import guessing
 
 TOKEN = "owner-" + "x" * 26
 
 
-def owner(address: str) -> httpx.Client:
+@contextmanager
+def owner(address: str) -> Iterator[httpx.Client]:
     """A browser that has followed the owner's link."""
-    http = httpx.Client(base_url=address, timeout=60)
-    assert http.get(f"/owner/{TOKEN}").headers["location"] == "/owner"
-    return http
+    with httpx.Client(base_url=address, timeout=60) as http:
+        assert http.get(f"/owner/{TOKEN}").headers["location"] == "/owner"
+        yield http
 
 
 @pytest.fixture
@@ -38,7 +42,10 @@ def read_all(address: str, made: Made) -> None:
             assert reader.put(n, {**ANSWERS, "authenticity": 1 + n % 5}).status_code == 200
 
 
-def test_the_owner_sees_counts_and_nothing_else_until_the_study_is_closed(made: Made) -> None:
+def test_the_owner_sees_counts_and_nothing_else_until_the_study_is_closed(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guessing, "PERMUTATIONS", 99)
     with serving(made.path, TOKEN) as address, owner(address) as http:
         read_all(address, made)
         told = http.get("/api/owner").json()
@@ -51,6 +58,7 @@ def test_the_owner_sees_counts_and_nothing_else_until_the_study_is_closed(made: 
         assert [row["reader"] for row in told["found"]["readers"]] == ["reader-1", "reader-2", "pooled"]
 
 
+@pytest.mark.slow
 def test_the_server_needs_no_truth_to_show_the_findings_of_a_closed_study(made: Made) -> None:
     with serving(made.path, TOKEN) as address, owner(address) as http:
         read_all(address, made)
@@ -59,6 +67,7 @@ def test_the_server_needs_no_truth_to_show_the_findings_of_a_closed_study(made: 
         assert http.get("/api/owner").json()["found"]["findings"]
 
 
+@pytest.mark.slow
 def test_a_look_before_the_end_is_asked_for_and_noted(made: Made) -> None:
     with serving(made.path, TOKEN, interim=True) as address, owner(address) as http:
         read_all(address, made)
@@ -84,8 +93,8 @@ def test_neither_readers_nor_strangers_see_the_owners_page(made: Made) -> None:
         reader = Reader(address, made.tokens[0])
         assert reader.http.get("/api/owner").status_code == 401
         assert reader.http.get(f"/owner/{made.tokens[0]}").status_code == 404
-        assert httpx.get(f"{address}/r/{TOKEN}").status_code == 404
-        wrong = [httpx.get(f"{address}/owner/wrong{n}").status_code for n in range(25)]
+        assert reader.http.get(f"/r/{TOKEN}").status_code == 404
+        wrong = [reader.http.get(f"/owner/wrong{n}").status_code for n in range(25)]
         assert 429 in wrong
     with serving(made.path) as address:
         assert httpx.get(f"{address}/owner/{TOKEN}").status_code == 404
