@@ -124,6 +124,7 @@ def test_who_turned_the_shortcuts_off_presses_buttons_by_enter(opened: Open) -> 
     window.press("Escape")
     window.page.focus("#invert")
     window.press("Enter")
+    window.greys()
     assert window.page.get_attribute("#invert", "aria-pressed") == "true"
     window.shows(1)
 

@@ -50,6 +50,7 @@ export class Form {
 
   #text(question, index, name) {
     const input = element("textarea", { name, rows: 2, "aria-label": told(question.text), required: question.required });
+    input.placeholder = told(question.text) + (question.required ? "" : say("optional")); // in sight where the legend is not
     input.maxLength = TEXT_LIMIT;
     input.addEventListener("input", () => this.#listener());
     return input;
