@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from medattngan.data.samples import Samples
     from medattngan.data.store import SliceStore
     from medattngan.pacs.push import push
+    from medattngan.review.analyse import analyse_study
     from medattngan.review.close import close_study, load_reads
     from medattngan.review.create import create_study
+    from medattngan.review.serve import serve_study
     from medattngan.stages.audit.audit import audit
     from medattngan.stages.demo.demo import demo
     from medattngan.stages.demo.scans import pseudo_scans
@@ -58,6 +60,7 @@ _HOMES = {
     "Samples": "data.samples",
     "SliceStore": "data.store",
     "UserError": "core.files",
+    "analyse_study": "review.analyse",
     "audit": "stages.audit.audit",
     "close_study": "review.close",
     "create_study": "review.create",
@@ -73,6 +76,7 @@ _HOMES = {
     "push": "pacs.push",
     "report": "stages.report.report",
     "sample": "stages.sample.sample",
+    "serve_study": "review.serve",
     "train": "stages.train.train",
     "utility": "stages.utility.utility",
 }
@@ -99,6 +103,7 @@ __all__ = [
     "SliceStore",
     "UserError",
     "__version__",
+    "analyse_study",
     "audit",
     "close_study",
     "configs",
@@ -120,6 +125,7 @@ __all__ = [
     "report",
     "reseal",
     "sample",
+    "serve_study",
     "train",
     "utility",
 ]

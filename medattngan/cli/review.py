@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,8 +14,14 @@ from medattngan.cli.say import say
 from medattngan.cli.types import GreyRangeOption, OutOption, SamplesArgument
 from medattngan.core.addresses import redacted, why_unfit
 from medattngan.core.files import UserError
+from medattngan.review.qr import require_segno, show_code
 
 StudyArgument = Annotated[Path, typer.Argument(help="A study, as made by review create.")]
+UrlOption = Annotated[str, typer.Option(help="Address at which readers will reach the server.")]
+QrOption = Annotated[
+    str | None,
+    typer.Option(help="QR codes of the links: 'terminal', or a new folder for one SVG a reader.", metavar="WHERE"),
+]
 
 
 def create(
@@ -39,7 +46,13 @@ def create(
     letters: Annotated[
         str, typer.Option(help="Slices of either kind that show letters: leave-out or keep.")
     ] = "leave-out",
-    url: Annotated[str, typer.Option(help="Address at which readers will reach the server.")] = "http://127.0.0.1:8765",
+    pairs: Annotated[
+        bool,
+        typer.Option("--pairs", help="Show each synthetic slice beside a real one, and ask which is synthetic."),
+    ] = False,
+    depth: Annotated[int, typer.Option(help="Slices of a case, to scroll through: neighbours of one series.")] = 1,
+    url: UrlOption = "http://127.0.0.1:8765",
+    qr: QrOption = None,
 ) -> None:
     """Choose and blind the cases, and print one personal link per reader, shown only once."""
     from medattngan.review.create import create_study
@@ -47,13 +60,15 @@ def create(
     from medattngan.review.tells import sentence
 
     _require_plain(url)
+    require_segno(qr)
     tokens = create_study(
         samples, data, out, count=count, split=split, protocol=protocol, references=references, readers=readers,
         seed=seed, value_range=parse.pair(value_range, "--range"), harmonise=harmonise, letters=letters,
+        pairs=pairs, depth=depth,
     )  # fmt: skip
     typer.echo(sentence(told_by(out)), err=True)
     for reader, token in enumerate(tokens, start=1):
-        typer.echo(f"reader-{reader}  {_link(url, token)}")
+        _tell(f"reader-{reader}", _link(url, token), qr)
     typer.echo(out)
 
 
@@ -69,14 +84,21 @@ def serve(
     name: Annotated[
         list[str] | None, typer.Option(help="Host name by which readers reach the server; repeatable.")
     ] = None,
+    interim: Annotated[
+        bool,
+        typer.Option("--interim", help="Show the owner the findings before the study is closed; the study notes it."),
+    ] = False,
 ) -> None:
-    """Serve the reading page until Ctrl+C."""
+    """Serve the reading page, and a page for the study's owner, until Ctrl+C."""
     for package in ("starlette", "uvicorn"):
         if importlib.util.find_spec(package) is None:
             raise UserError(f"review serve needs {package}; install it with: pip install 'medattngan[review]'")
     from medattngan.review.serve import serve_study
 
-    serve_study(study, host=host, port=port, expose=expose, tls_cert=tls_cert, tls_key=tls_key, names=name or ())
+    serve_study(
+        study, host=host, port=port, expose=expose, tls_cert=tls_cert, tls_key=tls_key, names=name or (),
+        interim=interim,
+    )  # fmt: skip
 
 
 def status(study: StudyArgument) -> None:
@@ -89,29 +111,32 @@ def status(study: StudyArgument) -> None:
     try:
         for reader in database.readers():
             typer.echo(f"reader-{reader}  {len(database.progress(reader)[0])} of {opened.facts['count']}")
-        closed_at = database.closed_at()
+        closed_at, looked_at = database.closed_at(), database.looked_at()
     finally:
         database.close()
+    if looked_at:
+        typer.echo(f"findings were looked at before the end, first at {looked_at}")
     typer.echo(f"closed at {closed_at}" if closed_at else "open")
 
 
 def link(
     study: StudyArgument,
     reader: Annotated[int, typer.Option(help="The reader's number.")],
-    value_range: GreyRangeOption = None,
-    url: Annotated[str, typer.Option(help="Address at which readers will reach the server.")] = "http://127.0.0.1:8765",
+    url: UrlOption = "http://127.0.0.1:8765",
+    qr: QrOption = None,
 ) -> None:
     """Replace a reader's lost link; the old link stops working, the answers are kept."""
     from medattngan.review.database import Database
     from medattngan.review.study import Study
 
     _require_plain(url)
+    require_segno(qr)
     database = Database(Study.open(study).database)
     try:
         token = database.replace_link(reader)
     finally:
         database.close()
-    typer.echo(f"reader-{reader}  {_link(url, token)}")
+    _tell(f"reader-{reader}", _link(url, token), qr)
 
 
 def close(
@@ -119,17 +144,14 @@ def close(
     incomplete: Annotated[bool, typer.Option("--incomplete", help="Close even if cases are unread.")] = False,
 ) -> None:
     """Stop taking answers, unblind the study, write reads.csv, and say what the readers found."""
+    from medattngan.review.analyse import analyse_study
     from medattngan.review.close import close_study, load_reads
-    from medattngan.review.statistics import told
-    from medattngan.review.study import Study
 
     written = close_study(study, incomplete=incomplete)
-    protocol, reads = Study.open(study).protocol, load_reads(study)
-    if reads.empty:
+    if load_reads(study).empty:
         say("No case was read.")
     else:
-        for sentence in told(reads, authenticity=protocol.authenticity.id, middle=protocol.middle):
-            say(sentence)
+        _tell_findings(analyse_study(study))
     typer.echo(written)
 
 
@@ -139,21 +161,19 @@ def stats(
     seed: Annotated[int, typer.Option(help="Random seed of bootstrap and permutations.")] = 0,
 ) -> None:
     """Analyse whether readers could tell real from synthetic, with confidence intervals; only after closing."""
-    from medattngan.review.close import load_reads
+    from medattngan.review.analyse import analyse_study
     from medattngan.review.look import told_by
-    from medattngan.review.statistics import report_statistics
-    from medattngan.review.study import Study
     from medattngan.review.tells import sentence
 
-    reads = load_reads(study)
-    if reads.empty:
-        raise UserError(f"{study} was closed without a single read; there is nothing to analyse.")
-    protocol = Study.open(study).protocol
-    found = report_statistics(reads, out, seed, authenticity=protocol.authenticity.id, middle=protocol.middle)
+    found = analyse_study(study, out, seed=seed)
     typer.echo(sentence(told_by(study)), err=True)
+    _tell_findings(found)
+    typer.echo(out)
+
+
+def _tell_findings(found: Mapping[str, Any]) -> None:
     for line in (*found["findings"], *found["notes"]):
         say(line)
-    typer.echo(out)
 
 
 def plan(
@@ -187,6 +207,13 @@ def _require_plain(url: str) -> None:
     """Refuse what cannot begin a link, before anything is made; it is not shown, since it may hold a secret."""
     if why := why_unfit(url):
         raise UserError(f"--url {redacted(url)} {why}; write it as https://HOST:PORT.")
+
+
+def _tell(reader: str, link: str, qr: str | None) -> None:
+    """Print a reader's link, and its QR code where that is wanted."""
+    typer.echo(f"{reader}  {link}")
+    if qr is not None:
+        show_code(reader, link, qr)
 
 
 def _link(url: str, token: str) -> str:

@@ -34,18 +34,23 @@ def choose_synthetic(
 
 
 def choose_real(
-    index: pd.DataFrame, wanted: pd.DataFrame, rng: np.random.Generator, without: frozenset[int] = frozenset()
+    index: pd.DataFrame,
+    wanted: pd.DataFrame,
+    rng: np.random.Generator,
+    without: frozenset[int] = frozenset(),
+    apart_mm: float = APART_MM,
 ) -> list[int]:
     """Rows of `index`, one for each row of `wanted`: where known, of the same `label` and the nearest `position_mm`.
 
     The patient used least comes first, so that no patient has two slices before every other that fits has one. A
-    further slice of a patient is `APART_MM` from those taken, where it can be. Beyond that chance decides: a rule such
+    further slice of a patient is `apart_mm` from those taken, where it can be. Beyond that chance decides: a rule such
     as "the farthest" would fill the real side with the ends of the body part.
 
     Args:
         index: of a SliceStore.
         wanted: columns `label` and `position_mm`, missing where unknown.
         without: rows that are left out.
+        apart_mm: how far slices of one patient lie apart where they can; stacks that do not overlap need more.
 
     Raises:
         UserError: `index` has fewer rows than `wanted`.
@@ -65,7 +70,7 @@ def choose_real(
         alike = free & (labels == label) if not pd.isna(label) else free
         rows = np.flatnonzero(alike if alike.any() else free)
         rows = rows[times[patients[rows]] == times[patients[rows]].min()]
-        apart = np.array([_apart(positions[row], taken[patients[row]]) for row in rows])
+        apart = np.array([_apart(positions[row], taken[patients[row]], apart_mm) for row in rows])
         rows = rows[apart] if apart.any() else rows
         if not math.isnan(position) and not np.isnan(positions[rows]).all():
             distance = np.nan_to_num(np.abs(positions[rows] - position), nan=np.inf)
@@ -78,6 +83,6 @@ def choose_real(
     return chosen
 
 
-def _apart(position: float, others: list[float]) -> bool:
-    """Whether a slice lies `APART_MM` or more from all `others` of its patient; unknown positions are no neighbours."""
-    return not any(abs(position - other) < APART_MM for other in others)
+def _apart(position: float, others: list[float], apart_mm: float) -> bool:
+    """Whether a slice lies `apart_mm` or more from all `others` of its patient; unknown positions are no neighbours."""
+    return not any(abs(position - other) < apart_mm for other in others)

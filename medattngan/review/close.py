@@ -18,6 +18,8 @@ from medattngan.review.study import Study
 
 READS = "reads.csv"
 TRUTH = {False: "real", True: "synthetic"}
+SIDES = {False: "left", True: "right"}
+"""Of a pair: where the synthetic one lies."""
 
 
 def close_study(path: str | Path, *, incomplete: bool = False) -> Path:
@@ -29,7 +31,7 @@ def close_study(path: str | Path, *, incomplete: bool = False) -> Path:
         UserError: a reader has unread cases and `incomplete` is false, or the sealed truth is not what was sealed.
     """
     study = Study.open(path)
-    truth = _open_truth(study)
+    truth = open_truth(study)
     database = Database(study.database)
     try:
         database.mark_closed(incomplete=incomplete)
@@ -37,7 +39,7 @@ def close_study(path: str | Path, *, incomplete: bool = False) -> Path:
     finally:
         database.close()
     out = study.path / READS
-    replace_file(study.path, "study", READS, lambda file: write_reads(file, reads, truth["synthetic"], study.protocol))
+    replace_file(study.path, "study", READS, lambda file: write_reads(file, reads, truth, study.protocol))
     return out
 
 
@@ -46,7 +48,8 @@ def load_reads(path: str | Path) -> pd.DataFrame:
 
     Columns: `reader` (str), `position` (int, from 1), `case` (int, index into cases.npy), `synthetic` (bool), one
     column a question (numbers where its options are; missing where an optional question was left out; text is ""
-    then), and `milliseconds` (int).
+    then), and `milliseconds` (int). Of pairs, in place of `synthetic`: `right` (bool), whether the synthetic one lay
+    there, and `group` (int), the same for pairs whose real one is of the same patient.
 
     Raises:
         UserError: the study is not closed, or its reads.csv was edited into something else.
@@ -62,13 +65,22 @@ def load_reads(path: str | Path) -> pd.DataFrame:
         raise UserError(f"{file} cannot be read ({error}); {cure}") from None
 
 
-def write_reads(file: Path, reads: list[Read], synthetic: pd.Series[bool], protocol: Protocol) -> None:
-    """Write `reads` as CSV beside their truth; `synthetic` is indexed by case.
+def tabulate(reads: list[Read], truth: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
+    """One row a read, as `reads.csv` holds it; `truth` is indexed by case and has `synthetic`, of pairs `right`.
 
     What readers wrote is defused: a comment that begins with = would be computed where the file is opened.
     """
-    rows = [_row(read, bool(synthetic.at[read.case]), protocol) for read in reads]
-    table = pd.DataFrame(rows, columns=_columns(protocol))
+    words, known = (SIDES, truth["right"]) if protocol.pairs else (TRUTH, truth["synthetic"])
+    beside = pd.DataFrame({"truth": known.map(words)})
+    if protocol.pairs:
+        beside["group"] = pd.factorize(truth["patient"])[0]
+    rows = [_row(read, beside.loc[read.case].to_dict(), protocol) for read in reads]
+    return pd.DataFrame(rows, columns=_columns(protocol))
+
+
+def write_reads(file: Path, reads: list[Read], truth: pd.DataFrame, protocol: Protocol) -> None:
+    """Write `reads` as CSV beside their truth (see `tabulate`)."""
+    table = tabulate(reads, truth, protocol)
     with atomic_path(file) as temporary:
         # All text in quotes: a comment may hold a lone carriage return, which no default would quote.
         table.to_csv(temporary, index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
@@ -80,17 +92,29 @@ def parse_reads(file: Path, protocol: Protocol) -> pd.DataFrame:
     Raises:
         ValueError: it is something else.
     """
-    table = pd.read_csv(file, dtype="string", keep_default_na=False, na_filter=False)
+    return in_types(pd.read_csv(file, dtype="string", keep_default_na=False, na_filter=False), protocol)
+
+
+def in_types(table: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
+    """What `tabulate` gives, as text, → the columns of `load_reads`.
+
+    Raises:
+        ValueError: it is something else.
+    """
     if list(table.columns) != _columns(protocol):
         raise ValueError("its columns are not those of the protocol")
-    if set(table["truth"]) - set(TRUTH.values()):
-        raise ValueError("it has a truth that is neither real nor synthetic")
+    words = SIDES if protocol.pairs else TRUTH
+    if set(table["truth"]) - set(words.values()):
+        raise ValueError(f"it has a truth that is neither {words[False]} nor {words[True]}")
+    truth = {"right" if protocol.pairs else "synthetic": (table["truth"] == words[True]).astype(bool)}
+    if protocol.pairs:
+        truth["group"] = table["group"].astype("int64")
     return pd.DataFrame(
         {
             "reader": table["reader"].astype(object),
             "position": table["n"].astype("int64"),
             "case": table["case"].astype("int64"),
-            "synthetic": (table["truth"] == TRUTH[True]).astype(bool),
+            **truth,
             **{question.id: _answers(table[question.id], question) for question in protocol.questions},
             "milliseconds": table["milliseconds"].astype("int64"),
         }
@@ -105,8 +129,12 @@ def _answers(column: pd.Series[str], question: Question) -> pd.Series[Any]:
     return numbers if numbers.isna().any() else numbers.astype("int64")
 
 
-def _open_truth(study: Study) -> pd.DataFrame:
-    """The sealed answers, checked against the digest that study.json was given when they were sealed."""
+def open_truth(study: Study) -> pd.DataFrame:
+    """The sealed answers by case, checked against the digest that study.json was given when they were sealed.
+
+    Raises:
+        UserError: they are not what was sealed.
+    """
     file = study.path / "truth.parquet"
     if not file.is_file():
         raise UserError(f"{file} does not exist; without it no read can be judged: put back a copy.")
@@ -119,11 +147,12 @@ def _open_truth(study: Study) -> pd.DataFrame:
 
 
 def _columns(protocol: Protocol) -> list[str]:
-    return ["reader", "n", "case", "truth", *(question.id for question in protocol.questions), "milliseconds"]
+    truth = ["truth", "group"] if protocol.pairs else ["truth"]
+    return ["reader", "n", "case", *truth, *(question.id for question in protocol.questions), "milliseconds"]
 
 
-def _row(read: Read, synthetic: bool, protocol: Protocol) -> dict[str, object]:
+def _row(read: Read, truth: dict[str, object], protocol: Protocol) -> dict[str, object]:
     given = {question.id: read.answers.get(question.id, "") for question in protocol.questions}
     answers = {name: defuse(answer) if isinstance(answer, str) else answer for name, answer in given.items()}
-    where = {"reader": f"reader-{read.reader}", "n": read.n, "case": read.case, "truth": TRUTH[synthetic]}
+    where = {"reader": f"reader-{read.reader}", "n": read.n, "case": read.case, **truth}
     return {**where, **answers, "milliseconds": read.milliseconds}

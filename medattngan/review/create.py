@@ -17,11 +17,13 @@ from medattngan.data.store import SliceStore
 from medattngan.external.given import Slices as GivenSlices
 from medattngan.review.database import Database
 from medattngan.review.look import TELLS, look
-from medattngan.review.protocol import Protocol
+from medattngan.review.pairs import in_pairs
+from medattngan.review.protocol import Protocol, of_stacks
 from medattngan.review.slices import Slices, gather
-from medattngan.review.study import ALIVE
+from medattngan.review.study import ALIVE, cases_shape
 
 MAX_READERS = 1000
+MAX_DEPTH = 256
 LETTERS = ("leave-out", "keep")
 """What to do about slices that show letters."""
 
@@ -41,6 +43,8 @@ def create_study(
     value_range: tuple[float, float] | None = None,
     harmonise: bool = False,
     letters: str = "leave-out",
+    pairs: bool = False,
+    depth: int = 1,
 ) -> list[str]:
     """Write the study folder `out` with `count` synthetic and `count` real slices; return the readers' link tokens.
 
@@ -60,6 +64,10 @@ def create_study(
             `medattngan.review.harmonise`. Whether or not, what they tell is measured and written to tells.json.
         letters: `leave-out` slices of either kind that show what looks like letters, an R of one kind being a tell; or
             `keep` them.
+        pairs: each case is a synthetic slice beside a real one, and readers choose which is synthetic: `count` cases.
+            A protocol with `design: pair` says so too.
+        depth: slices of a case that readers scroll through: neighbours of one series of the store, and of one
+            synthetic volume (see `medattngan.review.stacks`).
 
     Raises:
         UserError: an option or folder is not usable, or there are not enough slices.
@@ -69,12 +77,14 @@ def create_study(
     _check_options(count, split, references, readers, seed)
     if letters not in LETTERS:
         raise UserError(f"--letters {letters} is not one of {', '.join(LETTERS)}.")
-    protocol = protocol if isinstance(protocol, Protocol) else Protocol.load(protocol) if protocol else Protocol()
+    if not 1 <= depth <= MAX_DEPTH:
+        raise UserError(f"--depth is {depth}; it must lie between 1 and {MAX_DEPTH}.")
+    protocol = _protocol(protocol, pairs, depth)
     seed = secrets.randbits(62) if seed is None else seed
     store = SliceStore.of(store)
     slices = gather(
         samples, store, count=count, split=split, references=references, seed=seed, value_range=value_range,
-        letters=letters,
+        letters=letters, depth=depth,
     )  # fmt: skip
     slices, tells = look(slices, seed, harmonise=harmonise)
     with atomic_folder(out) as folder:
@@ -89,14 +99,18 @@ def create_study(
 def _write(folder: Path, slices: Slices, protocol: Protocol, readers: int, seed: int) -> list[str]:
     """Shuffle the slices, and write all but what the pixels tell; return the readers' tokens."""
     rng = np.random.default_rng([seed, 2])
-    shuffled = rng.permutation(len(slices.cases))
-    orders = [rng.permutation(len(slices.cases)).tolist() for _ in range(readers)]
-    np.save(folder / "cases.npy", slices.cases[shuffled].astype("<u2"), allow_pickle=False)
+    cases, truth = in_pairs(slices, rng) if protocol.pairs else (slices.cases, slices.truth)
+    shuffled = rng.permutation(len(cases))
+    orders = [rng.permutation(len(cases)).tolist() for _ in range(readers)]
+    facts = {**slices.facts, "count": len(cases), "reference_count": len(slices.references), "readers": readers}
+    facts |= {"sides": 2} if protocol.pairs else {}
+    facts |= {"depth": slices.cases.shape[1]} if slices.cases.ndim == 4 else {}
+    stored = cases[shuffled].astype("<u2").reshape(cases_shape(facts))
+    np.save(folder / "cases.npy", stored, allow_pickle=False)
     if len(slices.references):
         np.save(folder / "references.npy", slices.references.astype("<u2"), allow_pickle=False)
-    seal(folder / "truth.parquet", slices.truth.iloc[shuffled].reset_index(drop=True), seed)
+    seal(folder / "truth.parquet", truth.iloc[shuffled].reset_index(drop=True), seed)
     protocol.save(folder / "protocol.yaml")
-    facts = {**slices.facts, "count": len(slices.cases), "reference_count": len(slices.references), "readers": readers}
     facts["study"] = secrets.token_hex(8)
     facts |= _windows(protocol, facts)
     write_json(folder / "study.json", {**facts, "truth_digest": digest(folder / "truth.parquet")})
@@ -111,6 +125,17 @@ def seal(path: Path, truth: pd.DataFrame, seed: int) -> None:
     table = truth.assign(case=np.arange(len(truth)), seed=str(seed), nonce=secrets.token_hex(32))
     table.to_parquet(path, index=False)
     path.chmod(0o600)
+
+
+def _protocol(given: Protocol | str | Path | None, pairs: bool, depth: int) -> Protocol:
+    """The protocol asked for, or the default of pairs, stacks or single slices."""
+    if given is None:
+        default = Protocol(design="pair") if pairs else Protocol()
+        return of_stacks(default) if depth > 1 and not pairs else default
+    protocol = given if isinstance(given, Protocol) else Protocol.load(given)
+    if pairs and not protocol.pairs:
+        raise UserError("--pairs needs a protocol that asks about pairs; write `design: pair` into it.")
+    return protocol
 
 
 def _check_options(count: int, split: str, references: int, readers: int, seed: int | None) -> None:

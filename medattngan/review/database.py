@@ -230,6 +230,21 @@ class Database:
         rows = self._rows("SELECT value FROM state WHERE key = 'closed_at'")
         return str(rows[0][0]) if rows else None
 
+    def note_look(self) -> None:
+        """Write down that the findings were looked at before the end; the first time counts."""
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        with self._transaction() as connection:
+            connection.execute("INSERT OR IGNORE INTO state VALUES ('looked_at', ?)", (now,))
+
+    def looked_at(self) -> str | None:
+        """When the findings were first looked at before the end (UTC, ISO 8601); None where nobody did."""
+        rows = self._rows("SELECT value FROM state WHERE key = 'looked_at'")
+        return str(rows[0][0]) if rows else None
+
+    def newest_id(self) -> int:
+        """Grows with every read kept."""
+        return int(self._rows("SELECT coalesce(max(id), 0) FROM reads")[0][0])
+
     def mark_closed(self, *, incomplete: bool) -> None:
         """Take no more reads from now on; closing twice keeps the first time.
 

@@ -11,7 +11,7 @@ from medattngan.scans.text.letters import rows_with_letters
 
 
 def without_letters(
-    choose: Callable[[frozenset[int]], list[int]], codes: Callable[[list[int]], Sequence[Codes]]
+    choose: Callable[[frozenset[int]], list[int]], codes: Callable[[list[int]], Sequence[Codes]], depth: int = 1
 ) -> tuple[list[int], int]:
     """Rows that show none, and how many were passed over.
 
@@ -19,7 +19,8 @@ def without_letters(
 
     Args:
         choose: rows, without those given.
-        codes: of rows, (H, W) uint16 each.
+        codes: of rows, (H, W) uint16 each; `depth` of them a row.
+        depth: slices of a row, none of which may show letters.
 
     Raises:
         UserError: `choose` has too few left.
@@ -31,7 +32,7 @@ def without_letters(
         new = [row for row in rows if row not in seen]
         seen |= set(new)
         stack = np.stack(codes(new)) if new else np.zeros((0, 8, 8), np.uint16)
-        lettered = rows_with_letters(stack, range(len(new)))
+        lettered = rows_with_letters(stack, range(len(stack)))
         if not lettered:
             return rows, len(passed)
-        passed |= {new[at] for at in lettered}
+        passed |= {new[at // depth] for at in lettered}

@@ -10,11 +10,14 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, ValidationError, model_validator
 
 from medattngan.core.files import UserError, write_text
+from medattngan.review.wordings import PAIR, STACK_INSTRUCTIONS, STACK_QUESTION
 
 TEXT_LIMIT = 2000
 """Characters that a free text may have."""
 RESERVED = frozenset({"reader", "position", "case", "synthetic", "truth", "n", "milliseconds"})
 """Columns of the table of reads, which no question may take for its own."""
+RESERVED_OF_PAIRS = frozenset({"right", "group"})
+"""Those that only the reads of pairs have."""
 
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 """Control characters other than tab and line ends, and halves of characters: no table can hold them."""
@@ -119,12 +122,17 @@ class Protocol(ProtocolPart):
     """A whole protocol. Without a file, these defaults are it.
 
     Exactly one question has `role: authenticity`. Of its values, those above the middle call a slice synthetic, those
-    below call it real, and the middle itself is undecided.
+    below call it real, and the middle itself is undecided. In a pair, those above the middle call the right one
+    synthetic, those below the left one.
 
     >>> [question.id for question in Protocol().questions]
     ['authenticity', 'plausibility', 'quality', 'comment']
+    >>> [question.id for question in Protocol(design="pair").questions]
+    ['authenticity', 'confidence', 'comment']
     """
 
+    design: Literal["single", "pair"] = "single"
+    """Whether a case is judged alone, or a synthetic one beside a real one: two-alternative forced choice."""
     title: str = Field("Real or synthetic?", min_length=1, max_length=200)
     instructions: str = Field(
         "You will see slices one by one. Some are from patients, some were made by a computer. Judge each on its own; "
@@ -139,15 +147,27 @@ class Protocol(ProtocolPart):
     presets: tuple[Preset, ...] | None = None
     """Windows to choose from; None for those that suit the unit."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_the_design(cls, tree: Any) -> Any:
+        return {**PAIR, **tree} if isinstance(tree, dict) and tree.get("design") == "pair" else tree
+
     @model_validator(mode="after")
     def _one_question_of_authenticity(self) -> Protocol:
         ids = [question.id for question in self.questions]
+        if self.pairs and (taken := RESERVED_OF_PAIRS & set(ids)):
+            raise ValueError(f"the id {min(taken)} is a column of the table of reads of pairs; choose another")
         if len(set(ids)) != len(ids):
             raise ValueError("two questions have the same id")
         marked = sum(question.role == "authenticity" for question in self.questions)
         if marked != 1:
             raise ValueError(f"exactly one question must have role: authenticity; {marked} have it")
         return self
+
+    @property
+    def pairs(self) -> bool:
+        """Whether each case is a pair."""
+        return self.design == "pair"
 
     @property
     def authenticity(self) -> Question:
@@ -190,8 +210,8 @@ class Protocol(ProtocolPart):
             raise UserError(f"{path}: {key + ': ' if key else ''}{reason}.") from None
 
     def save(self, path: Path) -> None:
-        """Write every key with its value, atomically."""
-        tree = self.model_dump(mode="json", exclude_none=True)
+        """Write every key with its value, atomically; the design only where it is not the common one."""
+        tree = self.model_dump(mode="json", exclude_none=True, exclude=None if self.pairs else {"design"})
         write_text(path, yaml.safe_dump(tree, sort_keys=False, allow_unicode=True))
 
     def problem(self, answers: object) -> str | None:
@@ -213,3 +233,14 @@ class Protocol(ProtocolPart):
         """The questions as the page is told them."""
         keys = {"id", "text", "kind", "required", "options"}
         return [question.model_dump(mode="json", include=keys) for question in self.questions]
+
+
+def of_stacks(protocol: Protocol) -> Protocol:
+    """A protocol that speaks of slices, in the words for stacks.
+
+    >>> of_stacks(Protocol()).authenticity.text
+    'Is this stack real or synthetic?'
+    """
+    first, *others = protocol.questions
+    questions = (first.model_copy(update={"text": STACK_QUESTION}), *others)
+    return protocol.model_copy(update={"instructions": STACK_INSTRUCTIONS, "questions": questions})

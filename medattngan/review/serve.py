@@ -7,6 +7,7 @@ import re
 import socket
 import ssl
 import sys
+import threading
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from medattngan.core.addresses import is_loopback
 from medattngan.core.files import UserError
 from medattngan.review.connections import HEAD_BYTES, Connection
 from medattngan.review.database import Database
+from medattngan.review.links import new_secret
 from medattngan.review.server import build_app
 from medattngan.review.study import Study
 
@@ -38,12 +40,17 @@ def serve_study(
     tls_cert: Path | None = None,
     tls_key: Path | None = None,
     names: Sequence[str] = (),
+    interim: bool = False,
 ) -> None:
     """Serve the study at `path` until SIGINT or SIGTERM; requests in progress are answered first.
+
+    The link of the owner's page is printed: who has it sees how far readers are, and the findings once the study is
+    closed. In a notebook, interrupt the cell to stop.
 
     Args:
         host: the address to listen at. Any other than this machine's own needs `expose`, `tls_cert` and `tls_key`.
         names: further names that readers reach it by; requests under any other name are refused.
+        interim: show the owner the findings so far, before the study is closed; the study notes the look.
 
     Raises:
         UserError: there is no study, or it may not be served there.
@@ -53,7 +60,11 @@ def serve_study(
     _check_names(host, names)
     secure = tls_cert is not None
     _require_free(host, port)
-    app = build_app(study, Database(study.database), [*LOOPBACK_NAMES, _in_url(host), *names], secure=secure)
+    owner = new_secret()
+    app = build_app(
+        study, Database(study.database), [*LOOPBACK_NAMES, _in_url(host), *names], secure=secure, owner=owner,
+        interim=interim,
+    )  # fmt: skip
     config = configure(app, host=host, port=port, tls_cert=tls_cert, tls_key=tls_key)
     try:
         config.load()
@@ -61,16 +72,35 @@ def serve_study(
         raise UserError(f"--tls-cert {tls_cert} and --tls-key {tls_key} cannot be used ({error.reason}).") from None
     allow_files()
     server = uvicorn.Server(config)
-    print(
-        f"{path} is served at {'https' if secure else 'http'}://{_in_url(host)}:{port}; press Ctrl+C to stop",
-        flush=True,
-    )
+    address = f"{'https' if secure else 'http'}://{names[0] if names else _in_url(host)}:{port}"
+    print(f"{path} is served at {address}; press Ctrl+C to stop", flush=True)
+    print(f"owner  {address}/owner/{owner}", flush=True)
     try:
-        with asyncio.Runner(loop_factory=partial(event_loop, secure=secure)) as runner:
-            runner.run(server.serve())
+        _run(server, secure=secure)
     except KeyboardInterrupt:
         # Raised again by uvicorn once all is written and closed.
         print("the server has stopped; every acknowledged answer is stored", flush=True)
+
+
+def _run(server: uvicorn.Server, *, secure: bool) -> None:
+    """Run until it is told to stop; in a thread of its own where this one has a loop that runs, as notebooks do."""
+
+    def run() -> None:
+        with asyncio.Runner(loop_factory=partial(event_loop, secure=secure)) as runner:
+            runner.run(server.serve())
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        run()
+        return
+    beside = threading.Thread(target=run)
+    beside.start()
+    try:
+        beside.join()
+    finally:
+        server.should_exit = True
+        beside.join()
 
 
 def event_loop(*, secure: bool) -> asyncio.AbstractEventLoop:

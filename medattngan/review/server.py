@@ -14,7 +14,6 @@ import sqlite3
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -27,41 +26,14 @@ from starlette.types import ASGIApp
 
 from medattngan.core.addresses import neighbourhood
 from medattngan.review.database import SESSION_DAYS, Database, RefusedError, Session
+from medattngan.review.files import STATIC, page_file
 from medattngan.review.guard import Guard
+from medattngan.review.languages import in_language, language_of
 from medattngan.review.links import RateLimit
-from medattngan.review.study import Study
+from medattngan.review.marks import edges
+from medattngan.review.owner import Owner
+from medattngan.review.study import Study, depth, sides
 
-PAGE = Path(__file__).with_name("page")
-_SCRIPT = "text/javascript; charset=utf-8"
-STATIC: dict[str, str] = {
-    "api.js": _SCRIPT,
-    "app.js": _SCRIPT,
-    "cases.js": _SCRIPT,
-    "clock.js": _SCRIPT,
-    "commands.js": _SCRIPT,
-    "curtain.js": _SCRIPT,
-    "delivery.js": _SCRIPT,
-    "form.js": _SCRIPT,
-    "gallery.js": _SCRIPT,
-    "gestures.js": _SCRIPT,
-    "help.js": _SCRIPT,
-    "keys.js": _SCRIPT,
-    "messages.js": _SCRIPT,
-    "outbox.js": _SCRIPT,
-    "picture.js": _SCRIPT,
-    "progress.js": _SCRIPT,
-    "reading.js": _SCRIPT,
-    "resample.js": _SCRIPT,
-    "screens.js": _SCRIPT,
-    "settings.js": _SCRIPT,
-    "storage.js": _SCRIPT,
-    "toolbar.js": _SCRIPT,
-    "viewer.js": _SCRIPT,
-    "windowing.js": _SCRIPT,
-    "reader.css": "text/css; charset=utf-8",
-    "icon.svg": "image/svg+xml",
-}
-"""The page's files under /static/, with their media types."""
 LINK_TRIES = 20
 """Wrong links that one address may try in a minute."""
 WRITES = 600
@@ -97,15 +69,20 @@ class ReviewServer:
     # Open to all: a page that shows nothing without a session
 
     def page(self, request: Request) -> Response:
-        """The reading page. It needs no cookie: a browser that follows a mailed link sends none on the way here."""
-        return _file("index.html", "text/html; charset=utf-8")
+        """The reading page in the browser's language.
+
+        It needs no cookie: a browser that follows a mailed link sends none on the way here.
+        """
+        page = page_file("index.html", "text/html; charset=utf-8")
+        language = language_of(request.headers.get("accept-language", ""))
+        return Response(in_language(bytes(page.body), language), headers={"content-type": "text/html; charset=utf-8"})
 
     def static(self, request: Request) -> Response:
         """A file of the page."""
         name = request.path_params["name"]
         if name not in STATIC:
             raise HTTPException(404, "There is no such file.")
-        return _file(name, STATIC[name])
+        return page_file(name, STATIC[name])
 
     def enter(self, request: Request) -> Response:
         """A personal link: open a session and go to the page.
@@ -136,6 +113,9 @@ class ReviewServer:
         return JSONResponse(
             {
                 **{key: facts[key] for key in (*shown, "window", "presets")},
+                "sides": sides(facts),
+                "depth": depth(facts),
+                "edges": edges(facts.get("plane")),
                 # The page keys what it keeps by this, so that readers who share a computer are not mixed up.
                 "reader": f"{facts['study']}-{session.reader}",
                 "title": protocol.title,
@@ -168,7 +148,7 @@ class ReviewServer:
     def pixels(self, request: Request) -> Response:
         """The pixels of a case, little-endian uint16: not compressed and not tagged, since both tell of the content."""
         index = self._index(self._session(request), request.path_params["n"])
-        return Response(self.study.cases[index].tobytes(), media_type="application/octet-stream")
+        return Response(self.study.pixels(index), media_type="application/octet-stream")
 
     def reference(self, request: Request) -> Response:
         """The pixels of a reference, as those of a case."""
@@ -231,14 +211,6 @@ def _is_uuid4(text: object) -> bool:
         return False
 
 
-def _file(name: str, media_type: str) -> Response:
-    """A file of the page; `name` is ours, never a client's."""
-    try:
-        return Response((PAGE / name).read_bytes(), headers={"content-type": media_type})
-    except FileNotFoundError:
-        raise HTTPException(404, "This file of the page is missing; install medattngan again.") from None
-
-
 def _sentence(request: Request, error: Exception) -> Response:
     """Every error as JSON with one sentence."""
     if isinstance(error, HTTPException):
@@ -265,14 +237,27 @@ HANDLERS: dict[Any, Callable[[Request, Exception], Response]] = {
 }
 
 
-def build_app(study: Study, database: Database, hosts: Sequence[str], *, secure: bool = False) -> ASGIApp:
+def build_app(
+    study: Study,
+    database: Database,
+    hosts: Sequence[str],
+    *,
+    secure: bool = False,
+    owner: str | None = None,
+    interim: bool = False,
+) -> ASGIApp:
     """The ASGI application of one study.
 
     Args:
         hosts: names under which it may be asked for (the Host header without its port).
         secure: it is reached by TLS.
+        owner: the token of the owner's link; None for no owner's page.
+        interim: the owner's page shows findings before the study is closed.
     """
     server = ReviewServer(study, database, secure=secure)
+    routes = server.routes()
+    if owner is not None:
+        routes += Owner(study, database, owner, server.failures, secure=secure, interim=interim).routes()
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -280,4 +265,4 @@ def build_app(study: Study, database: Database, hosts: Sequence[str], *, secure:
         await run_in_threadpool(database.close)
 
     # The guard stands outside of Starlette's own middleware, so that even the answer to a fault carries its headers.
-    return Guard(Starlette(routes=server.routes(), exception_handlers=HANDLERS, lifespan=lifespan), hosts)
+    return Guard(Starlette(routes=routes, exception_handlers=HANDLERS, lifespan=lifespan), hosts)

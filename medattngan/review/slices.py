@@ -21,6 +21,7 @@ from medattngan.external import given
 from medattngan.review.choose import choose_real, choose_synthetic
 from medattngan.review.grid import common_levels, grid_ends, place
 from medattngan.review.letters import without_letters
+from medattngan.review.stacks import VOLUME, Stacks, neighbours, of_volumes, require_one_size, volume_parts
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,10 @@ class Slices:
     """What a study shows, in the order synthetic, real.
 
     Args:
-        cases: (2 count, H, W) uint16 on the common grid.
+        cases: (2 count, H, W) uint16 on the common grid; (2 count, depth, H, W) of stacks.
         references: (references, H, W) uint16 on the same grid.
-        truth: one row a case: `synthetic`, `row` of the samples or of the store, `patient`, `label`, `position_mm`.
+        truth: one row a case: `synthetic`, `row` of the samples or of the store, `patient`, `label`, `position_mm`;
+            of a stack those of its middle slice, and `first_row` and `last_row`.
         facts: geometry and intensity, the same for all cases.
         provenance: digests and versions.
     """
@@ -52,8 +54,9 @@ def gather(
     seed: int,
     value_range: tuple[float, float] | None = None,
     letters: str = "leave-out",
+    depth: int = 1,
 ) -> Slices:
-    """Choose `count` slices of each kind, and `references` of the split train.
+    """Choose `count` slices, or stacks of `depth` slices, of each kind, and `references` of the split train.
 
     `value_range` is that of `External.unit`. With `letters` "leave-out" no slice shows what looks like letters; with
     "keep" nobody looks.
@@ -62,29 +65,36 @@ def gather(
         UserError: there are not enough, or real and synthetic ones cannot be made alike.
     """
     rng = np.random.default_rng([seed, 0])
-    codes, table, intensity, origin = _synthetic(source, store, value_range)
-    size = codes.shape[-1]
-    _check_alike(given.name_of(source), intensity, size, store)
+    codes, table, intensity, origin = _synthetic(source, store, value_range, depth)
+    size, name = codes.shape[-1], given.name_of(source)
+    _check_alike(name, intensity, size, store)
     part = store.split(split)
     choice = _Choice(rng, letters == "leave-out")
-    drawn = choice(partial(choose_synthetic, table, count), lambda rows: [codes[row] for row in rows])
-    wanted = table.reindex(columns=["label", "position_mm"]).iloc[drawn].astype({"position_mm": "float64"})
-    real = choice(partial(choose_real, part.index, wanted), lambda rows: _codes(part, rows, size))
+    made = of_volumes(table, depth, name, np.random.default_rng([seed, 5]))
+    found = neighbours(part.index, depth, store.path)
+    fits = partial(choose_synthetic, made.table, count)
+    drawn = choice(fits, lambda ones: [codes[row] for row in made.slices(ones)], depth)
+    wanted = made.table.reindex(columns=["label", "position_mm"]).iloc[drawn].astype({"position_mm": "float64"})
+    fits = partial(choose_real, found.table, wanted, apart_mm=found.apart_mm)
+    real = choice(fits, lambda ones: _codes(part, found.slices(ones), size), depth)
     shown, shown_rows = _references(store, references, choice, size)
-    raw = [codes[row] for row in drawn] + _codes(part, real, size) + _codes(shown, shown_rows, size)
+    raw = [codes[row] for row in made.slices(drawn)] + _codes(part, found.slices(real), size)
+    raw += _codes(shown, shown_rows, size)
     levels = common_levels(raw)
     seeds = np.random.default_rng([seed, 1]).integers(0, 2**63, len(raw))
     placed = np.stack([place(one, levels, int(number)) for one, number in zip(raw, seeds, strict=True)])
+    spacings = part.index["spacing_mm"].iloc[found.slices(real)] * store.size / size
     lower, upper = grid_ends(float(intensity["lower"]), float(intensity["upper"]))
     facts = {
         "height": size, "width": size, "levels": levels, "lower": lower, "upper": upper, "unit": intensity["unit"],
         "modality": intensity.get("modality"), "plane": intensity.get("plane"),
-        "spacing_mm": _spacing(intensity.get("spacing_mm"), part.index["spacing_mm"].iloc[real] * store.size / size),
+        "spacing_mm": _spacing(intensity.get("spacing_mm"), spacings),
     }  # fmt: skip
     record = {**provenance(0), "store_digest": store.digest, "split": split, "samples": origin}
     record["seed"] = "sealed in truth.parquet"
     record["left_out_for_letters"] = sum(choice.passed) if letters == "leave-out" else None
-    return Slices(placed[: 2 * count], placed[2 * count :], _truth(drawn, table, real, part), facts, record)
+    cases = placed[: 2 * count * depth].reshape(2 * count, *([depth] if depth > 1 else []), size, size)
+    return Slices(cases, placed[2 * count * depth :], _truth(drawn, made, real, found), facts, record)
 
 
 class _Choice:
@@ -98,6 +108,7 @@ class _Choice:
         self,
         choose: Callable[[np.random.Generator, frozenset[int]], list[int]],
         codes: Callable[[list[int]], Sequence[Codes]],
+        depth: int = 1,
     ) -> list[int]:
         if not self.screened:
             return choose(self.rng, frozenset())
@@ -107,15 +118,22 @@ class _Choice:
             self.rng.bit_generator.state = state
             return choose(self.rng, without)
 
-        rows, passed = without_letters(again, codes)
+        rows, passed = without_letters(again, codes, depth)
         self.passed.append(passed)
         return rows
 
 
 def _synthetic(
-    source: given.Slices, store: SliceStore, value_range: tuple[float, float] | None = None
+    source: given.Slices, store: SliceStore, value_range: tuple[float, float] | None = None, depth: int = 1
 ) -> tuple[Codes, pd.DataFrame, dict[str, Any], dict[str, Any]]:
     """Codes, table, intensity map and origin of the synthetic side; slices from elsewhere are given the store's map."""
+    if depth > 1 and (parts := volume_parts(source)):
+        opened = [_synthetic(part, store, value_range) for part in parts]
+        require_one_size(parts, [codes.shape[-1] for codes, *_ in opened])
+        codes = np.concatenate([codes for codes, *_ in opened])
+        tables = [table.assign(**{VOLUME: number}) for number, (_, table, *_) in enumerate(opened)]
+        origin = {"foreign": True, "volumes": len(parts), "notes": opened[0][3].get("notes", [])}
+        return codes, pd.concat(tables, ignore_index=True), store.intensity, origin
     found = given.given_slices(source)
     if (samples := found.samples) is not None and value_range is None:
         samples.require_verdict()
@@ -158,9 +176,13 @@ def _spacing(synthetic: float | None, real: pd.Series[float]) -> float | None:
     return None if one_spacing([synthetic, *real]) is None else synthetic
 
 
-def _truth(drawn: list[int], table: pd.DataFrame, real: list[int], part: SliceStore) -> pd.DataFrame:
-    synthetic = table.reindex(columns=["label", "position_mm"]).iloc[drawn].assign(patient=None, row=drawn)
-    originals = part.index[["label", "position_mm", "patient"]].iloc[real].assign(row=real)
+def _truth(drawn: list[int], made: Stacks, real: list[int], found: Stacks) -> pd.DataFrame:
+    synthetic = made.table.reindex(columns=["label", "position_mm"]).iloc[drawn].assign(patient=None)
+    originals = found.table[["label", "position_mm", "patient"]].iloc[real]
+    rows = [made.rows[one] for one in drawn] + [found.rows[one] for one in real]
     types = {"label": "string", "patient": "string", "position_mm": "float64"}
     both = pd.concat([synthetic.astype(types), originals.astype(types)], ignore_index=True)
-    return both.assign(synthetic=np.arange(len(both)) < len(drawn))
+    both = both.assign(row=[one[len(one) // 2] for one in rows], synthetic=np.arange(len(both)) < len(drawn))
+    if len(rows[0]) > 1:
+        both = both.assign(first_row=[one[0] for one in rows], last_row=[one[-1] for one in rows])
+    return both

@@ -1,7 +1,8 @@
 """The ReaderStudy: a folder with the cases of one study, shuffled and alike, and its readers' answers.
 
 protocol.yaml      what readers are told and asked
-cases.npy          (count, H, W) uint16, real and synthetic slices in one secret order and on one grid of grey levels
+cases.npy          uint16, real and synthetic slices in one secret order and on one grid of grey levels: (count, H, W),
+                   or (count, sides, depth, H, W) where a case is a pair (2 sides) or a stack (depth > 1)
 references.npy     (references, H, W) uint16, real training slices shown as examples; absent without any
 study.json         geometry, unit, window, counts; nothing that tells the truth
 study.sqlite       links (hashed), every reader's own order, every version of every read
@@ -57,7 +58,7 @@ class Study:
         path: the folder.
         protocol: what readers are told and asked.
         facts: study.json.
-        cases: (count, H, W) uint16, memory-mapped.
+        cases: (count, H, W) or (count, sides, depth, H, W) uint16, memory-mapped.
         references: (references, H, W) uint16, memory-mapped; None without any.
     """
 
@@ -89,15 +90,45 @@ class Study:
             raise UserError(f"{path} is damaged: protocol.yaml is missing; put back a copy of the study.")
         cases = _open_array(path / "cases.npy")
         references = _open_array(path / "references.npy") if facts["reference_count"] else None
-        shape = (facts["count"], facts["height"], facts["width"])
+        shape = cases_shape(facts)
         if cases.shape != shape:
             raise UserError(f"{path} is damaged: cases.npy is {cases.shape} but study.json says {shape}.")
-        return cls(path, Protocol.load(path / "protocol.yaml"), facts, cases, references)
+        protocol = Protocol.load(path / "protocol.yaml")
+        if protocol.pairs != (sides(facts) == 2):
+            raise UserError(f"{path} is damaged: protocol.yaml and study.json differ on pairs; put back a copy.")
+        return cls(path, protocol, facts, cases, references)
 
     @property
     def database(self) -> Path:
         """Its SQLite file."""
         return self.path / "study.sqlite"
+
+    def pixels(self, case: int) -> bytes:
+        """All pixels of a case, little-endian uint16: side by side, each from the first slice to the last."""
+        return self.cases[case].tobytes()
+
+
+def sides(facts: dict[str, Any]) -> int:
+    """How many pictures a case shows beside each other, by study.json: 2 of a pair, else 1."""
+    return int(facts.get("sides", 1))
+
+
+def depth(facts: dict[str, Any]) -> int:
+    """How many slices a picture has that is scrolled through, by study.json; 1 without any."""
+    return int(facts.get("depth", 1))
+
+
+def cases_shape(facts: dict[str, Any]) -> tuple[int, ...]:
+    """Of cases.npy, by study.json.
+
+    >>> cases_shape({"count": 4, "height": 64, "width": 64}), cases_shape(
+    ...     {"count": 4, "height": 64, "width": 64, "depth": 9}
+    ... )
+    ((4, 64, 64), (4, 1, 9, 64, 64))
+    """
+    plain = sides(facts) == depth(facts) == 1
+    within = () if plain else (sides(facts), depth(facts))
+    return (int(facts["count"]), *within, int(facts["height"]), int(facts["width"]))
 
 
 def _open_array(path: Path) -> Codes:
@@ -105,6 +136,6 @@ def _open_array(path: Path) -> Codes:
         codes: Codes = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError):
         raise UserError(f"{path.parent} is damaged: {path.name} is not whole; put back a copy of the study.") from None
-    if codes.ndim != 3 or codes.dtype != np.dtype("<u2"):
+    if codes.ndim not in (3, 5) or codes.dtype != np.dtype("<u2"):
         raise UserError(f"{path.parent} is damaged: {path.name} holds no slices; put back a copy of the study.")
     return codes

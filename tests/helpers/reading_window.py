@@ -15,7 +15,7 @@ from PIL import Image
 from medattngan.core.types import Codes
 
 AFTER_PAINTING = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-CASE_IS_SHOWN = """(n) => document.querySelector("#case").textContent.startsWith(`Case ${n} of`)
+CASE_IS_SHOWN = """(n) => new RegExp(`^\\\\S+ ${n} `).test(document.querySelector("#case").textContent)
     && document.querySelector("#curtain").hidden && document.querySelector("fieldset:not(:disabled)") !== null"""
 VIOLATIONS = 'addEventListener("securitypolicyviolation", (event) => console.error(`policy: ${event.blockedURI}`));'
 
@@ -26,7 +26,7 @@ class Window:
     def __init__(self, browser: Any, address: str, **options: Any) -> None:
         self.address = address
         self.problems: list[str] = []
-        self.context = browser.new_context(viewport={"width": 900, "height": 640}, **options)
+        self.context = browser.new_context(**{"viewport": {"width": 900, "height": 640}, **options})
         self.context.set_default_timeout(30_000)
         self.context.add_init_script(VIOLATIONS)
         self.page = self.context.new_page()
@@ -83,10 +83,10 @@ class Window:
         data = self.page.evaluate("() => ({...document.querySelector('#slice').dataset})")
         return {key: float(value) for key, value in data.items() if key != "invert"}
 
-    def greys(self) -> Codes:
-        """(H, W) uint8: the canvas as it stands."""
+    def greys(self, canvas: str = "#slice") -> Codes:
+        """(H, W) uint8: a canvas as it stands."""
         self.page.evaluate(AFTER_PAINTING)
-        url = self.page.evaluate("() => document.querySelector('#slice').toDataURL('image/png')")
+        url = self.page.evaluate("(at) => document.querySelector(at).toDataURL('image/png')", canvas)
         pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))).convert("RGB"))
         assert (pixels == pixels[..., :1]).all(), "a slice is grey"
         return pixels[..., 0]

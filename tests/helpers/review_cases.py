@@ -85,11 +85,27 @@ def make_study(folder: Path, *, count: int = 4, readers: int = 2, references: in
     return Made(folder / "study", tokens)
 
 
+def make_stacks(folder: Path, *, depth: int = 5, count: int = 3, readers: int = 1, pairs: bool = False) -> Made:
+    """A study whose cases are `depth` slices of a series of 8, 3 mm apart, and of synthetic volumes of 8."""
+    folder.mkdir()
+    series = np.repeat([f"s{number}" for number in range(count)], 8)
+    places = np.tile(np.arange(8) * 3.0, count)
+    codes = blobs(16 * count, 0)
+    store = write_store(folder / "store", codes[: 8 * count], patient=series, series=series, position_mm=places)
+    volume = np.repeat(np.arange(count), 8)
+    samples = write_samples(folder / "samples", codes[8 * count :], volume=volume, position_mm=places)
+    tokens = create_study(
+        samples, store, folder / "study", count=count, readers=readers, seed=5, depth=depth, pairs=pairs,
+        letters="keep",
+    )  # fmt: skip
+    return Made(folder / "study", tokens)
+
+
 @contextmanager
-def serving(path: Path) -> Iterator[str]:
+def serving(path: Path, owner: str | None = None, *, interim: bool = False) -> Iterator[str]:
     """The study at `path`, served as `review serve` does; yields the address."""
     study = Study.open(path)
-    app = build_app(study, Database(study.database), LOOPBACK_NAMES)
+    app = build_app(study, Database(study.database), LOOPBACK_NAMES, owner=owner, interim=interim)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = uvicorn.Server(configure(app, host="127.0.0.1", port=0))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -267,14 +267,18 @@ def test_a_link_that_is_none_and_a_closed_study_say_so(window: Window, address: 
     window.page.route("**/api/study", lambda route: route.fulfill(json={**route.fetch().json(), "closed": True}))
     window.open(token)
     window.wait_for_text("#curtain h1", "This study is closed")
+    assert not window.page.is_visible("#slice")
+    assert window.page.locator("#curtain button").count() == 0
 
 
 def test_a_server_that_is_away_is_waited_for(window: Window, token: str) -> None:
     window.page.route("**/api/study", lambda route: route.abort())
     window.open(token)
     window.wait_for_text("#curtain h1", "The study cannot be reached")
+    assert window.page.locator("#curtain button").count() == 0, "there is nothing to begin yet"
     window.page.unroute("**/api/study")
     window.wait_for_text("#curtain button", "Begin")
+    assert window.text("#curtain h1") == "Real or synthetic?"
 
 
 def test_another_readers_link_in_the_same_browser_bars_the_first_window(

@@ -16,7 +16,8 @@ from helpers.review_cases import ANSWERS, SIZE, Made, Reader, make_study, servin
 
 from medattngan.review.close import close_study
 from medattngan.review.database import Database
-from medattngan.review.server import LINK_TRIES, PAGE, STATIC
+from medattngan.review.files import PAGE, STATIC
+from medattngan.review.server import LINK_TRIES
 from medattngan.review.study import Study
 
 HEADERS = {
@@ -105,7 +106,7 @@ def test_the_page_and_its_files_come_to_all(address: str) -> None:
 
 
 def test_every_file_of_the_page_is_in_the_table() -> None:
-    assert {file.name for file in PAGE.iterdir() if file.is_file()} == {*STATIC, "index.html"}
+    assert {file.name for file in PAGE.iterdir() if file.is_file()} == {*STATIC, "index.html", "owner.html"}
 
 
 @pytest.mark.parametrize(
@@ -127,6 +128,7 @@ def test_the_page_is_told_what_it_needs_and_nothing_more(reader: Reader, made: M
     assert set(told) == {
         "reader", "title", "instructions", "count", "reference_count", "back_allowed", "width", "height", "spacing_mm",
         "unit", "lower", "upper", "window", "presets", "questions", "answered", "next", "closed", "csrf",
+        "sides", "depth", "edges",
     }  # fmt: skip
     assert (told["count"], told["reference_count"], told["width"], told["spacing_mm"]) == (8, 2, SIZE, 4.0)
     assert "role" not in json.dumps(told)

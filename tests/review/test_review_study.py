@@ -264,7 +264,7 @@ def test_comments_come_back_as_they_were_written(tmp_path_factory: pytest.TempPa
     file = tmp_path_factory.getbasetemp() / "reads.csv"
     given = {"authenticity": 1, "plausibility": 1, "quality": 1}
     reads = [Read(1, n, n, {**given, "comment": text}, 1, "") for n, text in enumerate(comments)]
-    write_reads(file, reads, pd.Series([False, True] * len(comments)), Protocol())
+    write_reads(file, reads, pd.DataFrame({"synthetic": [False, True] * len(comments)}), Protocol())
     assert list(parse_reads(file, Protocol())["comment"]) == comments
 
 

@@ -10,6 +10,7 @@ import { Form } from "./form.js";
 import { Gallery } from "./gallery.js";
 import { Gestures } from "./gestures.js";
 import { Help } from "./help.js";
+import { conventionOf, layPanes, nameOf } from "./panes.js";
 import { waitingSentence } from "./messages.js";
 import { Outbox } from "./outbox.js";
 import { Progress } from "./progress.js";
@@ -19,10 +20,12 @@ import { bindTheme } from "./settings.js";
 import { openStorage } from "./storage.js";
 import { showProgress, showTime, Toolbar } from "./toolbar.js";
 import { Viewer } from "./viewer.js";
+import { localise, say, told } from "./words.js";
 
 const LONGEST_WAIT_MS = 15000;
 
 const find = (selector) => document.querySelector(selector);
+localise();
 const curtain = new Curtain(find("#curtain"), find("main"));
 const screens = new Screens(curtain);
 const help = new Help(find("#help"));
@@ -53,18 +56,21 @@ async function read(study) {
   const progress = new Progress(study, waiting);
   screens.open(study, storage.lasting);
   screens.unsent = waiting.length;
+  study.title = told(study.title);
   find("#title").textContent = study.title;
   if (study.closed) {
     screens.stop("closed");
     return;
   }
   const clock = new Clock();
-  const viewer = new Viewer(find("#slice"), study, () => {
+  const canvases = layPanes(find("#panes"), study);
+  find("#convention").textContent = conventionOf(study.edges);
+  const viewer = new Viewer(canvases, study, () => {
     toolbar.painted();
     gallery.paint();
   });
-  const toolbar = new Toolbar(find, study, viewer);
-  const gestures = new Gestures(find("#slice"), viewer, study);
+  const toolbar = new Toolbar(find, study, viewer, canvases);
+  const gestures = new Gestures(canvases, viewer, study);
   const gallery = new Gallery(find("#gallery"), study, viewer);
   const page = pageOf({ study, progress, clock, storage });
   const delivery = new Delivery(study, storage, progress, page);
@@ -91,8 +97,9 @@ function pageOf({ study, progress, clock, storage }) {
       page.say("");
       showProgress(find, study, progress, n);
       showTime(find, 0);
-      find("#save").textContent = progress.isAnswered(n) ? "Save and next" : "Save and go on";
-      find("#slice").setAttribute("aria-label", `Slice of case ${n}. Drag to window, wheel to zoom; ? shows all keys.`);
+      find("#save").textContent = say(progress.isAnswered(n) ? "save_next" : "save_on");
+      const words = say(study.depth > 1 ? "stack_of_case" : "slice_of_case", { n });
+      for (const canvas of document.querySelectorAll(".pane canvas")) canvas.setAttribute("aria-label", nameOf(canvas, words));
     },
     finished() {
       showProgress(find, study, progress, null);

@@ -5,6 +5,11 @@ import { getPixels } from "./api.js";
 
 const AHEAD_BYTES = 32e6;
 
+/** Of a whole case: side by side, each from its first slice to its last. */
+function pixelsOf({ sides, depth, width, height }) {
+  return sides * depth * width * height;
+}
+
 export class Cases {
   #study;
   #held = new Map();
@@ -14,15 +19,14 @@ export class Cases {
 
   constructor(study) {
     this.#study = study;
-    const bytes = 2 * study.width * study.height;
+    const bytes = 2 * pixelsOf(study);
     this.#ahead = Math.min(Math.max(Math.floor(AHEAD_BYTES / bytes), 2), 12);
   }
 
   /** {status, codes} of case n. A failure is not held, so the next call asks again. */
   get(n) {
     if (!this.#held.has(n)) {
-      const { width, height } = this.#study;
-      const asked = getPixels(`/api/cases/${n}/pixels`, width * height).then((answer) => {
+      const asked = getPixels(`/api/cases/${n}/pixels`, pixelsOf(this.#study)).then((answer) => {
         if (answer.codes === null) this.#held.delete(n);
         return answer;
       });

@@ -26,6 +26,8 @@ export function bindCommands({ find, study, viewer, toolbar, gestures, gallery, 
     panY: (distance) => viewer.panBy(0, distance),
     fit: () => viewer.fit(),
     reset: () => viewer.reset(),
+    scroll: (layers) => (viewer.layer += layers),
+    nothing: () => {},
     gallery: () => {
       if (study.reference_count === 0) return;
       gallery.toggle();
@@ -33,14 +35,15 @@ export function bindCommands({ find, study, viewer, toolbar, gestures, gallery, 
     },
     help: () => help.toggle(),
     theme: toggleTheme,
-    pause,
+    pause: () => (curtain.kind === "pause" ? curtain.press() : pause()),
   };
 
   /** While a case is hidden or a dialog is open, only what belongs there works. */
   function allowed(command) {
     const dialog = find("dialog[open]");
     if (dialog !== null) return ["theme", "help"].includes(command);
-    return curtain.kind === null || ["theme", "help"].includes(command);
+    if (curtain.kind === null) return command !== "scroll" || study.depth > 1;
+    return ["theme", "help"].includes(command) || (command === "pause" && curtain.kind === "pause");
   }
 
   document.addEventListener("keydown", (event) => {

@@ -1,17 +1,10 @@
 // The protocol's questions as a form. Nothing here knows what is asked.
 
-const TEXT_LIMIT = 2000; // the server's
+import { element } from "./element.js";
+import { say, told } from "./words.js";
 
-/** An element with properties and children; text goes in as text, never as HTML. */
-export function element(name, properties = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(properties)) {
-    if (key.includes("-") || key === "for") made.setAttribute(key, value);
-    else made[key] = value;
-  }
-  made.append(...children);
-  return made;
-}
+const TEXT_LIMIT = 2000; // the server's
+const [MOST_IN_A_ROW, LONGEST_IN_A_ROW] = [5, 13]; // options beside each other, and letters of a word in one of them
 
 export class Form {
   #questions;
@@ -36,8 +29,8 @@ export class Form {
   #build(question, index) {
     const name = `question-${index}`;
     const set = element("fieldset", { className: `question ${question.kind}`, id: name, tabIndex: -1 });
-    const optional = question.required ? [] : [element("span", { className: "optional" }, " (optional)")];
-    set.append(element("legend", {}, question.text, ...optional));
+    const optional = question.required ? [] : [element("span", { className: "optional" }, say("optional"))];
+    set.append(element("legend", {}, told(question.text), ...optional));
     set.append(question.kind === "choice" ? this.#options(question, index, name) : this.#text(question, index, name));
     set.addEventListener("focusin", () => (this.current = index));
     return set;
@@ -48,13 +41,16 @@ export class Form {
       const input = element("input", { type: "radio", name, value: String(at), required: question.required });
       input.addEventListener("change", () => this.#changed(index));
       const key = element("kbd", { "aria-hidden": "true" }, at < 9 ? String(at + 1) : "");
-      return element("label", { className: "option" }, input, key, element("span", {}, label));
+      return element("label", { className: "option" }, input, key, element("span", {}, told(label)));
     });
-    return element("div", { className: "options" }, ...options);
+    const words = question.options.flatMap(({ label }) => told(label).split(/\s+/));
+    const scale = options.length <= MOST_IN_A_ROW && Math.max(...words.map(({ length }) => length)) <= LONGEST_IN_A_ROW;
+    return element("div", { className: scale ? "options scale" : "options" }, ...options);
   }
 
   #text(question, index, name) {
-    const input = element("textarea", { name, rows: 2, "aria-label": question.text, required: question.required });
+    const input = element("textarea", { name, rows: 2, "aria-label": told(question.text), required: question.required });
+    input.placeholder = told(question.text) + (question.required ? "" : say("optional")); // in sight where the legend is not
     input.maxLength = TEXT_LIMIT;
     input.addEventListener("input", () => this.#listener());
     return input;

@@ -1,8 +1,9 @@
 // Real slices beside the case, in its window, for readers who may compare.
 
 import { getPixels } from "./api.js";
-import { element } from "./form.js";
+import { element } from "./element.js";
 import { Picture } from "./picture.js";
+import { say } from "./words.js";
 
 export class Gallery {
   #place;
@@ -43,7 +44,7 @@ export class Gallery {
   #tile(k, codes) {
     const canvas = element("canvas", { "aria-hidden": "true" });
     const tile = element("button", { type: "button", className: "tile", "aria-pressed": "false" }, canvas);
-    tile.setAttribute("aria-label", `Reference ${k}, a real slice: enlarge`);
+    tile.setAttribute("aria-label", say("reference", { k }));
     tile.addEventListener("click", () => tile.setAttribute("aria-pressed", String(tile.getAttribute("aria-pressed") !== "true")));
     this.#place.append(tile);
     const picture = new Picture(canvas, this.#study);

@@ -1,14 +1,11 @@
 // The help: what the mouse, the fingers and each key do.
 
-import { element } from "./form.js";
+import { element } from "./element.js";
 import { KEYS } from "./keys.js";
 import { keepSetting, setting } from "./settings.js";
+import { say } from "./words.js";
 
-const HANDS = [
-  ["Drag; one finger", "Window: rightwards wider, downwards darker"],
-  ["Wheel; two fingers", "Zoom"],
-  ["Right or middle drag; space bar and drag; two fingers", "Move the slice"],
-];
+const HANDS = ["hand_drag", "hand_wheel", "hand_pan", "hand_stack"];
 
 const SIGNS = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Digit: "1 – 9" };
 
@@ -35,8 +32,8 @@ export class Help {
 
   constructor(dialog) {
     this.#dialog = dialog;
-    const groups = Object.entries(KEYS).map(([caption, keys]) => table(caption, keys.map(([chords, says]) => [spaced(chords), says])));
-    const hands = table("Mouse and touch", HANDS.map(([what, says]) => [[what], says]));
+    const groups = Object.entries(KEYS).map(([caption, keys]) => table(say(caption), keys.map(([chords, says]) => [spaced(chords), say(says)])));
+    const hands = table(say("group_hands"), HANDS.map((what) => [[say(what)], say(`${what}_says`)]));
     dialog.querySelector(".tables").replaceChildren(...groups, hands);
     this.#shortcuts = dialog.querySelector("#shortcuts");
     this.#shortcuts.checked = setting("shortcuts", ["on", "off"]) === "on";

@@ -1,40 +1,44 @@
 // The keyboard: one table, from which both the keys and their help are made.
 
-/** By group: [chords, what the help says, command, argument]. A chord has "Shift+" where shift makes a difference. */
+/** By group: [chords, key of what the help says, command, argument]. A chord has "Shift+" where shift makes a difference. */
 export const KEYS = {
-  "Cases and answers": [
-    [["Digit"], "Answer the current question, go to the next", "choose"],
-    [["Backspace"], "Take the answer back, or go to the question before", "back"],
-    [["c"], "Write into the text question; Escape leaves it", "write"],
-    [["Enter"], "Save, and go to the next case", "save"],
-    [["ArrowRight"], "Next case", "move", 1],
-    [["ArrowLeft"], "Previous case, where the protocol allows it", "move", -1],
-    [["g"], "Reference slices, if there are any", "gallery"],
-    [["p"], "Pause: hide the slice, stop the clock", "pause"],
-    [["t"], "Dark or light page", "theme"],
-    [["?"], "This help", "help"],
+  group_cases: [
+    [["Digit"], "key_choose", "choose"],
+    [["Backspace"], "key_back", "back"],
+    [["c"], "key_write", "write"],
+    [["Enter"], "key_save", "save"],
+    [["ArrowRight"], "key_next", "move", 1],
+    [["ArrowLeft"], "key_previous", "move", -1],
+    [["g"], "key_gallery", "gallery"],
+    [["p"], "key_pause", "pause"],
+    [["t"], "key_theme", "theme"],
+    [["?"], "key_help", "help"],
   ],
-  "The slice": [
-    [["Shift+Digit"], "Window preset", "preset"],
-    [["w"], "Narrower window", "width", 1 / 1.1],
-    [["Shift+w"], "Wider window", "width", 1.1],
-    [["l"], "Lower level: brighter", "level", -0.05],
-    [["Shift+l"], "Higher level: darker", "level", 0.05],
-    [["i"], "Invert", "invert"],
-    [["x"], "Smooth, or single pixels", "pixels"],
-    [["+", "="], "Zoom in", "zoom", 1.25],
-    [["-"], "Zoom out", "zoom", 0.8],
-    [["Shift+ArrowLeft"], "Move left", "panX", -40],
-    [["Shift+ArrowRight"], "Move right", "panX", 40],
-    [["Shift+ArrowUp"], "Move up", "panY", -40],
-    [["Shift+ArrowDown"], "Move down", "panY", 40],
-    [["f"], "Fit to the screen", "fit"],
-    [["r"], "Reset window, zoom and place", "reset"],
+  group_slice: [
+    [["ArrowUp"], "key_up", "scroll", -1],
+    [["ArrowDown"], "key_down", "scroll", 1],
+    [["PageUp"], "key_page_up", "scroll", -5],
+    [["PageDown"], "key_page_down", "scroll", 5],
+    [["Shift+Digit"], "key_preset", "preset"],
+    [["w"], "key_narrow", "width", 1 / 1.1],
+    [["Shift+w"], "key_wide", "width", 1.1],
+    [["l"], "key_lower", "level", -0.05],
+    [["Shift+l"], "key_higher", "level", 0.05],
+    [["i"], "key_invert", "invert"],
+    [["x"], "key_pixels", "pixels"],
+    [["+", "="], "key_zoom_in", "zoom", 1.25],
+    [["-"], "key_zoom_out", "zoom", 0.8],
+    [["Shift+ArrowLeft"], "key_pan_left", "panX", -40],
+    [["Shift+ArrowRight"], "key_pan_right", "panX", 40],
+    [["Shift+ArrowUp"], "key_pan_up", "panY", -40],
+    [["Shift+ArrowDown"], "key_pan_down", "panY", 40],
+    [["f"], "key_fit", "fit"],
+    [["r"], "key_reset", "reset"],
   ],
 };
 
 /** While another key is held down these go on; the rest happen once. */
-const REPEATING = new Set(["width", "level", "zoom", "panX", "panY"]);
+const REPEATING = new Set(["width", "level", "zoom", "panX", "panY", "scroll"]);
 
 const COMMAND_OF = new Map(
   Object.values(KEYS)
@@ -50,13 +54,16 @@ function chordOf(event) {
   return { chord: event.shiftKey && shiftMatters ? `Shift+${key}` : key, digit: Number(digit) };
 }
 
-/** Escape leaves a text box for the slice; Enter saves from within it, and shift+Enter begins a line. */
-function commandInText(event) {
-  if (event.key === "Escape") return { command: "leave" };
-  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
-    return { command: event.target.type === "number" ? "leave" : "save" };
-  }
-  return undefined;
+/**
+ * Enter saves wherever the focus is. It stays the browser's while a character is composed, begins a line with shift in a
+ * text, and first takes over a number that was typed. Who turned the shortcuts off presses buttons by it.
+ */
+function commandOfEnter(event, shortcuts) {
+  const { target } = event;
+  if (event.isComposing || (event.shiftKey && target.matches("textarea"))) return undefined;
+  if (!shortcuts && target.matches("button, summary, a")) return undefined;
+  if (event.repeat) return { command: "nothing" };
+  return { command: target.matches("input[type=number]") && target.dataset.typed ? "leave" : "save" };
 }
 
 /**
@@ -65,11 +72,11 @@ function commandInText(event) {
  */
 export function commandOf(event, shortcuts) {
   if (event.ctrlKey || event.metaKey || event.altKey) return undefined;
-  if (event.target.matches("textarea, input[type=number]")) return commandInText(event);
-  if (event.key === "Enter" && event.target.matches("button, summary, a")) return undefined;
+  if (event.key === "Enter") return commandOfEnter(event, shortcuts);
+  if (event.target.matches("textarea, input[type=number]")) return event.key === "Escape" ? { command: "leave" } : undefined;
+  if (!shortcuts || (event.target.matches("input[type=range]") && /^(Arrow|Page)/.test(event.key))) return undefined;
   const { chord, digit } = chordOf(event);
   const found = COMMAND_OF.get(chord);
   if (found === undefined || (event.repeat && !REPEATING.has(found.command))) return undefined;
-  if (!shortcuts && found.command !== "save") return undefined;
   return { command: found.command, argument: found.argument ?? digit };
 }

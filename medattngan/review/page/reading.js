@@ -2,6 +2,7 @@
 
 import { getCase } from "./api.js";
 import { newReadId } from "./outbox.js";
+import { say, told } from "./words.js";
 
 const DRAFT_EVERY_MS = 5000;
 const RETRY_MS = [1000, 2000, 4000, 8000];
@@ -71,7 +72,7 @@ export class Reading {
     if (!this.#progress.isAnswered(n)) return {};
     const { status, body } = await getCase(n);
     if (status === 200) return body;
-    this.#page.say(`The earlier answers to case ${n} cannot be shown without a connection; they are kept.`);
+    this.#page.say(say("answers_offline", { n }));
     return {};
   }
 
@@ -84,7 +85,7 @@ export class Reading {
         this.#page.refused(status);
         return null;
       }
-      this.#page.say(`Case ${n} cannot be loaded: no connection. Trying again; what you have answered is kept.`);
+      this.#page.say(say("case_offline", { n }));
       await untilOnline(RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)]);
     }
     return null;
@@ -107,7 +108,7 @@ export class Reading {
     try {
       await this.#storage.keepDraft(this.#n, this.#form.answers, this.#clock.elapsed());
     } catch {
-      this.#page.say("This browser could not keep your answers: save the case before you leave the page.");
+      this.#page.say(say("cannot_keep"));
     }
   }
 
@@ -126,7 +127,7 @@ export class Reading {
     if (missing.length > 0) {
       this.#form.markMissing(missing);
       this.#form.focus(missing[0]);
-      this.#page.say(`Please answer first: ${this.#form.question(missing[0])}`);
+      this.#page.say(say("answer_first", { question: told(this.#form.question(missing[0])) }));
       return false;
     }
     this.#saving = true;
@@ -134,7 +135,7 @@ export class Reading {
     try {
       await this.#outbox.put({ n: this.#n, read_id: newReadId(), ...given });
     } catch {
-      this.#page.say("This browser could not keep the answers: its disk may be full. Nothing was saved; try again.");
+      this.#page.say(say("disk_full"));
       return false;
     } finally {
       this.#saving = false;
@@ -162,7 +163,7 @@ export class Reading {
     const target = this.#n + step;
     if (target < 1 || this.#saving) return;
     if (!this.#study.back_allowed) {
-      this.#page.say(step < 0 ? "The protocol does not allow going back." : "Save this case with Enter to go on.");
+      this.#page.say(say(step < 0 ? "no_back" : "save_first"));
       return;
     }
     const change = this.#ready && this.#changed && this.#progress.isAnswered(this.#n);

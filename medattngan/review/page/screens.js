@@ -1,6 +1,7 @@
 // The screens that are no case: the instructions, a pause, the end, and what went wrong.
 
-import { CURTAINS, plural, waitingSentence } from "./messages.js";
+import { CURTAINS, waitingSentence } from "./messages.js";
+import { say, told } from "./words.js";
 
 const TO_BE_OPENED_AGAIN = ["expired", "otherReader"];
 
@@ -36,7 +37,7 @@ export class Screens {
 
   /** A screen of CURTAINS; there is no way on but to load the page anew. */
   stop(kind) {
-    const button = TO_BE_OPENED_AGAIN.includes(kind) ? { button: "Try again", act: () => location.reload() } : {};
+    const button = TO_BE_OPENED_AGAIN.includes(kind) ? { button: say("try_again"), act: () => location.reload() } : {};
     this.#curtain.show(kind, { ...CURTAINS[kind](this.#unsent), ...button });
   }
 
@@ -45,28 +46,31 @@ export class Screens {
     this.stop({ 404: "broken", 410: "closed" }[status] ?? "expired");
   }
 
-  start({ title, instructions, count, questions, back_allowed }, { done, next }, begin) {
-    const paragraphs = (instructions ?? "").split(/\n\s*\n/).filter((paragraph) => paragraph.trim());
-    const rules = back_allowed ? "You may go back and change an answer." : "An answer once saved cannot be changed.";
-    const extent = `${plural(count, "case", "cases")}, ${plural(questions.length, "question", "questions")} each. ${rules}`;
-    const keys = "Number keys answer, Enter saves, drag the slice to window it. Press ? for all keys.";
-    const button = done > 0 ? `Go on with case ${next}` : "Begin";
-    this.#curtain.show("start", { title, text: [...paragraphs, extent, keys], button, act: () => this.#lift(begin) });
+  start({ title, instructions, count, depth, questions, back_allowed }, { done, next }, begin) {
+    const paragraphs = told(instructions ?? "").split(/\n\s*\n/).filter((paragraph) => paragraph.trim());
+    const extent = say("extent", {
+      cases: say("cases", { count }),
+      questions: say("questions", { count: questions.length }),
+      rules: say(back_allowed ? "may_go_back" : "no_change"),
+    });
+    const hands = depth > 1 ? [say("how_stack"), say("how_keys")] : [say("how_keys")];
+    const button = done > 0 ? say("go_on_with", { n: next }) : say("begin");
+    this.#curtain.show("start", { title, text: [...paragraphs, extent, ...hands], button, act: () => this.#lift(begin) });
   }
 
   pause(goOn) {
-    const text = ["The clock stands still. Your answers so far are kept."];
-    this.#curtain.show("pause", { title: "Paused", text, button: "Go on", act: () => this.#lift(goOn) });
+    const text = [say("paused_text")];
+    this.#curtain.show("pause", { title: say("paused"), text, button: say("go_on"), act: () => this.#lift(goOn) });
   }
 
-  /** The end. Shown anew as what waits is sent. */
+  /** The end. Shown anew as what waits is sent. Enter has just saved the last case: it must not begin the first anew. */
   finished(again) {
     const text =
       this.#unsent === 0
-        ? ["All your answers are saved. Thank you; you may close this window."]
-        : [`${waitingSentence(this.#unsent, true, this.#lasting)}. Please leave this window open until all are saved.`];
-    const button = this.#backAllowed ? { button: "Go over the cases again", act: () => this.#lift(again) } : {};
-    this.#curtain.show("finished", { title: "All cases are read", text, ...button });
+        ? [say("finished")]
+        : [say("finished_waiting", { what: waitingSentence(this.#unsent, true, this.#lasting) })];
+    const button = this.#backAllowed ? { button: say("over_again"), act: () => this.#lift(again) } : {};
+    this.#curtain.show("finished", { title: say("all_read"), text, quiet: true, ...button });
   }
 
   #lift(then) {

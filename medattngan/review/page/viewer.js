@@ -7,7 +7,7 @@ const ZOOMS = [0.5, 40];
 
 export class Viewer {
   #canvas;
-  #picture;
+  #pictures;
   #study;
   #listener;
   #table = new Uint32Array(CODES);
@@ -15,24 +15,45 @@ export class Viewer {
   #frame = null;
   #window;
   #invert = false;
+  #codes = null;
+  #layer = 0;
 
-  /** @param listener called after each painting. */
-  constructor(canvas, study, listener) {
-    this.#canvas = canvas;
-    this.#picture = new Picture(canvas, study);
+  /**
+   * @param canvases one, or two side by side that are windowed, zoomed and moved together
+   * @param listener called after each painting
+   */
+  constructor(canvases, study, listener) {
+    this.#canvas = canvases[0];
+    this.#pictures = canvases.map((canvas) => new Picture(canvas, study));
     this.#study = study;
     this.#listener = listener;
     this.#window = clampWindow(study.window, study);
     new ResizeObserver(() => {
-      this.#picture.resized();
+      for (const picture of this.#pictures) picture.resized();
       this.#askFrame();
-    }).observe(canvas);
+    }).observe(this.#canvas);
   }
 
-  /** Show `codes` whole, keeping the window; null leaves the canvas black. */
+  /** Show the `codes` of a case whole, its middle slice first, keeping the window; null leaves the canvas black. */
   show(codes) {
-    this.#picture.codes = codes;
+    this.#codes = codes;
+    this.layer = Math.floor(this.#study.depth / 2);
     this.fit();
+  }
+
+  /** Which slice of a stack is shown, from 0. */
+  get layer() {
+    return this.#layer;
+  }
+
+  set layer(layer) {
+    const { width, height, depth } = this.#study;
+    this.#layer = Math.min(Math.max(Math.round(layer), 0), depth - 1);
+    this.#pictures.forEach((picture, side) => {
+      const start = (side * depth + this.#layer) * width * height;
+      picture.codes = this.#codes?.subarray(start, start + width * height) ?? null;
+    });
+    this.#askFrame();
   }
 
   get window() {
@@ -56,20 +77,20 @@ export class Viewer {
   }
 
   get smooth() {
-    return this.#picture.smooth;
+    return this.#pictures[0].smooth;
   }
 
   set smooth(smooth) {
-    this.#picture.smooth = smooth;
+    for (const picture of this.#pictures) picture.smooth = smooth;
     this.#askFrame();
   }
 
   get zoom() {
-    return this.#picture.zoom;
+    return this.#pictures[0].zoom;
   }
 
   get view() {
-    return this.#picture.view;
+    return this.#pictures[0].view;
   }
 
   /** The grey of every code now. */
@@ -83,7 +104,7 @@ export class Viewer {
   zoomBy(factor, x = this.#canvas.clientWidth / 2, y = this.#canvas.clientHeight / 2) {
     const zoom = Math.min(Math.max(this.zoom * factor, ZOOMS[0]), ZOOMS[1]);
     const grown = zoom / this.zoom;
-    const { pan } = this.#picture;
+    const { pan } = this.#pictures[0];
     const away = {
       x: (x - this.#canvas.clientWidth / 2) * devicePixelRatio,
       y: (y - this.#canvas.clientHeight / 2) * devicePixelRatio,
@@ -93,7 +114,7 @@ export class Viewer {
 
   /** Move the slice by CSS pixels. */
   panBy(dx, dy) {
-    const { pan } = this.#picture;
+    const { pan } = this.#pictures[0];
     this.#place(this.zoom, { x: pan.x + dx * devicePixelRatio, y: pan.y + dy * devicePixelRatio });
   }
 
@@ -108,25 +129,26 @@ export class Viewer {
     this.fit();
   }
 
-  /** The physical value under a point of the canvas in CSS pixels; null beside the slice. */
-  valueAt(x, y) {
+  /** The physical value under a point of a canvas in CSS pixels; null beside the slice. */
+  valueAt(x, y, side = 0) {
     const { scaleX, scaleY, left, top } = this.view;
     const column = Math.floor((x * devicePixelRatio - left) / scaleX);
     const row = Math.floor((y * devicePixelRatio - top) / scaleY);
     const { width, height } = this.#study;
-    if (column < 0 || row < 0 || column >= width || row >= height || this.#picture.codes === null) return null;
-    return physical(this.#picture.codes[row * width + column], this.#study);
+    const { codes } = this.#pictures[side];
+    if (column < 0 || row < 0 || column >= width || row >= height || codes === null) return null;
+    return physical(codes[row * width + column], this.#study);
   }
 
   #place(zoom, pan) {
-    this.#picture.place(zoom, pan);
+    for (const picture of this.#pictures) picture.place(zoom, pan);
     this.#askFrame();
   }
 
   #askFrame() {
     this.#frame ??= requestAnimationFrame(() => {
       this.#frame = null;
-      this.#picture.paint(this.table);
+      for (const picture of this.#pictures) picture.paint(this.table);
       if (this.#canvas.clientWidth > 0) this.#listener();
     });
   }

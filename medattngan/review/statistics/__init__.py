@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from medattngan.review.statistics.plan import StudyPlan, plan_study
-from medattngan.review.statistics.report import load_statistics, report_statistics, told
+from medattngan.review.statistics.report import load_statistics, report_statistics
 
-__all__ = ["StudyPlan", "load_statistics", "plan_study", "report_statistics", "told"]
+__all__ = ["StudyPlan", "load_statistics", "plan_study", "report_statistics"]

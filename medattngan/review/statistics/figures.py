@@ -80,6 +80,24 @@ def _step_name(step: float, steps: npt.NDArray[np.float64], middle: float) -> st
     return f"{step:g}"
 
 
+def save_choices(path: Path, stats: dict[str, Any]) -> None:
+    """In what share of pairs each reader named the synthetic one, and all together, with intervals."""
+    figure = Figure(figsize=(6, 1.4 + 0.3 * len(stats["readers"])), layout="constrained")
+    axes = figure.add_subplot()
+    axes.axvline(50, color=GREY, linewidth=0.8, linestyle="--")
+    rows = [(entry["reader"], entry["right"]) for entry in stats["readers"]] + [("pooled", stats["right"])]
+    for place, (name, entry) in enumerate(rows):
+        if entry["value"] is not None:
+            low, high = (100 * end for end in entry["ci95"])
+            weight = 2.2 if name == "pooled" else 1
+            axes.plot([low, high], [place, place], color=INK, linewidth=weight)
+            axes.plot(100 * entry["value"], place, "D" if name == "pooled" else "o", color=INK)
+    axes.set_yticks(range(len(rows)), [name for name, _ in rows])
+    axes.set(xlabel="% of pairs in which the synthetic one was named; 50 is guessing", xlim=(0, 100))
+    axes.set(ylim=(len(rows) - 0.5, -0.5), title="Can readers tell?")
+    _save(figure, path)
+
+
 def save_times(path: Path, reads: Reads, order: dict[str, Any]) -> None:
     """Above: seconds a case along each reader's order. Below: the share right in each third of it."""
     figure = Figure(figsize=(6.5, 5.6), layout="constrained")

@@ -52,15 +52,16 @@ def findings(stats: Stats) -> list[str]:
     ]
     for name, words in (("accuracy", "Right"), ("sensitivity", "Synthetic slices called synthetic")):
         if pooled[name]["value"] is not None:
-            said.append(f"{words}: {_percent(pooled[name])}.")
+            said.append(f"{words}: {percent(pooled[name])}.")
     if pooled["specificity"]["value"] is not None:
-        said.append(f"Real slices called real: {_percent(pooled['specificity'])}.")
+        said.append(f"Real slices called real: {percent(pooled['specificity'])}.")
     if pooled["auc"]["value"] is not None:
         said.append(f"AUC of the confidence: {_figure(pooled['auc'])}; 0.5 cannot tell them apart.")
-    return [*said, *_guessing(stats["guessing"]), *_agreement(stats), *_ratings(stats)]
+    return [*said, *about_guessing(stats["guessing"]), *_agreement(stats), *_ratings(stats)]
 
 
-def _guessing(entry: Stats) -> list[str]:
+def about_guessing(entry: Stats, reads: str = "reads, real and synthetic slices alike") -> list[str]:
+    """Whether readers guessed, whether the study would have noticed if not, and what is ruled out of `reads`."""
     if entry["p_accuracy"] is None:
         return ["Whether the readers guessed cannot be tested: they must have read real and synthetic slices."]
     p = entry["p_accuracy"]
@@ -78,7 +79,7 @@ def _guessing(entry: Stats) -> list[str]:
         low, high = entry["excluded"]["below"], entry["excluded"]["above"]
         said.append(
             f"Ruled out (two one-sided tests, each at {entry['alpha']:.0%}): that {entry['speaks_for']} would be right "
-            f"in less than {low:.1%} or more than {high:.1%} of reads, real and synthetic slices alike. The "
+            f"in less than {low:.1%} or more than {high:.1%} of {reads}. The "
             f"distance from guessing is {100 * entry['excluded']['margin']:.1f} points at most, for all that is shown."
         )
     return said
@@ -106,7 +107,8 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _percent(entry: Stats) -> str:
+def percent(entry: Stats) -> str:
+    """A share with its interval."""
     if entry["ci95"] is None:
         return f"{entry['value']:.1%}"
     low, high = entry["ci95"]

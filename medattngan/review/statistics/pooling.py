@@ -69,15 +69,19 @@ class Pooled:
 
 def pool(merit: Merit) -> Pooled | None:
     """Pool a figure over the readers who have a value and a variance; None if nobody has."""
-    covariance = reader_covariance(merit)
-    used = _usable(merit, covariance)
+    return combine(merit.values, reader_covariance(merit), merit.bounds)
+
+
+def combine(figures: npt.NDArray[np.float64], covariances: Matrix, bounds: Interval) -> Pooled | None:
+    """Pool the readers' figures (R,) with covariances (R, R) over the cases; NaN where unknown."""
+    used = np.isfinite(figures) & np.isfinite(np.diag(covariances))
     count = int(used.sum())
     if not count:
         return None
-    values, covariance = merit.values[used], covariance[np.ix_(used, used)]
+    values, covariance = figures[used], covariances[np.ix_(used, used)]
     error_cases = float(np.sqrt(max(covariance.sum(), 0.0))) / count
     if count == 1:
-        return Pooled(float(values[0]), 1, error_cases, np.inf, error_cases, np.nan, np.nan, merit.bounds)
+        return Pooled(float(values[0]), 1, error_cases, np.inf, error_cases, np.nan, np.nan, bounds)
     variance = float(np.diag(covariance).mean())
     shared = float((covariance.sum() - np.trace(covariance)) / (count * (count - 1)))
     between = float(values.var(ddof=1)) if np.ptp(values) > ROUNDING else 0.0
@@ -90,7 +94,7 @@ def pool(merit: Merit) -> Pooled | None:
         error_cases=error_cases,
         reader_sd=float(np.sqrt(max(between - variance + shared, 0.0))),
         correlation=shared / variance if variance > 0 else np.nan,
-        bounds=merit.bounds,
+        bounds=bounds,
     )
 
 

@@ -14,9 +14,11 @@ from medattngan.core.locks import alone
 from medattngan.core.seal import check, seal
 from medattngan.review.statistics.agreement import agreement
 from medattngan.review.statistics.cases import CaseScores, case_scores, case_table, extremes
-from medattngan.review.statistics.figures import save_confidence, save_roc, save_times
+from medattngan.review.statistics.figures import save_choices, save_confidence, save_roc, save_times
 from medattngan.review.statistics.findings import findings, notes
+from medattngan.review.statistics.forced_choice import Groups
 from medattngan.review.statistics.merits import MERITS
+from medattngan.review.statistics.pairs import arrange_pairs, pair_statistics, pair_tables
 from medattngan.review.statistics.reads import Reads, arrange
 from medattngan.review.statistics.summary import (
     guessing_entry,
@@ -28,6 +30,7 @@ from medattngan.review.statistics.summary import (
 from medattngan.review.statistics.timing import order_effect
 
 FORMAT = 1
+FILES_OF_PAIRS = ("stats.json", "readers.csv", "cases.csv", "choices.png", "times.png")
 FILES = ("stats.json", "readers.csv", "cases.csv", "roc.png", "times.png", "confidence.png")
 
 
@@ -40,17 +43,20 @@ def report_statistics(
     authenticity: str = "authenticity",
     ratings: Sequence[str] | None = None,
     middle: float = 3,
+    further: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Work out the statistics of a study and write them to the new folder `out`: `FILES`, all or nothing.
 
     Args:
         reads: one row a read: `reader`, `position` (1-based), `case`, `synthetic` (bool), `milliseconds`, and one
-            column a question. Free text is not looked into and goes nowhere.
+            column a question. Of pairs `right` (bool) and `group` (int) stand in place of `synthetic`. Free text is
+            not looked into and goes nowhere.
         out: must not exist.
         seed: of bootstrap and permutations; the same reads and seed give the same bytes.
         authenticity: the question that asks real (low) or synthetic (high).
         ratings: the other questions to compare between real and synthetic; by default all that are answered in numbers.
         middle: the step that means "cannot tell" and counts as half right; 2.5 for a scale of 4 steps without a middle.
+        further: sentences that stand among the notes.
 
     Returns:
         What stats.json holds; its keys are in docs/reference/review-statistics.md.
@@ -58,8 +64,13 @@ def report_statistics(
     Raises:
         UserError: the reads are not as above, `seed` is below 0, or `out` exists.
     """
+    _require_seed(seed)
     require_absent(Path(out))
-    grids, stats, scores = _worked_out(reads, seed, authenticity, ratings, middle)
+    if "right" in reads:
+        return _report_pairs(*arrange_pairs(reads, authenticity, ratings, middle), Path(out), seed, further)
+    grids = arrange(reads, authenticity, ratings, middle)
+    stats, scores = _statistics(grids, seed)
+    stats["notes"] += further
     with atomic_folder(Path(out)) as folder:
         write_json(folder / "stats.json", stats)
         write_text(folder / "readers.csv", reader_table(stats).to_csv(index=False, lineterminator="\n"))
@@ -72,23 +83,34 @@ def report_statistics(
     return stats
 
 
-def told(reads: pd.DataFrame, seed: int = 0, *, authenticity: str = "authenticity", middle: float = 3) -> list[str]:
-    """The findings of `report_statistics` and its caveats, in sentences; nothing is written.
+def work_out(reads: pd.DataFrame, seed: int = 0, *, authenticity: str, middle: float) -> dict[str, Any]:
+    """What stats.json would hold, in memory.
 
     Raises:
         UserError: as `report_statistics`.
     """
-    _, stats, _ = _worked_out(reads, seed, authenticity, None, middle)
-    return [*stats["findings"], *stats["notes"]]
+    _require_seed(seed)
+    if "right" in reads:
+        return pair_statistics(*arrange_pairs(reads, authenticity, None, middle), seed)
+    return _statistics(arrange(reads, authenticity, None, middle), seed)[0]
 
 
-def _worked_out(
-    reads: pd.DataFrame, seed: int, authenticity: str, ratings: Sequence[str] | None, middle: float
-) -> tuple[Reads, dict[str, Any], CaseScores]:
+def _require_seed(seed: int) -> None:
     if seed < 0:
         raise UserError(f"--seed is {seed}; it must be 0 or more.")
-    grids = arrange(reads, authenticity, ratings, middle)
-    return grids, *_statistics(grids, seed)
+
+
+def _report_pairs(grids: Reads, groups: Groups, out: Path, seed: int, further: Sequence[str]) -> dict[str, Any]:
+    stats = pair_statistics(grids, groups, seed)
+    stats["notes"] += further
+    with atomic_folder(out) as folder:
+        write_json(folder / "stats.json", stats)
+        for name, table in pair_tables(grids, stats).items():
+            write_text(folder / name, table.to_csv(index=False, lineterminator="\n", float_format="%.6g"))
+        save_choices(folder / "choices.png", stats)
+        save_times(folder / "times.png", grids, stats["order"])
+        seal(folder, "statistics")
+    return stats
 
 
 def load_statistics(folder: Path) -> dict[str, Any]:
@@ -101,7 +123,7 @@ def load_statistics(folder: Path) -> dict[str, Any]:
     stats = read_json(folder / "stats.json")
     if not isinstance(stats, dict) or stats.get("format") != FORMAT:
         raise UserError(f"{folder / 'stats.json'} is not of format {FORMAT}; run medattngan review stats again.")
-    for name in FILES:
+    for name in FILES_OF_PAIRS if stats.get("design") == "pair" else FILES:
         if not (folder / name).is_file():
             raise UserError(f"{folder / name} is missing; run medattngan review stats again.")
     check(folder, "statistics")

@@ -124,11 +124,11 @@ def guessing_entry(reads: Reads, rng: np.random.Generator) -> Entry:
     if error > 0:
         known = Precision(error, pooled.freedom)
         entry["power"] = detection_power(known, ALTERNATIVE, ALPHA)
-        entry["smallest_detectable"] = _smallest(known)
+        entry["smallest_detectable"] = smallest_detectable(known)
     return entry
 
 
-def _smallest(known: Precision) -> float | None:
+def smallest_detectable(known: Precision) -> float | None:
     """The accuracy that the study would have told from guessing with a power of 80 %; None if not even 1."""
     accuracies = CHANCE + np.arange(1, 501) / 1000
     for accuracy in accuracies:
