@@ -16,7 +16,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 from medattngan.scans.formats.declared import count_frames
 from medattngan.scans.formats.dicom_captures import CAPTURE_TAGS, is_page, what_else
 from medattngan.scans.formats.dicom_codecs import has_decoder
-from medattngan.scans.formats.dicom_elements import mend
+from medattngan.scans.formats.dicom_elements import mend, texts
 from medattngan.scans.formats.dicom_groups import functional
 from medattngan.scans.formats.dicom_mosaic import CSA_TAGS, is_tiled, tiles
 from medattngan.scans.formats.dicom_place import along, geometry
@@ -148,7 +148,7 @@ def _piece(dataset: Dataset, path: Path, relative: str, frame: int, frames: int)
         path=path,
         relative=relative,
         frame=frame,
-        patient=_text(dataset, "PatientID"),
+        patient="".join(texts(dataset, "PatientID")[:1]),
         issuer=_text(dataset, "IssuerOfPatientID"),
         study=study or str(dataset.get("SeriesInstanceUID") or ""),
         series="\0".join(map(str, (series, *stack))),
