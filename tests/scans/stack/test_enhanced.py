@@ -13,6 +13,8 @@ from helpers.scan_files import write_dicom
 from helpers.stacks_in_files import STEP, found, named
 from pydicom.tag import Tag
 
+from medattngan.scans.captures import without_pages
+from medattngan.scans.find import examine, stacks, walk
 from medattngan.stages.ingest.worker import quiet
 
 STACKS, PLACES = 3, 9
