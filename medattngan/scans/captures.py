@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from medattngan.scans.find import Found
 
-
 PAGE = "screen-capture"
 """The reason that is given for them."""
 
