@@ -35,6 +35,8 @@ class Found:
     reason: str | None = None
     cause: str = ""
     """The class of what a reader raised on it."""
+    pages: int = 0
+    """How many frames of it were left out, as they lie nowhere and others of it do."""
 
 
 def walk(sources: Sequence[Path], skip: Sequence[Path] = ()) -> list[tuple[Path, str]]:

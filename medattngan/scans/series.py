@@ -31,7 +31,7 @@ REASONS: dict[str, str] = {
     "no-pixels": "a DICOM object without an image: a report, plan, structure set, waveform, directory",
     "derived-object": "a segmentation, dose grid, or statistical or parametric map: not an image of a patient",
     "label-mask": "a mask of labels or of two levels: not an image of a patient",
-    "screen-capture": "a screen capture, dose page or key image, or a page without a place among slices that have one",
+    "screen-capture": "a screen capture, dose page or key image, or one without a place among slices that have one",
     "composite": "a projection, rendering or composite of many slices: Image Type says MIP, VRT, COMPOSED or the like",
     "localizer": "a scout: Image Type says LOCALIZER or SCOUT",
     "colour": "a colour image whose channels differ",

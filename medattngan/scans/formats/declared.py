@@ -84,10 +84,10 @@ def _after_header(path: Path, syntax: UID) -> int:
 
 
 def check_encoded(dataset: Dataset, frame: int) -> None:
-    """Whether an encoded frame claims no more than Rows and Columns do, and can hold what they claim.
+    """Whether an encoded frame has the rows and columns that its header claims, and can hold them.
 
     Raises:
-        MissingError: it does, or cannot.
+        MissingError: it has not, or cannot.
         ValueError: its numbers have a sign, and Pixel Representation says that they have none.
     """
     syntax = dataset.file_meta.TransferSyntaxUID
@@ -105,8 +105,8 @@ def check_encoded(dataset: Dataset, frame: int) -> None:
         if whole > RLE_MOST * len(encoded):
             raise MissingError("fewer bytes than pixels need")
         return
-    rows, columns = encoded_shape(encoded)
-    if rows * columns > pixels:
+    shape = encoded_shape(encoded)
+    if min(shape) > 0 and shape != (int(dataset.Rows), int(dataset.Columns)):
         raise MissingError("another size inside than outside")
     if is_signed(encoded) and int(dataset.get("PixelRepresentation") or 0) == 0:
         raise ValueError("numbers below 0 would become great ones")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 from medattngan.scans.formats.declared import count_frames
 from medattngan.scans.formats.dicom_captures import CAPTURE_TAGS, is_page, what_else
 from medattngan.scans.formats.dicom_codecs import has_decoder
-from medattngan.scans.formats.dicom_elements import mend
+from medattngan.scans.formats.dicom_elements import mend, texts
 from medattngan.scans.formats.dicom_groups import functional
 from medattngan.scans.formats.dicom_mosaic import CSA_TAGS, is_tiled, tiles
 from medattngan.scans.formats.dicom_place import along, geometry
@@ -87,7 +88,7 @@ def read_dataset(path: Path, tags: Sequence[str | BaseTag] | None = None) -> Dat
     else:
         dataset = pydicom.dcmread(path, force=True, stop_before_pixels=True, specific_tags=[Tag(tag) for tag in tags])
         mend(dataset, MENDED)
-    if "TransferSyntaxUID" not in dataset.file_meta:
+    if not dataset.file_meta.get("TransferSyntaxUID"):
         implicit, little = dataset.original_encoding
         explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
         dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
@@ -107,12 +108,13 @@ def describe(path: Path, relative: str) -> list[Piece]:
         pieces = [_piece(dataset, path, relative, frame, frames) for frame in range(frames)]
         if is_tiled(dataset, frames):
             pieces = tiles(dataset, pieces, read_dataset(path, CSA_TAGS))
-        reason = what_else(dataset, any(piece.geometry is not None for piece in pieces))
+        placed = {piece.geometry is not None for piece in pieces}
+        reason = what_else(dataset, True in placed)
     except READ_ERRORS:
         raise SetAside("unreadable") from None
     if reason is not None:
         raise SetAside(reason)
-    return pieces
+    return pieces if len(placed) == 1 else [replace(piece, page=piece.geometry is None) for piece in pieces]
 
 
 def _check_is_image(dataset: Dataset) -> None:
@@ -137,7 +139,9 @@ def _piece(dataset: Dataset, path: Path, relative: str, frame: int, frames: int)
     spacing = _pair(functional(dataset, frame, "PixelMeasuresSequence", "PixelSpacing"))
     spacing = spacing or _pair(dataset.get("ImagerPixelSpacing")) or _pair(dataset.get("NominalScannedPixelSpacing"))
     study = str(dataset.get("StudyInstanceUID") or "")
-    series = str(dataset.get("SeriesInstanceUID") or f"{study}\0{relative}")
+    # Where somebody removed the UID, a study's images with one number in one folder are a series.
+    beside = f"{study}\0{relative.rpartition('/')[0]}\0{_text(dataset, 'SeriesNumber')}"
+    series = str(dataset.get("SeriesInstanceUID") or beside)
     if placed is None:
         # Without a place in the patient nothing orders files into a volume, so a file is a series.
         series = f"{series}\0{dataset.get('SOPInstanceUID') or relative}"
@@ -152,7 +156,7 @@ def _piece(dataset: Dataset, path: Path, relative: str, frame: int, frames: int)
         path=path,
         relative=relative,
         frame=frame,
-        patient=_text(dataset, "PatientID"),
+        patient="".join(texts(dataset, "PatientID")[:1]),
         issuer=_text(dataset, "IssuerOfPatientID"),
         study=study or str(dataset.get("SeriesInstanceUID") or ""),
         series="\0".join(map(str, (series, *stack))),

@@ -52,7 +52,7 @@ DECODER_DEPENDENCIES = {uid: ("imagecodecs",) for uid, name in DECODERS.items() 
 
 def has_decoder(syntax: str) -> bool:
     """Whether the pixels of a transfer syntax can be read: the uncompressed ones, and those of `DECODERS`."""
-    return syntax in DECODERS or not UID(syntax).is_transfer_syntax or not UID(syntax).is_encapsulated
+    return syntax in DECODERS or (UID(syntax).is_transfer_syntax and not UID(syntax).is_encapsulated)
 
 
 def decode(dataset: Dataset, frame: int, **options: Any) -> tuple[npt.NDArray[Any], str]:

@@ -27,6 +27,9 @@ NEEDED = {
 }  # fmt: skip
 """What no pixel can be understood without: where it is there it has to be a number."""
 
+COUNTS = NEEDED - {"RescaleSlope", "RescaleIntercept", "PixelSpacing"}
+"""Those that are whole numbers, whatever VR they are written with."""
+
 TEXT_NUMBERS, BINARY_NUMBERS = {"DS", "IS"}, {"US", "SS", "UL", "SL", "UV", "SV", "FL", "FD", "US or SS"}
 _LISTS = {"PixelPaddingValue"}
 """Elements of which several values are heeded, though the standard knows one."""
@@ -84,7 +87,7 @@ def _value(dataset: Dataset, tag: BaseTag) -> Any:
 def _mended(dataset: Dataset, tag: BaseTag, kind: tuple[str, int]) -> Any:
     value = _value(dataset, tag)
     keyword, count = kind
-    if _is_sound(value, count):
+    if _is_sound(value, count) and not (keyword in COUNTS and isinstance(value, float)):
         return value
     numbers = plain_numbers(value, count)
     if numbers and count == 1 and keyword not in _LISTS:

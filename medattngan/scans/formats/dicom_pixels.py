@@ -30,6 +30,8 @@ from medattngan.scans.series import READ_ERRORS, Loaded, Piece, SetAside
 GREY_TOLERANCE = 2
 """Channels this close, in 8-bit steps, are one grey channel that went through a lossy codec."""
 
+PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+
 MOST_UNEQUAL = 20.0
 """Pixels whose sides are said to differ by a greater factor do not exist."""
 
@@ -102,9 +104,12 @@ def _aspect(dataset: Dataset) -> tuple[float, float]:
 
 def _open(path: Path) -> Dataset:
     try:
-        return read_dataset(path)
+        dataset = read_dataset(path)
     except READ_ERRORS:
         raise SetAside("unreadable") from None
+    if not any(keyword in dataset for keyword in PIXELS):  # a header that was saved alone
+        raise SetAside("no-pixels")
+    return dataset
 
 
 def _own(dataset: Dataset, frame: int, group: str, keyword: str) -> Any:

@@ -71,6 +71,7 @@ IN_HEADER: dict[str, list[tuple[BaseTag, str]]] = {
         "contrast": [("ContrastBolusAgent", "LO")],
         "acquisition": [("AcquisitionNumber", "IS")],
         "reference": [("FrameReferenceTime", "DS")],
+        "study": [("StudyInstanceUID", "UI")],
         "series_number": [("SeriesNumber", "IS")],
         "description": [("SeriesDescription", "LO")],
     }.items()

@@ -10,6 +10,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from medattngan.scans.patients.names import parse
+from medattngan.scans.patients.words import PERSON, without_factors
+
 
 @dataclass(frozen=True, slots=True)
 class Convention:
@@ -47,7 +50,6 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 _START, _END = r"(?<![a-z0-9])", r"(?![a-z0-9])"
-_PERSON = "patient|pat|pt|p|subject|subj|sbj|sub|participant|volunteer|person|proband|case|mrn|ptid|pid|id"
 _DECATHLON = "brats|hippocampus|la|liver|lung|prostate|pancreas|colon|hepaticvessel|spleen"
 
 CONVENTIONS: tuple[Convention, ...] = (
@@ -97,6 +99,11 @@ CONVENTIONS: tuple[Convention, ...] = (
         "CHAOS", r"(?:^|/)(?:MR|CT)/(\d+)/(?:T1DUAL|T2SPIR|DICOM_anon|Ground)(?=/)", r"CHAOS-\1",
         "MR/1/T1DUAL/DICOM_anon/InPhase/IMG-0004-00002.png", "CHAOS-1",
     ),
+    Convention(
+        "crossMoDA", rf"{_START}crossmoda\d*_([a-z]+_\d+)(?=[_.]|$)", r"crossMoDA-\1",
+        "crossmoda2021_ldn_1_ceT1.nii.gz", "crossMoDA-ldn_1",
+    ),
+    Convention("3D-IRCADb", rf"{_START}(3Dircadb[12]\.\d+){_END}", r"\1", "3Dircadb1.7/image_0.png", "3Dircadb1.7"),
     Convention("IXI", rf"{_START}(IXI\d{{3}}){_END}", r"\1", "IXI012-HH-1211-T1.nii.gz", "IXI012"),
     Convention("LiTS", r"(?:^|/)(?:volume|segmentation)-(\d+)(?=[_./]|$)", r"LiTS-\1", "volume-0.nii", "LiTS-0"),
     Convention(
@@ -115,11 +122,12 @@ CONVENTIONS: tuple[Convention, ...] = (
     ),
     Convention(
         "TCIA", rf"{_START}(C3[LN]-\d{{5}}|LIDC-IDRI-\d{{4}}|ProstateX-\d{{4}}|LUNG1-\d{{3}}|(?:R01|AMC)-\d{{3}}"
-        rf"|Breast_MRI_\d{{3}}|HN-[a-z]+-\d{{3}}|NLST-\d+|RIDER-\d{{10}}){_END}", r"\1",
+        rf"|Breast_MRI_\d{{3}}|HN-[a-z]+-\d{{3}}|NLST-\d+|RIDER-\d{{10}}|Burdenko-GBM-\d{{3}}|fastMRI_breast_\d{{3}}"
+        rf"|MIDRC-RICORD-1[ABC]-\d{{6}}-\d{{6}}|\d{{3}}_HM10395){_END}", r"\1",
         "LIDC-IDRI-0001/1-001.png", "LIDC-IDRI-0001",
     ),
     Convention(
-        "patient and a number", rf"{_START}({_PERSON})[ _\-(#]*0*(\d+)", r"\1-\2",
+        "patient and a number", rf"{_START}({PERSON})[ _\-(#]*0*(\d+)", r"\1-\2",
         "patient3/study2_FLAIR.nii.gz", "patient-3",
     ),
 )  # fmt: skip
@@ -132,7 +140,13 @@ def named(path: str) -> tuple[str, str] | None:
     >>> named("train/case_00000/imaging.nii.gz")
     ('patient and a number', 'case-0')
     >>> named("Smith/T1.nii.gz")
+    >>> named("Smith/t1_sag_p2_iso.nii")
+    >>> named("t1_sag_p2.nii")
+    ('patient and a number', 'p-2')
     """
+    bare = without_factors(path)
+    if bare != path and any(parse(part).key for part in bare.split("/")):
+        path = bare
     for convention in CONVENTIONS:
         if (patient := convention.find(path)) is not None:
             return convention.name, patient

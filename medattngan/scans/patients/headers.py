@@ -3,7 +3,7 @@
 A Patient ID (C.7.1.1) is unique within its Issuer of Patient ID. Archives and de-identification leave the issuer out,
 pad the number or replace it, so that two IDs that could be one patient's are one patient here:
 
-- case, blanks, signs and zeros in front do not count;
+- case, blanks, signs and zeros in front do not count, nor does a visit behind the number;
 - an ID is told apart by issuer only where every object with it names one;
 - objects of one study are of one patient (C.7.2.1), whatever their IDs; but a Study Instance UID too short to be
   unique, as 1.2.3 is, joins only those without an ID;
@@ -33,10 +33,21 @@ NOBODY = words_of(
     anonimizado deidentified deid deidentifiedpatient unknown unknownid unknownpatient unk unidentified unbekannt
     inconnu desconocido sconosciuto none null nil na nan notavailable notapplicable notassigned nopatientid nopatid
     noid noname nobody patientid patid pid mrn id empty blank removed redacted hidden masked deleted dummy undefined
-    default tbd tba todo private confidential doe johndoe janedoe doejohn doejane
+    default tbd tba todo private confidential doe johndoe janedoe doejohn doejane patientname name namefirst
+    subject case notprovided unspecified anonymousstudy anoniem onbekend okand ukendt
     """
 )
 """What stands in Patient ID where nobody is meant, without blanks and signs. With a number, ANON017, it is somebody."""
+
+VISIT = re.compile(
+    r"(?<=\d)[\W_]+(?:(?:v|vis|visit|ses|session|s|tp|t|time|timepoint|scan|exam|study|d|day|w|wk|week|m|mo|month|y|yr|year"
+    r"|fu|followup|mr|ct)[\W_]?\d{1,4}|fu|followup|follow-up|bl|baseline|pre|post|pre-?op|post-?op|screening)[\W_]*$",
+    re.IGNORECASE,
+)
+"""A visit behind the number of a patient: XYZ-001-V2, P12_pre, 0047 FU3."""
+
+UNSIGNED = 6
+"""Numbers of so many characters are written with signs and without; in shorter ones a sign parts site and number."""
 
 UNIQUE_UID = 16
 """A UID shorter than this was made up by hand, and may be on the scans of many patients."""
@@ -57,7 +68,14 @@ class Header(NamedTuple):
 
 
 def header(patient: str, issuer: str, study: str, relative: str) -> Header:
-    """The header of an object: the same for all of a study that have a Patient ID."""
+    """The header of an object: the same for all of a study that have a Patient ID.
+
+    >>> header("12^^^HOSP&1.2&ISO", "", "1", "")[:2]
+    ('12', 'HOSP')
+    """
+    # HL7's identifiers come with who gave them (v2.5, 2.A.14), and some gateways copy all of it.
+    patient, _, authority = re.sub(r"\^{2,}", "^^", patient.strip("^ ")).partition("^^")
+    issuer = issuer or authority.partition("&")[0]
     return Header(patient, issuer, study, relative if is_nobody(patient) else "")
 
 
@@ -84,6 +102,7 @@ def owners(headers: Iterable[Header]) -> dict[Header, Owner]:
     nodes = _by_id(everyone)
     rules = dict.fromkeys(nodes, "header")
     _join_studies(nodes, sets, [one.study for one in nodes if len(one.study) >= UNIQUE_UID])
+    _join_unsigned(nodes, sets)
     for by_path in (False, True):
         if by_path:
             for one in (one for one in everyone if one not in nodes):
@@ -117,11 +136,23 @@ def _by_id(headers: Sequence[Header]) -> dict[Header, Node]:
 def _by_name(patient: str) -> str:
     """How a Patient ID is compared; without the visit, where a known data set writes it into the ID.
 
-    >>> _by_name("OAS2_0001_MR1"), _by_name("Patient 12-3")
-    ('oas-2-1', 'patient-12-3')
+    >>> _by_name("OAS2_0001_MR1"), _by_name("Patient 12-3"), _by_name("XYZ-001-V2")
+    ('oas-2-1', 'patient-12-3', 'xyz-1')
     """
     found = named_by_data_set(patient)
-    return same(patient if found is None else found)
+    return same(VISIT.sub("", patient) if found is None else found)
+
+
+def _join_unsigned(nodes: Mapping[Header, Node], sets: Joined) -> None:
+    """A long ID that somebody wrote without signs, 1234567890, is that of 123 456 7890; short ones are not."""
+    bare: dict[str, list[Header]] = defaultdict(list)
+    for one in nodes:
+        if one.patient.isalnum() and len(one.patient) >= UNSIGNED:
+            bare[one.patient.casefold().lstrip("0")].append(one)
+    for one in (one for one in nodes if not one.patient.isalnum()):
+        for other in bare[re.sub(r"[\W_]+", "", one.patient).casefold().lstrip("0")]:
+            if "" in (one.issuer, other.issuer) or same(one.issuer) == same(other.issuer):
+                sets.join(nodes[other], nodes[one])
 
 
 def _join_studies(nodes: Mapping[Header, Node], sets: Joined, studies: Sequence[str]) -> dict[str, Node]:

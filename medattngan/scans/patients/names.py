@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePosixPath
 
-from medattngan.scans.patients.words import COLLECTION, COUNTER, FINDINGS, NOBODY, THING, WHEN
+from medattngan.scans.patients.words import COLLECTION, COUNTER, FINDINGS, NOBODY, PERSON, THING, WHEN, without_factors
 
 _MONTH = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 _YEAR, _MM, _DD = r"(?:19|20)\d\d", r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])"
@@ -23,12 +23,27 @@ DATE = re.compile(
 _SHORT_DATE = re.compile(rf"(?<=[A-Za-z][_\-. ])\d\d{_MM}{_DD}(?!\d)")
 """190302 after a word."""
 _YEAR_ALONE = re.compile(rf"(?<![A-Za-z0-9]){_YEAR}(?![A-Za-z0-9])")
-_FIELD = re.compile(r"(?<![A-Za-z0-9])\d+(?:[.p]\d+)?(?:T|mm|um|px|kv|mas|bit|d)(?![A-Za-z0-9])", re.IGNORECASE)
-"""3T, 1.5T, 2mm, 3D: nobody's."""
+_FIELD = re.compile(
+    r"(?<![A-Za-z0-9])(?:(?:ge|siemens|philips)?\d+(?:[.p]\d+)?(?:T5?|mm|um|px|kv|mas|bit)|[a-z]{0,5}[23]d\d{0,2})"
+    r"(?![A-Za-z0-9])",
+    re.IGNORECASE,
+)
+"""3T, 1.5T, GE1T5, 2mm, 3D, ep2d: nobody's."""
+_SERIES = re.compile(
+    r"(?<!\d)((?:19|20)\d{12})_\d{1,5}[a-z]{0,2}(?:_(?:[ceit]\d+|ph|adc|tracew|moco|(?:eq|tilt|roi)_?\d+))*(?![^\W_])",
+    re.IGNORECASE,
+)
+"""The series behind the time of the study, as dcm2niix writes them: 20190302101112_5a_e2_ph."""
 _JOINED = re.compile(r"(?<![^\W_])(\d{1,2})(?=(?![0-9a-f]+(?![^\W_]))[^\W\d_]{3,}(?![^\W_]))", re.IGNORECASE)
 """The number of 2Smith and 0Normal, but not of 12abcd, which is a code."""
-_HASH = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4,12}){3,}|[0-9a-f]{16,}|\d+(?:\.\d+){5,}", re.IGNORECASE)
-"""UUIDs, digests and UIDs are taken whole."""
+_GLUED = re.compile(r"(?<=\d)[^\W\d_]{3,}(?![^\W_])")
+"""What a program did, written behind a number without a sign: 001Warped."""
+_HASH = re.compile(
+    r"[0-9a-f]{8}(?:-[0-9a-f]{4,12}){3,}|(?!(?:19|20)\d{12})[0-9a-f]{16,}"
+    r"|(?<![^\W_])(?:1\.[23]|2\.16)(?:\.\d+){4,}|(?<![^\W_])2\.25\.\d{6,}",
+    re.IGNORECASE,
+)
+"""UUIDs, digests and UIDs are taken whole, unless a word beside them may be a name: then they are of a slice."""
 _VISIT_AT_END = re.compile(
     r"(?<=\d)(?:v|vis|visit|ses|sess|session|s|scan|study|exam|t|tp|time|run|m|d|w|wk|day|month|year|fu|fup)\d{1,4}$"
 )
@@ -120,8 +135,14 @@ def parse(text: str) -> Name:
     ('smith', '012', 'a-1', '')
     """
     text = unicodedata.normalize("NFKC", text)
+    text = _SERIES.sub(r"\1", text)
+    bare = without_factors(text)
+    if bare != text and (found_without := parse(bare)).key:
+        return found_without
     if found := _HASH.search(text):
-        return Name(word=found.group().casefold())
+        beside = parse(f"{text[: found.start()]} {text[found.end() :]}")
+        return beside if beside.word not in ("", *PERSON.split("|")) else Name(word=found.group().casefold())
+    text = _GLUED.sub(lambda word: f" {word[0]}" if word[0].casefold() in NOBODY else word[0], text)
     bare = _JOINED.sub(r"\1 ", _SHORT_DATE.sub(" ", _FIELD.sub(" ", DATE.sub(" ", text))))
     without_years = _assemble(_WORD.findall(_YEAR_ALONE.sub(" ", bare).casefold()))
     return without_years if without_years.key else _assemble(_WORD.findall(bare.casefold()))

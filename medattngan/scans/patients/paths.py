@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from medattngan.scans.patients.conventions import named
+from medattngan.scans.patients.derived import originals
 from medattngan.scans.patients.names import Name, parse, same, stem
 from medattngan.scans.patients.owner import CONVENTION, Owner
 from medattngan.scans.patients.surnames import LETTERS, VISITS, before_numbers, behind_numbers, letters
@@ -22,7 +23,7 @@ MANY_SOURCES = 4
 COLLECTION = 20
 """A folder with so many numbered volumes, none of whose numbers recurs elsewhere, holds many patients and is none."""
 CHANNELS = 16
-"""nnU-Net's files end in the number of a channel: _0000, _0001, ... below this."""
+"""nnU-Net's files end in the number of a channel: _0000, _0001, ... below this. Every case has the first."""
 CODE = 5
 """So many numbers after one code are patients of a collection that the code names: ISLES22_0001."""
 ID_DIGITS = 5
@@ -52,6 +53,16 @@ def owners(
     >>> [owner.key for owner in owners(["s/Doe/a.nii", "s/Doe/b.nii", "s/Roe/c.nii"], False).values()]
     ['doe', 'doe', 'roe']
     """
+    if not pages:
+        made_of = originals(paths)
+        found = _owners(sorted(set(made_of.values())), pages, labelled, beside, called)
+        return {path: found[made_of[path]] for path in paths}
+    return _owners(paths, pages, labelled, beside, called)
+
+
+def _owners(
+    paths: Sequence[str], pages: bool, labelled: Collection[str], beside: Collection[str], called: Collection[str]
+) -> dict[str, Owner]:
     known = {path: owner for path in paths if (owner := by_convention(path)) is not None}
     rest = [path for path in paths if path not in known]
     folders = _folders(rest, paths, labelled, beside, called)
@@ -164,7 +175,7 @@ def _stems(paths: Sequence[str], pages: bool) -> dict[str, str]:
     for match in found.values():
         if match:
             channels[match[1]].add(int(match[2]))
-    real = {name for name, numbers in channels.items() if len(numbers) <= CHANNELS and max(numbers) < CHANNELS}
+    real = {name for name, numbers in channels.items() if 0 in numbers and max(numbers) < CHANNELS}
     return {path: match[1] if (match := found[path]) and match[1] in real else name for path, name in stems.items()}
 
 

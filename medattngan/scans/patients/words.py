@@ -5,19 +5,44 @@ A word that is missing here makes patients fewer, not more: what is not known ma
 
 from __future__ import annotations
 
+import re
+
 
 def words_of(text: str) -> frozenset[str]:
     """The words of a text, apart by blanks."""
     return frozenset(text.split())
 
 
+_ACCELERATED = re.compile(
+    r"((?:sag|cor|tra|ax|fs|tse|mprage|flair|fluid|tirm|spc|space|trace|diff|dwi|dti|bold|dixon|vibe|haste)[_-])"
+    r"(?:p[2-6]|b\d{1,4})"
+    r"(?![^\W_])",
+    re.IGNORECASE,
+)
+"""t1_mprage_sag_p2_iso, dwi_b1000: protocols name their factor of acceleration, and b-values."""
+
+
+def without_factors(text: str) -> str:
+    """A name without what a protocol wrote into it.
+
+    >>> without_factors("A1_t1_mprage_sag_p2_iso"), without_factors("P2_T1")
+    ('A1_t1_mprage_sag__iso', 'P2_T1')
+    """
+    return _ACCELERATED.sub(r"\1", text)
+
+
+PERSON = "patient|pat|pt|p|subject|subj|sbj|sub|participant|volunteer|person|proband|case|mrn|ptid|pid|id"
+"""A number after one of these is a patient's."""
+
 SEQUENCE = words_of(
     """
     t1 t2 t1w t2w t1wi t2wi t1ce t1c t1n t1gd t1post t1km t1map t2map t2f t2star t2s pd pdw pdwi flair dwi adc bold
-    mra mrv swi swan tof asl cbf cbv mtt dti dce dsc perf perfusion mprage mpr spgr spir stir tse fse gre epi dixon
-    dual t1dual t2spir inphase outphase opp fat water trace hbv b0 bval ct cta cect ncct pet fdg suv petct mr mri nm
-    us spect cbct xray xr cr dx cxr drr radiograph ap pa lat lateral frontal axial coronal sagittal ax cor sag tra
-    native contrast ce nce noncontrast gd gad arterial venous portal delayed early late fs fatsat hires lowres iso
+    mra mrv swi swan tof asl diff dki noddi hardi ivim spc vibe haste ciss fiesta tirm blade propeller mp2rage trufi
+    tfl tfe ffe btfe grappa caipi zte cbf cbv mtt dti dce dsc perf perfusion mprage mpr spgr spir stir tse fse gre
+    epi dixon dual t1dual t2spir inphase outphase opp fat water trace hbv b0 bval ct cta cect ncct pet fdg psma suv
+    petct mr mri nm us spect cbct xray xr cr dx cxr drr radiograph ap pa lat lateral frontal axial coronal sagittal
+    ax cor sag tra native contrast ce nce noncontrast gd gad arterial venous portal delayed early late fs fatsat
+    hires lowres iso
     """
 )
 """Sequences, contrasts, modalities, views and planes."""
@@ -28,7 +53,7 @@ COUNTER = words_of(
     months mo m year years yr hour hours hr min phase frame frames run runs rep repeat rescan acq acquisition echo
     series ser se temporal slice slices sl slc z layer page tile crop patch view instance inst pos channel chan fold
     split subset cv batch part parts chunk disc disk site sites center centre hospital hosp clinic scanner vendor
-    group grp task release version
+    group grp task release version wave waves round cycle cycles period fraction fractions fx arm trial
     """
 )
 """A number that follows one of these, or is joined to it, counts visits, slices or collections, never patients."""
@@ -54,7 +79,7 @@ PROCESSING = words_of(
     cropped reoriented reorient ras lps std standard space smooth mean avg average masked anon anonymized anonymised
     deid pseudo orig original raw final clean denoised copy new old nifti nii dicom dcm png jpg jpeg tif tiff bmp
     mha nrrd gz conv converted dcm2niix seg segmentation mask masks label labels labelmap gt groundtruth
-    roi lesion annotation preproc preprocessed desc part mag magnitude real imag ph
+    roi lesion annotation warped inversewarped preproc preprocessed desc part mag magnitude real imag ph
     """
 )
 

@@ -36,6 +36,7 @@ TRAITS: dict[str, Kind] = {
     "contrast": "same",
     "acquisition": "same",
     "reference": "order",
+    "study": "same",
     "series_number": "same",
     "description": "same",
     "object": "same",

@@ -46,6 +46,12 @@ class Ledger:
         if reason == "unreadable" and cause:
             self.causes[path][cause] += 1
 
+    def frames(self, path: Path, count: int, reason: str) -> None:
+        """Note frames of a file whose others are slices."""
+        if count:
+            self.slices[reason] += count
+            self.reasons[path][reason] += count
+
     def keep(self, series: Series, source: int) -> None:
         """Note a slice that is in the store."""
         self.kept.update(piece.path for piece in (series.pieces if source < 0 else [series.pieces[source]]))

@@ -24,6 +24,7 @@ from medattngan.core.terminal import say, terminal
 from medattngan.data.store import SliceStore
 from medattngan.data.store_writer import StoreWriter
 from medattngan.scans.bounds import Bounds
+from medattngan.scans.captures import PAGE
 from medattngan.scans.find import Found, stacks, state, walk
 from medattngan.scans.formats.table import GROUP, formats
 from medattngan.scans.masks.find import File, MasksAsked
@@ -177,6 +178,7 @@ def _join(
     for file in found:
         if file.reason is not None:
             ledger.file(file.path, file.reason, file.cause)
+        ledger.frames(file.path, file.pages, PAGE)
     parts = read_parts(jobs, salt, ledger)
     chosen = distinct(parts, ledger)
     if chosen:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers.read_scans import found_in
+from helpers.read_scans import found_in, read
 from helpers.scan_files import texture, write_dicom
 from pydicom.uid import (
     ComputedRadiographyImageStorage,
@@ -17,6 +17,8 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
     UltrasoundImageStorage,
 )
+
+from medattngan.scans.series import SetAside
 
 PAGE: dict[str, Any] = {
     "ImageOrientationPatient": None, "ImagePositionPatient": None, "PixelSpacing": None, "SeriesInstanceUID": "1.9.9",
@@ -113,3 +115,18 @@ def test_the_technique_of_an_enhanced_image_tells_a_rendering(tmp_path: Path) ->
 def test_a_reformatted_slice_with_a_place_is_a_slice(tmp_path: Path, kind: str) -> None:
     write_dicom(tmp_path / "a", pixels(), ImageType=["DERIVED", "SECONDARY", kind])
     assert [file.reason for file in found_in(tmp_path)] == [None]
+
+
+def test_a_header_that_was_saved_alone_has_no_pixels(tmp_path: Path) -> None:
+    write_dicom(tmp_path / "a", pixels(), PixelData=None)
+    with pytest.raises(SetAside, match="no-pixels"):
+        read(tmp_path)
+
+
+def test_a_syntax_that_nobody_knows_has_no_decoder_and_an_empty_one_is_seen_in_the_file(tmp_path: Path) -> None:
+    written = write_dicom(tmp_path / "a", pixels()).file_meta.TransferSyntaxUID.encode("ascii")
+    raw = (tmp_path / "a").read_bytes()
+    (tmp_path / "a").write_bytes(raw.replace(written, b"1.2.840.113619.5.2\0"))
+    assert [file.reason for file in found_in(tmp_path)] == ["no-decoder"]
+    (tmp_path / "a").write_bytes(raw.replace(written, bytes(len(written))))
+    assert read(tmp_path).codes.shape == (1, 16, 16)

@@ -51,6 +51,8 @@ def write(folder: Path, keyword: str, value: bytes, vr: str = "DS") -> Path:
         ("RescaleSlope", b"1.0\0", "DS"),
         ("RescaleSlope", b" 1\\1.0 ", "DS"),
         ("RescaleSlope", b"1", "LO"),
+        ("Rows", b"16", "DS"),
+        ("BitsStored", b"16.0", "DS"),
         ("RescaleIntercept", b"0 HU", "DS"),
         ("PixelSpacing", b"2,0\\2,0", "DS"),
         ("PixelSpacing", b"2.0, 2.0", "DS"),

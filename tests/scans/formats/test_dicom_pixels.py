@@ -90,6 +90,16 @@ def test_lossless_compression_changes_nothing(tmp_path: Path, syntax: str) -> No
     assert_values(read(tmp_path), values)
 
 
+@pytest.mark.parametrize("syntax", [JPEGLSLossless, JPEG2000Lossless])
+def test_a_codestream_with_rows_and_columns_exchanged_is_not_read_askew(tmp_path: Path, syntax: str) -> None:
+    dataset = write_dicom(tmp_path / "a", texture((48, 64), 0, 0, 4000).astype(np.uint16))
+    dataset.compress(syntax)
+    dataset.Rows, dataset.Columns = 64, 48
+    dataset.save_as(tmp_path / "a")
+    with pytest.raises(SetAside, match="unreadable"):
+        read(tmp_path)
+
+
 def write_enhanced(path: Path, frames: np.ndarray, order: list[int], slopes: list[float]) -> None:
     """An enhanced MR whose frames lie in `order`, each with its own rescale."""
     groups = []

@@ -47,6 +47,10 @@ def test_an_issuer_in_one_study_only_makes_no_second_patient() -> None:
         ("１２", "12"),
         ("x\0", "x"),
         ("A_1", "A.01"),
+        ("1234567890", "123 456 7890"),
+        ("12^^^HOSP&1.2&ISO", "12"),
+        ("XYZ-001-V1", "XYZ-001-V2"),
+        ("P12_pre", "p12 FU 3"),
     ],
 )
 def test_padding_case_and_signs_make_no_second_patient(one: str, other: str) -> None:
@@ -55,6 +59,8 @@ def test_padding_case_and_signs_make_no_second_patient(one: str, other: str) -> 
 
 def test_unlike_numbers_are_unlike_patients() -> None:
     assert count(("123", "", "1"), ("1230", "", "2"), ("12-3", "", "3"), ("P123", "", "4")) == 4
+    assert count(("1-234567", "", "1"), ("12-34567", "", "2")) == 2
+    assert count(("123456", "A", "1"), ("123456", "B", "2"), ("12-3456", "A", "3")) == 2
 
 
 @pytest.mark.parametrize(

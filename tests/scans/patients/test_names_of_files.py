@@ -67,6 +67,12 @@ OF_ONE = {
     "letters": ["x0{}a.nii", "x0{}b.nii", "x{}c.nii"],
     "processing": ["A{}_n4_bet.nii", "A{}_T1w_desc-preproc_space-MNI.nii", "A{}_brain_1mm.nii", "A{}_defaced.nii"],
     "visit and no more": ["{}01/pre.nii", "{}01/post.nii", "{}01/2019-03-02/T1.nii", "{}01/month6/T2.nii"],
+    "SPM and CAT12": ["sub-0{}_T1w.nii", "mri/wmsub-0{}_T1w.nii", "mwp1sub-0{}_T1w.nii", "y_sub-0{}_T1w.nii"],
+    "made of another": ["A{}xyz.nii", "c1A{}xyz.nii", "meanA{}xyz.nii", "swrA{}xyz.nii", "coA{}xyz.nii"],
+    "classes of tissue alone": ["mwp1B{}xyz.nii", "mwp2B{}xyz.nii", "p0B{}xyz.nii"],
+    "ANTs": ["A0{}_T1.nii", "A0{}Warped.nii", "A0{}InverseWarped.nii", "A0{}_N4.nii"],
+    "dcm2niix": ["A{}_t1_mprage_sag_p2_iso_20190302101112_3.nii", "A{}_ep2d_diff_b1000_20190302101112_5a_ADC.nii"],
+    "waves": ["wave1/00{}.nii", "wave2/00{}.nii"],
     "surnames": ["A{0}smith/1.nii", "A{0}smith/2.nii", "A{0}smith/T1/other.nii"],
 }  # fmt: skip
 
@@ -78,7 +84,26 @@ def test_a_visit_sequence_channel_or_side_never_splits_a_patient_and_two_patient
     assert sorted(map(sorted, groups.values())) == sorted(map(sorted, people))
 
 
+def test_series_of_an_unnamed_study_are_of_one_patient() -> None:
+    assert len(patients("20190302101112_3.nii", "20190302101112_4_e2_ph.nii", "DWI_20190302101112_5a_ADC.nii")) == 1
+
+
+@pytest.mark.parametrize(
+    "slice_of",
+    [
+        "{}.MR.HEAD_XYZ.0005.000{}.2016.01.21.18.11.40.609375.12345.png",
+        "{}.CT.THORAX.2.{}.2016.11.21.18.11.40.609375.12345.png",
+        "{}_1.2.840.113619.2.55.3.1762295590.1623.{}.png",
+        "{}_{}0302a6b1-4e49-80ba-63a80b6bddd6-0f8d.png",
+    ],
+)
+def test_a_uid_or_date_of_a_slice_does_not_hide_whose_it_is(slice_of: str) -> None:
+    names = {who: [slice_of.format(who, k) for k in range(1, 5)] for who in ("MUELLER", "JONES")}
+    assert sorted(map(len, patients(*names["MUELLER"], *names["JONES"], pages=True).values())) == [4, 4]
+
+
 def test_names_that_are_people_keep_their_visits_together() -> None:
+    assert set(patients("张三1.nii", "张三2.nii", "李四1.nii", "李四2.nii")) == {"张三", "李四"}
     assert set(patients("Smith_06-24-2001.nii", "Smith_03-25-2002.nii", "Jones_I.nii", "Jones_II.nii")) == {
         "smith",
         "jones",

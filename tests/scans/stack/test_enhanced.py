@@ -13,6 +13,8 @@ from helpers.scan_files import write_dicom
 from helpers.stacks_in_files import STEP, found, named
 from pydicom.tag import Tag
 
+from medattngan.scans.captures import without_pages
+from medattngan.scans.find import examine, stacks, walk
 from medattngan.stages.ingest.worker import quiet
 
 STACKS, PLACES = 3, 9
@@ -138,3 +140,15 @@ def test_direction_cosines_are_made_exact_or_are_none(tmp_path: Path, turned: li
     if piece.geometry is not None:
         row, column = np.array(piece.geometry.orientation[:3]), np.array(piece.geometry.orientation[3:])
         assert [row @ row, column @ column, row @ column] == pytest.approx([1, 1, 0], abs=1e-3)
+
+
+@pytest.mark.parametrize("modality", ["MR", "MG"])
+def test_a_frame_that_lost_its_place_is_left_out_and_the_others_are_a_stack(tmp_path: Path, modality: str) -> None:
+    groups = [group_of(place, {}, {}) for place in range(PLACES)]
+    del groups[4].PlanePositionSequence
+    write_enhanced(tmp_path / "a", WHOLE[0], groups, Modality=modality)
+    with quiet():
+        (only,) = without_pages([examine(item) for item in walk([tmp_path])])
+    (stack,) = stacks([only], None, False)
+    assert only.pages == 1
+    assert named(stack) == [frame for frame in WHOLE[0] if frame[1] != 4]

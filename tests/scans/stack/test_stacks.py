@@ -47,6 +47,8 @@ SAID: dict[str, Said] = {
     "correction": lambda t, k: {"CorrectedImage": [["DECY"], ["DECY", "ATTN"], ["ATTN"]][t]},
     "thickness": lambda t, k: {"SliceThickness": 1.0 + t},
     "description": lambda t, k: {"SeriesDescription": f"phase {t}"},
+    "study": lambda t, k: {"StudyInstanceUID": f"1.2.826.0.1.3680043.8.498.{t}"},
+    "series number without UIDs": lambda t, k: {"SeriesInstanceUID": None, "SeriesNumber": t},
     "series number": lambda t, k: {"SeriesNumber": t},
     "component": lambda t, k: {"ComplexImageComponent": ["MAGNITUDE", "PHASE", "REAL"][t]},
     "image type": lambda t, k: {"ImageType": ["ORIGINAL", "PRIMARY", "MPR"[t]]},
