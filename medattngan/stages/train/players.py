@@ -21,6 +21,7 @@ from medattngan.data.batches import Batches, derived_seed
 from medattngan.data.resident import slices_on
 from medattngan.games.game import Batch, Draws, Round, System, Terms
 from medattngan.stages.sample.sample import generate, latents
+from medattngan.stages.sample.volumes import draw_stacks
 from medattngan.stages.train.adam import make_adam, set_rate
 from medattngan.stages.train.averages import follow, share_taken
 from medattngan.stages.train.checkpoint import Progress, State
@@ -214,6 +215,10 @@ class Players:
 
         Other conditions have values as often as the training slices.
         """
-        z = self.fabric.to_device(latents(self.config.train.seed, 0, count, self.system.z_dim))
-        told = self.fabric.to_device(self.batches.spread(count))
-        return generate(self.state.averaged[self.system.generator], z, told)[:, :1].cpu()
+        depth, generator = self.system.depth, self.state.averaged[self.system.generator]
+        stacks = -(-count // depth)
+        z = self.fabric.to_device(latents(self.config.train.seed, 0, stacks, self.system.z_dim))
+        told = self.fabric.to_device(self.batches.spread(stacks * depth))
+        if depth > 1:
+            return draw_stacks(generator, z, told)[:count].cpu()
+        return generate(generator, z, told)[:, :1].cpu()
