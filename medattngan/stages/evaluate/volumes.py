@@ -129,7 +129,7 @@ def volumes_to_compare(
     count = min(len(fake), len(real), len(other))
     if count < LEAST_VOLUMES:
         raise UserError(
-            f"volumes are compared {LEAST_VOLUMES} with {LEAST_VOLUMES} at least; there are {len(fake)} synthetic ones, "
+            f"it takes {LEAST_VOLUMES} volumes a side or more; there are {len(fake)} synthetic ones, "
             f"{len(real)} real ones of {split} and {len(other)} of other patients, as deep."
         )
     rng = np.random.default_rng([seed, 40])
