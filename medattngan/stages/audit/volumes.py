@@ -95,8 +95,9 @@ def volume_sentences(report: dict[str, Any]) -> Sequence[str]:
     """What audit.json says of volumes, in sentences; none of slices by themselves."""
     if (found := report.get("volumes")) is None:
         return []
+    flagged, chance = found["flagged"]["count"], found["false_positives_at_most"]
     return [
-        f"{found['flagged']['count']} of {found['count']} volumes have more flagged slices, or a nearer one, "
-        f"than any of {found['held_out_patients']} held-out patients; by chance at most {found['false_positives_at_most']:.0%} would. "
-        "Volumes are marked as a whole.",
+        f"{flagged} of {found['count']} volumes have more flagged slices, or a nearer one, than any of "
+        f"{found['held_out_patients']} held-out patients; by chance at most {chance:.0%} would. Volumes are marked as "
+        "a whole."
     ]
