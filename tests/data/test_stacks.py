@@ -46,7 +46,7 @@ def test_the_order_of_a_store_does_not_matter(store: SliceStore) -> None:
     shuffled = np.random.default_rng(0).permutation(len(store))
     other = SliceStore(store.path, store.index.iloc[shuffled].reset_index(drop=True), shuffled)
     here, there = store.stacks(SLICES), other.stacks(SLICES)
-    assert [name for name in here.patients()] == there.patients()
+    assert here.patients() == there.patients()
     assert all(np.array_equal(here.codes(i), there.codes(i)) for i in range(PATIENTS))
 
 

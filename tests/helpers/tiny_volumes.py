@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from helpers.tiny import tiny_config
 
+from helpers.tiny import tiny_config
 from medattngan.core.config import Config
 from medattngan.core.types import Codes
 from medattngan.data.samples import Samples
