@@ -25,7 +25,7 @@ from medattngan.games.adversarial import AdversarialGame
 from medattngan.games.game import System
 from medattngan.games.stack import NEIGHBOURS, StackGame
 from medattngan.models import compact
-from medattngan.models.layers import prefer
+from medattngan.models.layers import prefer, require_labels_and_numbers
 from medattngan.models.shape import Shape
 
 POSITION = "position_mm"
@@ -188,7 +188,8 @@ def build(shape: Shape) -> System:
     """
     if POSITION not in shape.numbers:
         raise UserError(f"model.preset=stack draws slices at positions; set data.conditions=[{POSITION}].")
-    plain, stack = compact.build(shape), shape.stack
+    require_labels_and_numbers("stack", shape)
+    stack = shape.stack
     depth, across = stack.depth or DEPTH, stack.across or "attention"
     resolutions = RESOLUTIONS if stack.resolutions is None else stack.resolutions
     stack = stack.model_copy(update={"depth": depth, "across": across, "resolutions": tuple(resolutions)})
@@ -197,6 +198,7 @@ def build(shape: Shape) -> System:
     if across in ACROSS and isinstance(generator, StackGenerator) and not generator.across:
         heights = list(generator.resolutions[1:])
         raise UserError(f"stack.resolutions is {list(resolutions)}, but no maps are so high; choose among {heights}.")
+    plain = compact.build(shape)  # after the generator, whose weights are then compact's of the same seed
     game, rate = cast(AdversarialGame, plain.game), plain.rates["discriminator"]
     networks: dict[str, nn.Module] = {
         "generator": generator,
