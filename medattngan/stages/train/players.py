@@ -54,6 +54,14 @@ class Player:
             return cast(Tensor, (network.forward if twice else network)(*inputs)).float()
 
 
+def _laid_out(network: nn.Module, layout: torch.memory_format) -> nn.Module:
+    """`network.to(memory_format=layout)`, which refuses networks that have kernels of three dimensions, too."""
+    for tensor in (*network.parameters(), *network.buffers()):
+        if tensor.ndim == 4:
+            tensor.data = tensor.data.contiguous(memory_format=layout)
+    return network
+
+
 class Players:
     """The networks, their optimisers and the rules.
 
@@ -107,9 +115,9 @@ class Players:
         averaged, networks, optimizers = {}, {}, {}
         for name in system.averaged:
             twin = copy.deepcopy(system.networks[name]).requires_grad_(False).eval()
-            averaged[name] = self.fabric.to_device(twin.to(memory_format=layout))  # type: ignore[call-overload]
+            averaged[name] = self.fabric.to_device(_laid_out(twin, layout))
         for name, network in system.networks.items():
-            network.to(memory_format=layout)  # type: ignore[call-overload]
+            _laid_out(network, layout)
             if options.compile:
                 network.compile()
             player = networks[name] = self.fabric.setup_module(network)

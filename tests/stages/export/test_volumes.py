@@ -109,7 +109,7 @@ def test_sheet_and_film_are_signed_and_say_synthetic_beneath(tmp_path: Path) -> 
         assert is_signed(path.read_bytes()[:4096])
         with Image.open(path) as picture:
             strip = np.asarray(picture.convert("L"))[-14:]
-        assert strip.max() == 255
+        assert strip.max() > 240
         assert (strip > 0).mean() < 0.5
     with Image.open(tmp_path / "dicom" / "volume-0001" / "slices.gif") as film:
         assert film.n_frames == 9  # type: ignore[attr-defined]
