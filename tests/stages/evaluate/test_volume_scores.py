@@ -42,6 +42,7 @@ def drawn(codes: np.ndarray) -> Samples:
     return Samples(codes.reshape(-1, SIZE, SIZE), table, intensity, {"volumes": about})
 
 
+@pytest.mark.slow
 def test_honest_volumes_score_as_other_patients_do_and_both_faults_show(store: SliceStore, tmp_path: Path) -> None:
     rng = np.random.default_rng(9)
     honest = np.stack([ellipsoid(rng)[2 : 2 + DEPTH] for _ in range(3)])

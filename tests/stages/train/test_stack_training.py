@@ -18,7 +18,7 @@ from medattngan.data.samples import Samples
 from medattngan.data.stack_batches import batches_of
 from medattngan.data.store import SliceStore
 from medattngan.models import build
-from medattngan.stages.sample.sample import load_generator, sample
+from medattngan.stages.sample.sample import latents, load_generator, sample
 from medattngan.stages.train.graphs import Unrecorded
 from medattngan.stages.train.initialise import begin_from
 from medattngan.stages.train.players import Players
@@ -34,7 +34,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> SliceStore:
 
 @pytest.fixture(scope="module")
 def run(store: SliceStore, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return train(stack_config(), store, tmp_path_factory.mktemp("trained") / "run", progress=False)
+    return train(stack_config(train={"kimg": 0.016}), store, tmp_path_factory.mktemp("trained") / "run", progress=False)
 
 
 def test_a_run_of_stacks_says_what_it_draws(run: Run) -> None:
@@ -46,16 +46,18 @@ def test_a_run_of_stacks_says_what_it_draws(run: Run) -> None:
     assert {"loss_generator", "loss_discriminator", "loss_neighbours", "loss_volume", "r1"} <= set(header)
 
 
-def test_a_killed_training_of_stacks_resumes_to_the_same_weights(store: SliceStore, run: Run, tmp_path: Path) -> None:
-    half = stack_config(train={"kimg": 0.016})
-    train(half, store, tmp_path / "run", progress=False)
+@pytest.mark.slow
+def test_a_killed_training_of_stacks_resumes_to_the_same_weights(store: SliceStore, tmp_path: Path) -> None:
+    run = train(stack_config(), store, tmp_path / "whole", progress=False)
+    train(stack_config(train={"kimg": 0.016}), store, tmp_path / "run", progress=False)
     resumed = train(stack_config(), store, tmp_path / "run", resume=True, progress=False)
     for name in ("ema", "generator", "neighbours", "volume"):
         one, other = (each.checkpoint("last") / f"{name}.safetensors" for each in (run, resumed))
         assert one.read_bytes() == other.read_bytes()
 
 
-@pytest.mark.parametrize("across", ["attention", pytest.param("channels", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("across", ["attention", "channels"])
 def test_every_weight_moves_and_a_round_is_pure(store: SliceStore, across: str) -> None:
     config, part = stack_config(across), store.split("train")
     torch.manual_seed(0)
@@ -75,7 +77,7 @@ def test_every_weight_moves_and_a_round_is_pure(store: SliceStore, across: str) 
 
 
 def test_a_run_of_stacks_begins_from_one_of_single_slices(store: SliceStore, tmp_path: Path) -> None:
-    plain = train(stack_config(preset="compact"), store, tmp_path / "plain", progress=False)
+    plain = train(stack_config(preset="compact", train={"kimg": 0.016}), store, tmp_path / "plain", progress=False)
     part = store.split("train")
     system = build(stack_config(), measured(part.index, False, ("position_mm",)))
     begin_from(plain, system)
@@ -107,6 +109,7 @@ def test_sampling_a_run_of_stacks_writes_volumes_slice_by_slice_in_order(run: Ru
     assert drawn.table.equals(Samples.open(tmp_path / "two").table)
 
 
+@pytest.mark.slow
 def test_deeper_and_more_typical_volumes_can_be_drawn(run: Run) -> None:
     deep = mg.generate(run, 1, slices=24)
     assert deep.codes.shape == (24, 32, 32)
@@ -130,6 +133,7 @@ def test_every_rival_trains_and_draws_volumes(store: SliceStore, across: str, tm
     assert mg.generate(made, 2).codes.shape == (32, 32, 32)
 
 
+@pytest.mark.slow
 def test_one_latent_swept_over_positions_makes_a_volume_of_any_run_that_knows_them(
     store: SliceStore, tmp_path: Path
 ) -> None:
@@ -139,8 +143,6 @@ def test_one_latent_swept_over_positions_makes_a_volume_of_any_run_that_knows_th
     assert np.allclose(np.diff(places.reshape(2, 4)), 3.0)
     generator = load_generator(plain, plain.checkpoint("last"))
     told = measured(store.split("train").index, False, ("position_mm",))[0].encode(places[4:])
-    from medattngan.stages.sample.sample import latents
-
     z = latents(0, 1, 1, int(generator.z_dim)).expand(4, -1)  # type: ignore[arg-type]
     with torch.no_grad():
         expected = generator(z, {"position_mm": told})[:, 0].numpy()

@@ -37,15 +37,16 @@ def test_a_volume_is_flagged_for_more_flagged_slices_or_a_nearer_one_than_any_pa
     assert not volume_sentences({})
 
 
+@pytest.mark.slow
 def test_exchangeable_volumes_are_flagged_no_more_often_than_is_said() -> None:
     rng, flagged, bound = np.random.default_rng(0), [], 0.0
-    for _ in range(300):
+    for _ in range(150):
         scores = rng.normal(2, 0.5, (8, 10))
         side = [judged((part < 1).tolist(), part.tolist()) for part in (scores[:1], scores[1:])]
         found, report = judge_volumes(*side)
         flagged.append(bool(found["flagged"].iloc[0]))
         bound = report["false_positives_at_most"]
-    assert np.mean(flagged) <= bound + 2 * np.sqrt(bound * (1 - bound) / 300)
+    assert np.mean(flagged) <= bound + 2 * np.sqrt(bound * (1 - bound) / 150)
 
 
 @pytest.mark.slow
