@@ -17,8 +17,11 @@ from medattngan.core.files import UserError
 def export(
     samples: SamplesArgument,
     out: OutOption,
-    limit: Annotated[int | None, typer.Option(help="At most this many slices.")] = None,
-    sop: Annotated[str, typer.Option(help="SOP class: sc (Secondary Capture), mr or ct.")] = "sc",
+    limit: Annotated[int | None, typer.Option(help="At most this many slices, or volumes.")] = None,
+    sop: Annotated[
+        str | None,
+        typer.Option(help="SOP class: sc (Secondary Capture), mr or ct; by default sc, of volumes their modality."),
+    ] = None,
     multiframe: Annotated[
         bool, typer.Option("--multiframe", help="Write one multi-frame Secondary Capture per series.")
     ] = False,
@@ -61,7 +64,7 @@ def export(
         typer.Option(help="Write NIfTI pairs of slice and mask instead, in the folders of nnunet or of monai."),
     ] = None,
 ) -> None:
-    """Write synthetic slices as DICOM series marked as synthetic."""
+    """Write synthetic slices as DICOM series marked as synthetic; volumes also as NIfTI, sheet and film."""
     from medattngan.external.open import open_slices
     from medattngan.stages.export.export import export as run_export
 

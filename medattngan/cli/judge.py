@@ -50,7 +50,14 @@ def evaluate(
     cluster: Annotated[
         str | None, typer.Option(help="Dask scheduler, tcp://HOST:8786, whose workers extract features instead.")
     ] = None,
-    task: TaskOption = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            parser=parse.one_of(["segmentation", "volumes"]),
+            metavar="segmentation|volumes",
+            help="Judge pairs of slice and mask by a segmenter, or whether the slices of volumes belong together.",
+        ),
+    ] = None,
     steps: Annotated[int, typer.Option(help="Of --task segmentation: training steps of the segmenter.")] = 1500,
     text: Annotated[
         bool, typer.Option("--text", help="Also measure whether slices of a run with captions show what is said.")
@@ -59,6 +66,14 @@ def evaluate(
     """Score synthetic slices against real patients."""
     from medattngan.data.store import SliceStore
 
+    if task == "volumes":
+        from medattngan.stages.evaluate.volumes import evaluate_volumes
+
+        found = evaluate_volumes(samples, data, out, split=split, extractor=extractor, seed=seed)
+        for line in volume_lines(found):
+            say(line)
+        typer.echo(out)
+        return
     if task is not None:
         from medattngan.stages.evaluate.pairs import evaluate_pairs
 
@@ -98,6 +113,18 @@ def pairs_line(record: Mapping[str, Any]) -> str:
         f"quotient {ratio['value']:.3f} (95 % {ratio['ci95'][0]:.3f} to {ratio['ci95'][1]:.3f}); "
         f"against other masks {record['floor']:.3f}"
     )
+
+
+def volume_lines(record: Mapping[str, Any]) -> list[str]:
+    """What an evaluation of volumes found, a line each."""
+    lines = [
+        f"SSIM of slices {distance:6} apart    {one['fake']['value']:.3f}   real {one['real']['value']:.3f}   "
+        f"other real patients {one['other']['value']:.3f}"
+        for distance, one in record["likeness"].items()
+        if "fake" in one
+    ]
+    scores = {name: one for name, one in record.items() if name.startswith("fd_") or name == "power_gap"}
+    return lines + [f"{name:32} {one['value']:>8.4g}   real {one['floor']:.4g}" for name, one in scores.items()]
 
 
 def _tell(scores: Mapping[str, Mapping[str, Any]]) -> None:

@@ -55,7 +55,7 @@ def configs() -> None:
 
 def sample(
     run: RunArgument,
-    count: Annotated[int, typer.Option("--count", "-n", help="Number of slices.")],
+    count: Annotated[int, typer.Option("--count", "-n", help="Number of slices; of a run of stacks, of volumes.")],
     out: OutOption,
     seed: Annotated[int, typer.Option(help="Random seed: the same seed gives the same slices.")] = 0,
     label: LabelOption = None,
@@ -63,6 +63,12 @@ def sample(
     text: TextOption = None,
     truncation: TruncationOption = 1.0,
     checkpoint: CheckpointOption = "best",
+    slices: Annotated[
+        int | None, typer.Option(help="Slices of each volume; also makes volumes of any run with position_mm.")
+    ] = None,
+    step_mm: Annotated[
+        float | None, typer.Option(help="From slice to slice in mm, of a run that was not trained on stacks.")
+    ] = None,
     masks: Annotated[
         Path | None,
         typer.Option(help="Masks to draw slices from: a store or samples with masks, a .npy or a PNG of one."),
@@ -79,7 +85,7 @@ def sample(
     run_sample(
         run, out, count=count, seed=seed, label=label, values=parse.condition_values(values or [], text),
         truncation=truncation, checkpoint=checkpoint, masks=masks, masks_split=masks_split, edits=edit or (),
-        say=lambda said: typer.echo(said, err=True),
+        slices=slices, step_mm=step_mm, say=lambda said: typer.echo(said, err=True),
     )  # fmt: skip
     typer.echo(out)
 

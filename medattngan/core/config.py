@@ -9,17 +9,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from medattngan.core import cards
 from medattngan.core.files import UserError, mistaken, write_text
+from medattngan.core.section import Section
 from medattngan.core.shipped import find, shipped
-
-
-class Section(BaseModel):
-    """A part of the configuration: fixed once made, and closed to unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+from medattngan.core.stack_config import StackConfig
 
 
 class DataConfig(Section):
@@ -169,6 +165,7 @@ class Config(Section):
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
     attention: AttentionConfig = AttentionConfig()
+    stack: StackConfig = StackConfig()
     loss: LossConfig = LossConfig()
     augment: AugmentConfig = AugmentConfig()
     optimizer: OptimizerConfig = OptimizerConfig()

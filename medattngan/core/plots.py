@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
 from medattngan.core.files import atomic_path
@@ -71,6 +71,19 @@ def save_film(path: Path, frames: npt.NDArray[np.uint8], *, milliseconds: int = 
             handle, format="GIF", save_all=True, append_images=others, duration=milliseconds, loop=0,
             comment=" ".join(SIGNED).encode("ascii"),
         )  # fmt: skip
+
+
+def with_caption(picture: npt.NDArray[np.uint8], words: str) -> npt.NDArray[np.uint8]:
+    """A grey picture (H, W) above a strip with `words` in white on black: (H + 14, W).
+
+    >>> with_caption(np.zeros((20, 120), np.uint8), "SYNTHETIC").shape
+    (34, 120)
+    """
+    height, width = picture.shape
+    page = Image.new("L", (width, height + 14))
+    page.paste(Image.fromarray(picture), (0, 0))
+    ImageDraw.Draw(page).text((width // 2, height + 7), words, fill=255, anchor="mm")
+    return np.asarray(page, np.uint8)
 
 
 def svg(figure: Figure) -> bytes:

@@ -32,6 +32,7 @@ from medattngan.core.types import Codes, Physical
 from medattngan.data.intensity import IntensityMap, codes_to_unit
 from medattngan.data.items import item
 from medattngan.data.masks import COLUMN, UNKNOWN, Classes, Masks, masks_digest, open_parts, resize_masks
+from medattngan.data.stacks import Stacks, stacks
 from medattngan.data.thumbnails import spread, strip
 
 PART_SLICES = 4096
@@ -182,6 +183,14 @@ class SliceStore(Dataset[dict[str, Any]]):
         if len(part) == 0:
             raise UserError(f"split {name!r} of {self.path} holds no slice; ingest with another --split.")
         return part
+
+    def stacks(self, depth: int, step_mm: float | None = None) -> Stacks:
+        """Every stack of `depth` neighbouring slices of one series, evenly spaced; see `data/stacks.py`.
+
+        Raises:
+            UserError: there is none; the sentence says why.
+        """
+        return stacks(self, depth, step_mm)
 
     def codes(self, i: int) -> Codes:
         """Slice `i` as stored: (H, W) uint16."""

@@ -132,6 +132,8 @@ class System:
         averaged: names of the networks whose weights are averaged over the training; the generator is always one.
         policy: names of the augmentations that the preset wants, where the configuration names none.
         control: name of the watched number that steers adaptive augmentation.
+        depth: slices of a batch that are one stack, in a row; 1 where each is by itself. The generator of stacks is
+            called with one latent a stack and conditions (B, depth), and gives (B · depth, 1, H, W).
     """
 
     networks: Mapping[str, nn.Module]
@@ -145,6 +147,7 @@ class System:
     averaged: tuple[str, ...] = field(default=())
     policy: tuple[str, ...] = ()
     control: str = "sign_real"
+    depth: int = 1
 
     def __post_init__(self) -> None:
         asked = {self.generator, *self.rates, *self.averaged, *([self.discriminator] if self.discriminator else [])}

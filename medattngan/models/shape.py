@@ -10,6 +10,7 @@ from medattngan.conditions.condition import Condition
 from medattngan.conditions.labels import Label
 from medattngan.conditions.numbers import Number
 from medattngan.conditions.text import Text
+from medattngan.core.stack_config import StackConfig
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Shape:
         attention_options: keyword arguments for the module, by kind.
         words: heights of the maps whose positions read the words of a caption; None for the preset's own.
         pretrain_kimg: thousands of slices that encoders are shown before the game; None for the preset's own.
+        stack: of a preset that draws stacks: see the configuration.
     """
 
     size: int
@@ -37,6 +39,7 @@ class Shape:
     attention_options: Mapping[str, Any] | None = None
     words: tuple[int, ...] | None = None
     pretrain_kimg: float | None = None
+    stack: StackConfig = StackConfig()  # noqa: RUF009
 
     @property
     def text(self) -> Text | None:

@@ -22,6 +22,7 @@ from medattngan.models.dcgan import build as build_dcgan
 from medattngan.models.masked import build as build_compact
 from medattngan.models.sagan import build as build_sagan
 from medattngan.models.shape import Shape
+from medattngan.models.stack import build as build_stack
 
 PRESETS: dict[str, Callable[[Shape], System]] = {
     "attention_generator": build_attention_generator,
@@ -30,6 +31,7 @@ PRESETS: dict[str, Callable[[Shape], System]] = {
     "compact_text": build_compact_text,
     "dcgan": build_dcgan,
     "sagan": build_sagan,
+    "stack": build_stack,
 }
 """Presets by the name a configuration gives them."""
 
@@ -60,12 +62,14 @@ def build(config: Config, conditions: Sequence[Condition] = ()) -> System:
         attention_options=_options(attention),
         words=attention.words,
         pretrain_kimg=model.pretrain_kimg,
+        stack=config.stack,
     )
     system = presets[model.preset](shape)
     _require_attention(system.networks.values(), config)
     system = _override(system, config)
     _require_sides(system.policy, shape)
     _require_words(system, config)
+    _require_stacks(system, config)
     return system
 
 
@@ -110,6 +114,18 @@ def _require_words(system: System, config: Config) -> None:
         raise UserError(
             f"model.pretrain_kimg is set, but model.preset={preset} trains nothing beforehand; take it out."
         )
+
+
+def _require_stacks(system: System, config: Config) -> None:
+    """Refuse settings of stacks with a preset that draws slice by slice.
+
+    Raises:
+        UserError: naming the key.
+    """
+    given = [name for name, value in config.stack.model_dump().items() if value is not None]
+    if given and system.depth == 1:
+        preset = config.model.preset
+        raise UserError(f"stack.{given[0]} is set, but model.preset={preset} draws slice by slice; take it out.")
 
 
 def _require_sides(policy: Sequence[str], shape: Shape) -> None:

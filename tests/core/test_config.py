@@ -9,12 +9,14 @@ import pytest
 import torch
 import yaml
 from helpers.captioned import TEXT
+from helpers.told import conditions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medattngan import augment as augmentations
 from medattngan.attention import ATTENTION
 from medattngan.augment import GEOMETRIC
+from medattngan.conditions.condition import Condition
 from medattngan.core.config import AttentionConfig, AugmentName, Config, LossConfig
 from medattngan.core.files import UserError
 from medattngan.games.losses import LOSSES
@@ -38,11 +40,16 @@ def refusal(folder: Path, text: str, *overrides: str) -> str:
     return message
 
 
+def told(config: Config) -> tuple[Condition, ...]:
+    """Conditions as the configuration names them."""
+    return tuple(TEXT if name == TEXT.name else conditions(0, (name,))[0] for name in config.data.conditions)
+
+
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_configuration_that_is_shipped_loads_and_builds(path: Path) -> None:
     config = Config.load(path, ["data.size=32", "model.generator_width=4", "model.discriminator_width=4"])
     assert path.read_text(encoding="utf-8").startswith("#")
-    assert "generator" in build(config, (TEXT,) if config.data.conditions else ()).networks
+    assert "generator" in build(config, told(config)).networks
 
 
 def test_every_preset_has_a_configuration() -> None:
@@ -66,7 +73,7 @@ def test_an_unknown_key_is_named_with_what_is_allowed(tmp_path: Path) -> None:
 
 
 def test_an_unknown_section_is_named_with_what_is_allowed(tmp_path: Path) -> None:
-    allowed = "attention, augment, data, loss, model, optimizer, train"
+    allowed = "attention, augment, data, loss, model, optimizer, stack, train"
     expected = f"trian is not a key (did you mean train?); allowed here: {allowed}"
     assert expected in refusal(tmp_path, "trian:\n  kimg: 1\n")
     assert expected in refusal(tmp_path, "", "trian.kimg=1")

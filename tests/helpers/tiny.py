@@ -43,16 +43,15 @@ def _plain(preset: str) -> bool:
 
 
 def presets_that_take(*, classes: int = 0, numbers: tuple[str, ...] = ()) -> list[str]:
-    """The presets that can be built with so many labels and with these continuous conditions."""
+    """The presets of single slices that can be built with so many labels and with these continuous conditions."""
     return [preset for preset in PRESETS if _takes(preset, classes, numbers)]
 
 
 def _takes(preset: str, classes: int, numbers: tuple[str, ...]) -> bool:
     try:
-        tiny(preset, classes, data={"conditions": list(numbers)})
+        return tiny(preset, classes, data={"conditions": list(numbers)}).depth == 1
     except UserError:
         return False
-    return True
 
 
 PLAIN = tuple(preset for preset in PRESETS if _plain(preset))

@@ -29,13 +29,14 @@ from medattngan.data.store import SliceStore
 from medattngan.external.given import Slices, given_slices
 from medattngan.external.open import External
 from medattngan.extractors.encoder import Encoder, EncoderNetwork, load_encoder
-from medattngan.stages.audit.calibrate import Thresholds, require_enough, thresholds
-from medattngan.stages.audit.findings import Side, findings
+from medattngan.stages.audit.calibrate import Flags, Thresholds, leave_one_out, require_enough, thresholds
+from medattngan.stages.audit.findings import Side, findings, nearest_patients
 from medattngan.stages.audit.gallery import MOST_PAIRS, Pair, save_gallery
 from medattngan.stages.audit.membership import require_trained_on
 from medattngan.stages.audit.planted import PLANTED, plant
 from medattngan.stages.audit.search import Bank, read_bank, search
 from medattngan.stages.audit.verdict import is_samples_folder, require_same_store, require_writable, write_verdict
+from medattngan.stages.audit.volumes import Judged, judge_volumes
 from medattngan.stages.encoder.encoder import encoder as train_encoder
 
 LIMIT = 4000
@@ -75,7 +76,8 @@ def audit(
 ) -> dict[str, Any]:
     """Look for copies of training patients among `samples`, and write the folder `out`.
 
-    Where `samples` is a folder that `sample` wrote, the verdict of each goes into its table as the column `flagged`.
+    Where `samples` is a folder that `sample` wrote, the verdict of each goes into its table as the column `flagged`;
+    volumes are marked as a whole (see `audit.volumes`).
     The same arguments give the same bytes on one machine. Every file of every folder is read and compared with its seal
     first.
 
@@ -119,13 +121,37 @@ def audit(
             sides["held_out"].pixel.relative, sides["held_out"].embedding.relative, options.false_positives
         )
         table = verdicts(sides["samples"], limits)
+        marked, volumes = _by_volume(given, sides, limits, options.false_positives)
         report = findings(bank, sides, limits, options.false_positives, options.seed, store=store, run=run, split=split)
+        report |= {"volumes": volumes} if volumes else {}
         report |= {"notes": found.notes, "digests": _digests(samples, store, loaded, images)}
-        _write(folder, samples, table, _closest(table, images, store, bank.size), report)
+        marked = table["flagged"].to_numpy(bool) if marked is None else marked
+        _write(folder, samples, table, marked, _closest(table, images, store, bank.size), report)
     return report
 
 
-def _write(folder: Path, samples: Path, table: pd.DataFrame, pairs: list[Pair], report: dict[str, Any]) -> None:
+def _by_volume(
+    given: External, sides: dict[str, Side], limits: Thresholds, rate: float
+) -> tuple[Flags | None, dict[str, Any] | None]:
+    """Of samples that are volumes: for each slice whether its volume is flagged, and what the report says of them."""
+    if given.samples is None or "volume" not in given.samples.table:
+        return None, None
+    number = given.samples.table["volume"].to_numpy()
+    held_out, own = sides["held_out"], sides["samples"]
+    left_out = leave_one_out(held_out.pixel.relative, held_out.embedding.relative, held_out.patients, rate)
+    judged = [
+        Judged(of, flags, limits.score(side.pixel.relative, side.embedding.relative), nearest_patients(side, limits))
+        for of, flags, side in (
+            (number, own.flag(limits), own), (np.asarray(held_out.patients), left_out, held_out)
+        )
+    ]  # fmt: skip
+    found, report = judge_volumes(*judged)
+    return found["flagged"].loc[number].to_numpy(bool), report
+
+
+def _write(
+    folder: Path, samples: Path, table: pd.DataFrame, marked: Flags, pairs: list[Pair], report: dict[str, Any]
+) -> None:
     """Write all that the audit found into its folder, and the verdict of each sample into theirs."""
     table.to_parquet(folder / "audit.parquet", index=False)
     save_gallery(folder / "gallery.png", pairs)
@@ -133,7 +159,7 @@ def _write(folder: Path, samples: Path, table: pd.DataFrame, pairs: list[Pair], 
     write_json(folder / "audit.json", report)
     seal(folder, "audit")
     if is_samples_folder(samples):
-        write_verdict(samples, table["flagged"].to_numpy(bool), _record(report, folder / "audit.json"))
+        write_verdict(samples, marked, _record(report, folder / "audit.json"))
 
 
 def verdicts(searched: Side, limits: Thresholds) -> pd.DataFrame:

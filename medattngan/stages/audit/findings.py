@@ -124,15 +124,15 @@ def _reproduced(
     `floor` is the mean share when as many real slices of held-out patients are drawn in place of the samples.
     """
     patients = len(bank.starts)
-    hit = _nearest_patients(samples, limits)[samples.flag(limits)]
-    blamed = _nearest_patients(held_out, limits)
+    hit = nearest_patients(samples, limits)[samples.flag(limits)]
+    blamed = nearest_patients(held_out, limits)
     rng = np.random.default_rng([seed, 23])
     drawn = (rng.integers(len(blamed), size=len(samples.pixel.row)) for _ in range(200))
     floor = float(np.mean([len(np.unique(blamed[rows][left_out[rows]])) / patients for rows in drawn]))
     return {**_share(len(np.unique(hit)), patients), "floor": _rounded(floor)}
 
 
-def _nearest_patients(side: Side, limits: Thresholds) -> np.ndarray[Any, np.dtype[np.intp]]:
+def nearest_patients(side: Side, limits: Thresholds) -> np.ndarray[Any, np.dtype[np.intp]]:
     """The patient of the nearest slice, in the space that is nearer to its threshold."""
     by_pixel = side.pixel.relative / limits.pixel <= side.embedding.relative / limits.embedding
     return np.where(by_pixel, side.pixel.patient, side.embedding.patient)
@@ -141,7 +141,7 @@ def _nearest_patients(side: Side, limits: Thresholds) -> np.ndarray[Any, np.dtyp
 def _control(side: Side, limits: Thresholds, kind: str) -> dict[str, Any]:
     """Recall of planted copies, and how many were traced to the right patient."""
     flags = side.flag(limits)
-    right = _nearest_patients(side, limits) == np.asarray(side.patients, np.intp)
+    right = nearest_patients(side, limits) == np.asarray(side.patients, np.intp)
     share = _share(int(flags.sum()), len(flags))
     bar = PLANTED[kind][1]
     return {

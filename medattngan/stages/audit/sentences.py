@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from medattngan.stages.audit.volumes import volume_sentences
+
 
 def summary(report: dict[str, Any]) -> list[str]:
     """audit.json as a few sentences: the verdict first, then how far it can be trusted."""
@@ -18,6 +20,7 @@ def summary(report: dict[str, Any]) -> list[str]:
     sentences = [
         f"{flagged['count']} of {counts['samples']} samples ({_percent(flagged)}) lie nearer to a training patient "
         f"than held-out real slices do; by chance alone {allowed:.1%} would.",
+        *volume_sentences(report),
         f"{shown['count']} of {counts['training_patients']} training patients ({_percent(shown)}) are nearest to a "
         f"flagged sample; with as many held-out real slices it would be {shown['floor']:.1%}.",
         "Planted copies: all kinds were found often enough."

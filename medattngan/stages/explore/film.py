@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw
 from torch import Tensor
 
-from medattngan.core.plots import save_film
+from medattngan.core.plots import save_film, with_caption
 from medattngan.core.types import Images
 from medattngan.stages.explain.paths import slerp
 
 STEPS = 12
 """Frames from one seed to the next."""
+CAPTION = "SYNTHETIC, no patient"
 LEAST_PX = 192
 """Smaller slices are shown enlarged by a whole number."""
 
@@ -46,13 +46,4 @@ def save_interpolation(path: Path, images: Images) -> None:
     """Write images (N, 1, H, W) in [-1, 1] as a film, SYNTHETIC beneath each."""
     larger = max(1, -(-LEAST_PX // images.shape[-1]))
     grey = ((images[:, 0].clamp(-1, 1).numpy() + 1) / 2 * 255).round().astype(np.uint8)
-    save_film(path, np.stack([_stamped(frame.repeat(larger, 0).repeat(larger, 1)) for frame in grey]))
-
-
-def _stamped(frame: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """The frame above a strip with the word."""
-    height, width = frame.shape
-    page = Image.new("L", (width, height + 14))
-    page.paste(Image.fromarray(frame), (0, 0))
-    ImageDraw.Draw(page).text((width // 2, height + 7), "SYNTHETIC, no patient", fill=255, anchor="mm")
-    return np.asarray(page, np.uint8)
+    save_film(path, np.stack([with_caption(frame.repeat(larger, 0).repeat(larger, 1), CAPTION) for frame in grey]))

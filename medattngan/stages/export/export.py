@@ -5,13 +5,14 @@ written one after another, so that memory does not grow with their number.
 
     series-NN-LABEL/   slice-00001.dcm …, or slices.dcm of frames
     series-NN-LABEL-seg/   segmentation.dcm, the masks, where they were asked for
+    volume-NNNN/       volume.nii.gz, planes.png and slices.gif of samples that are volumes, a series each
     provenance.json    what was asked for, the series, what was left out; written last
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from medattngan.core.seal import seal, thorough
 from medattngan.core.text import counted
 from medattngan.data.samples import Samples
 from medattngan.external.given import Slices, given_slices
+from medattngan.stages.export.beside import write_beside
 from medattngan.stages.export.image import Window
 from medattngan.stages.export.letters import heed_letters
 from medattngan.stages.export.options import Asked, require_options
@@ -33,6 +35,15 @@ from medattngan.stages.export.origin import UUID_ROOT
 from medattngan.stages.export.plan import PlannedSeries, plan
 from medattngan.stages.export.record import record
 from medattngan.stages.export.seg import require_seg, write_seg
+from medattngan.stages.export.volumes import (
+    in_whole_volumes,
+    is_volumes,
+    only_whole,
+    rows_by_volume,
+    slices_each,
+    sop_of,
+    volume_name,
+)
 from medattngan.stages.export.write import bytes_a_slice, first_object, write_series
 
 
@@ -67,7 +78,7 @@ def export(
     out: str | Path,
     *,
     limit: int | None = None,
-    sop: str = "sc",
+    sop: str | None = None,
     multiframe: bool = False,
     uid_root: str = UUID_ROOT,
     window: Window | None = None,
@@ -81,14 +92,15 @@ def export(
     notes: Sequence[str] = (),
     progress: bool = True,
 ) -> ExportReport:
-    """Write synthetic slices as DICOM, one series a label.
+    """Write synthetic slices as DICOM, one series a label; volumes one series each, and NIfTI and pictures too.
 
     Args:
         samples: whatever `open_slices` opens: a samples folder, a folder of pictures or of DICOM, or a .npy; or samples
             in memory: `open_slices(…).physical(…)` says what slices from elsewhere mean.
         out: the folder to make.
-        limit: at most this many slices, from the first.
-        sop: `sc` Secondary Capture, `ct` CT Image Storage (values in HU), `mr` MR Image Storage.
+        limit: at most this many slices, or volumes, from the first.
+        sop: `sc` Secondary Capture, `ct` CT Image Storage (values in HU), `mr` MR Image Storage; by default `sc`, and
+            for volumes, which have a place in space, what their modality is.
         multiframe: Multi-frame Grayscale Word Secondary Capture in place of one file a slice.
         uid_root: `2.25`, or your organization's own root.
         window: (center, width) in physical units that viewers open with; by default that of `like`, or one that fits.
@@ -111,17 +123,19 @@ def export(
     out = Path(out)
     require_absent(out)
     asked = Asked(
-        sop, multiframe, uid_root, window, overlay, stamp, transfer_syntax, None if like is None else Path(like),
-        include_flagged, letters,
+        sop or "sc", multiframe, uid_root, window, overlay, stamp, transfer_syntax,
+        None if like is None else Path(like), include_flagged, letters,
     )  # fmt: skip
     require_options(asked, limit)
     samples, notes = _opened(samples, notes)
     if seg:
         require_seg(samples, multiframe)
-    flagged = flagged_rows(samples.table)
-    rows = choose_rows(flagged, limit, include_flagged)
-    chosen, rows = len(rows), heed_letters(samples.codes, rows, letters)
-    planned, borrowed = plan(samples, rows_by_label(samples.table, rows), flagged, asked)
+    asked = replace(asked, sop=sop_of(samples, sop, multiframe))
+    flagged = in_whole_volumes(samples, flagged_rows(samples.table))
+    rows = choose_rows(flagged, None if limit is None else limit * slices_each(samples), include_flagged)
+    chosen, rows = len(rows), only_whole(samples, heed_letters(samples.codes, rows, letters))
+    groups = rows_by_volume(samples.table, rows) if is_volumes(samples) else rows_by_label(samples.table, rows)
+    planned, borrowed = plan(samples, groups, flagged, asked)
     _require_writable(planned[0], samples, out, len(rows))
     left_out = count_left_out(flagged, chosen, include_flagged)
     beyond = [f"--limit: {counted(left_out['beyond_limit'], 'slices')} left out"] if left_out["beyond_limit"] else []
@@ -135,6 +149,8 @@ def export(
             write_series(one, samples.codes, folder / one.folder, advance)
             if seg:
                 write_seg(one, samples, folder / one.folder, folder / f"{one.folder}-seg")
+            if one.volume:
+                write_beside(one, samples, folder / volume_name(samples, one.rows))
         write_json(folder / "provenance.json", record(planned, asked, left_out, said))
         seal(folder, "dicom")
     return ExportReport(out, [out / one.folder for one in planned], len(rows), left_out["flagged"], said)

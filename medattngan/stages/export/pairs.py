@@ -12,9 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
-import numpy.typing as npt
 
 import medattngan
 from medattngan.core.files import UserError, atomic_folder, require_absent, write_json
@@ -22,14 +20,11 @@ from medattngan.core.locks import alone
 from medattngan.core.seal import seal, thorough
 from medattngan.data.masks import Classes
 from medattngan.data.samples import Samples
-from medattngan.scans.geometry.affine import stack_affine
-from medattngan.scans.series import Geometry
+from medattngan.stages.export.beside import affine_of, save_nifti
 from medattngan.stages.export.export import choose_rows, count_left_out, flagged_rows
 from medattngan.stages.export.origin import samples_digest
 from medattngan.stages.export.plane import ORIENTATION, Plane
 
-SYNTHETIC = b"SYNTHETIC: shows no patient"
-"""What every header says (`descrip`, 80 bytes)."""
 CHANNELS = {"CT": "CT", "MR": "MRI"}
 """What nnU-Net calls a modality: CT is not standardised image by image."""
 
@@ -93,14 +88,18 @@ def export_pairs(
     flagged = flagged_rows(samples.table)
     rows = choose_rows(flagged, limit, include_flagged)
     suffix, described = LAYOUTS[layout]
-    affine = _affine(samples)
+    side = float(samples.intensity.get("spacing_mm") or 1.0)
+    # As far as plane and size of a pixel are known, centred on 0.
+    orientation = ORIENTATION.get(str(samples.intensity.get("plane")), ORIENTATION["axial"])
+    affine = affine_of(Plane(orientation, (side, side)), samples.codes.shape[1:])
+    masks = samples.masks[:, :, :, None]
     cases = [f"synthetic_{row + 1:05d}" for row in rows]
     with atomic_folder(out) as folder:
         for one in ("imagesTr", "labelsTr"):
             (folder / one).mkdir()
         for row, case in zip(rows, cases, strict=True):
-            _save(samples.physical(row), affine, folder / "imagesTr" / f"{case}{suffix}.nii.gz")
-            _save(np.asarray(samples.masks[row], np.uint8), affine, folder / "labelsTr" / f"{case}.nii.gz")
+            save_nifti(samples.physical(row)[:, :, None], affine, folder / "imagesTr" / f"{case}{suffix}.nii.gz")
+            save_nifti(np.asarray(masks[row], np.uint8), affine, folder / "labelsTr" / f"{case}.nii.gz")
         about = {"name": name or out.name, "description": "SYNTHETIC pairs of slice and mask by medattngan"}
         modality = str(samples.intensity.get("modality") or "OT")
         write_json(folder / "dataset.json", about | described(cases, samples.classes, modality))
@@ -115,19 +114,3 @@ def _record(samples: Samples, left_out: dict[str, int]) -> dict[str, Any]:
     return {"synthetic": True, "samples_digest": samples_digest(samples), **kept, "left_out": left_out} | {
         "versions": versions
     }
-
-
-def _affine(samples: Samples) -> npt.NDArray[np.float64]:
-    """From (row, column, 0) to RAS+ mm: as far as plane and size of a pixel are known, centred on 0."""
-    side = float(samples.intensity.get("spacing_mm") or 1.0)
-    orientation = ORIENTATION.get(str(samples.intensity.get("plane")), ORIENTATION["axial"])
-    height, width = (int(n) for n in samples.codes.shape[1:])
-    x, y, z = Plane(orientation, (side, side)).position(0, height, width)
-    return stack_affine([Geometry(tuple(orientation), (x, y, z), (side, side))], side)
-
-
-def _save(values: npt.NDArray[Any], affine: npt.NDArray[np.float64], path: Path) -> None:
-    image: Any = nib.Nifti1Image(values[:, :, None], affine)  # type: ignore[no-untyped-call]
-    image.header["descrip"] = SYNTHETIC
-    image.header.set_xyzt_units("mm")
-    image.to_filename(path)

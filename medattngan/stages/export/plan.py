@@ -23,6 +23,7 @@ from medattngan.stages.export.options import LEAST_MM, MOST_MM, Asked, require_m
 from medattngan.stages.export.origin import origin_of
 from medattngan.stages.export.plane import ORIENTATION, Plane
 from medattngan.stages.export.series import DicomSeries
+from medattngan.stages.export.volumes import POSITION, is_volumes, placed
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class PlannedSeries:
         rows: of the samples, in order.
         flagged: of each of `rows`, whether an audit flagged it.
         reason: why flagged slices are exported.
+        volume: whether its slices are one volume, numbered from 1.
     """
 
     folder: str
@@ -42,6 +44,7 @@ class PlannedSeries:
     rows: Sequence[int]
     flagged: Sequence[bool]
     reason: str
+    volume: bool = False
 
 
 def plan(
@@ -53,14 +56,18 @@ def plan(
         UserError: the samples lack what was asked for, or say what DICOM cannot.
     """
     common, taken = _common(samples, asked)
-    planned = []
+    planned, volumes = [], is_volumes(samples)
+    positions = samples.table[POSITION].to_numpy(np.float64) if volumes else np.empty(0)
     for number, (label, rows) in enumerate(by_label.items(), start=1):
         flags = [bool(flagged[row]) for row in rows]
         reason = (asked.include_flagged or "") if any(flags) else ""
         members = hashlib.sha256(json.dumps([list(rows), flags, reason]).encode()).hexdigest()
         series = replace(common, number=number, label=label, members=members)
+        if volumes:
+            series = replace(series, plane=placed(series.plane, series.plane_name, positions[list(rows)].tolist()))
         series.require_description()
-        planned.append(PlannedSeries("-".join([f"series-{number:02d}", *_slug(label)]), series, rows, flags, reason))
+        folder = "-".join([f"series-{number:02d}", *_slug(label)])
+        planned.append(PlannedSeries(folder, series, rows, flags, reason, volumes))
     return planned, taken
 
 

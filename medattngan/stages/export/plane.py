@@ -63,19 +63,42 @@ class Plane:
         return letters
 
     def position(self, index: int, rows: int, columns: int) -> list[float]:
-        """The center of the first pixel of slice `index`, Image Position (Patient); slice 0 is centered on 0.
-
-        Synthetic slices are independent of each other: the steps are for viewers that sort by place.
-        """
+        """The center of the first pixel of slice `index`, Image Position (Patient)."""
         if self.orientation is None or self.spacing_mm is None:
             raise ValueError("a slice has no position without an orientation and a spacing")
         along_row, along_column = np.asarray(self.orientation[:3]), np.asarray(self.orientation[3:])
         corner = (
             -along_row * self.spacing_mm[1] * (columns - 1) / 2 - along_column * self.spacing_mm[0] * (rows - 1) / 2
         )
-        step = self.thickness_mm or max(self.spacing_mm)
-        place = corner + index * step * np.cross(along_row, along_column)
+        place = corner + self.along(index) * np.cross(along_row, along_column)
         return [round(float(value), 6) + 0.0 for value in place]
+
+    def along(self, index: int) -> float:
+        """How far slice `index` lies along the normal, in mm; slice 0 lies on 0.
+
+        Synthetic slices are independent of each other: the steps are for viewers that sort by place.
+        """
+        return index * (self.thickness_mm or max(self.spacing_mm or (0.0,)))
+
+
+@dataclass(frozen=True)
+class VolumePlane(Plane):
+    """The slices of a volume, which lie where they were drawn.
+
+    Args:
+        along_mm: of each slice, along the normal of row and column.
+    """
+
+    along_mm: tuple[float, ...] = ()
+
+    def along(self, index: int) -> float:
+        """How far slice `index` lies along the normal, in mm."""
+        return self.along_mm[index]
+
+    @property
+    def step_mm(self) -> float:
+        """From slice to slice."""
+        return abs(self.along_mm[-1] - self.along_mm[0]) / (len(self.along_mm) - 1)
 
 
 def set_plane(dataset: Dataset, plane: Plane) -> None:
@@ -99,5 +122,8 @@ def set_position(dataset: Dataset, plane: Plane, index: int, frame_of_reference_
     place = plane.position(index, dataset.Rows, dataset.Columns)
     dataset.ImagePositionPatient = [format_number_as_ds(value) for value in place]
     dataset.SliceThickness = None if plane.thickness_mm is None else format_number_as_ds(plane.thickness_mm)
+    if isinstance(plane, VolumePlane):
+        dataset.SpacingBetweenSlices = format_number_as_ds(plane.step_mm)
+        dataset.SliceLocation = format_number_as_ds(plane.along(index))
     dataset.FrameOfReferenceUID = frame_of_reference_uid
     dataset.PositionReferenceIndicator = ""

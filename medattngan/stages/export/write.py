@@ -49,8 +49,9 @@ def _slices(planned: PlannedSeries, codes: Codes) -> Iterator[tuple[str, Dataset
     """One object a slice, with the name of its file."""
     for index, (row, flagged) in enumerate(zip(planned.rows, planned.flagged, strict=True)):
         comment = f"Flagged by the audit, exported because: {planned.reason}" if flagged else ""
-        dataset = build(planned.series, read_rows(codes, [row])[0], row + 1, index, comment)
-        yield f"slice-{row + 1:05d}.dcm", dataset
+        number = index + 1 if planned.volume else row + 1
+        dataset = build(planned.series, read_rows(codes, [row])[0], number, index, comment)
+        yield f"slice-{number:05d}.dcm", dataset
 
 
 def _multiframe(planned: PlannedSeries, codes: Codes) -> Iterator[tuple[str, Dataset]]:

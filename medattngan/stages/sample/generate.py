@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from medattngan.data.mask_edits import Edit
 from medattngan.data.samples import Samples
 from medattngan.data.store import SliceStore
 from medattngan.stages.sample.masks import given_masks
-from medattngan.stages.sample.sample import choose, load_generator, pairs_of, record_of, slices_of, table_of
+from medattngan.stages.sample.records import record_of, table_of
+from medattngan.stages.sample.sample import choose, latents, load_generator, pairs_of, slices_of
+from medattngan.stages.sample.volumes import volumes_asked, volumes_of
 
 
 def generate(
@@ -28,6 +31,8 @@ def generate(
     masks: str | Path | SliceStore | None = None,
     masks_split: str = "train",
     edits: Sequence[str | Edit] = (),
+    slices: int | None = None,
+    step_mm: float | None = None,
     **conditions: Any,
 ) -> Samples:
     """Draw `n` synthetic slices in memory: the first `n` that `sample` writes with this seed.
@@ -40,6 +45,7 @@ def generate(
         seed: 0 or more.
         truncation: above 0 and at most 1; below 1 slices are more typical and less varied.
         checkpoint: `best` or `last`.
+        slices, step_mm: of volumes, `n` of them; see `sample`.
         masks, masks_split, edits: what to draw from, for a run that draws slices from masks; see `sample`.
         conditions: of the run, by name: one value for all slices or one for each; those not given are drawn as the
             training slices had them.
@@ -60,9 +66,16 @@ def generate(
     given = given_masks(run, masks, masks_split, edits, n, seed)
     chosen = choose(run, conditions.pop("label", None), {**conditions, **given.values}, n, seed)
     told = [one for one in of_run(run.store) if one.name in chosen]
-    made = slices_of(load_generator(run, folder), told, chosen, seed, n, truncation, run.config.data.size)
+    generator, intensity = load_generator(run, folder), dict(run.store["intensity"])
     record = record_of(run, folder, seed, n, truncation) | given.record
-    table, intensity = table_of(told, chosen, seed, n, truncation), dict(run.store["intensity"])
+    if (volumes := volumes_asked(run, n, slices, step_mm, conditions)) is not None:
+        chosen = volumes.columns(chosen)
+        made_volumes = volumes_of(generator, volumes, told, chosen, partial(latents, seed), truncation)
+        table = volumes.table(table_of(told, chosen, seed, n * volumes.slices, truncation))
+        codes = np.concatenate([one for one, _ in made_volumes])
+        return Samples(codes, table, volumes.intensity(intensity), record | volumes.record())
+    made = slices_of(generator, told, chosen, seed, n, truncation, run.config.data.size)
+    table = table_of(told, chosen, seed, n, truncation)
     if given.classes is None:
         return Samples(np.concatenate([codes for codes, _ in made]), table, intensity, record)
     codes, drawn = (np.concatenate(parts) for parts in zip(*pairs_of(made, chosen), strict=True))

@@ -1,14 +1,13 @@
-"""Draw synthetic slices from a trained run. Needs the run only, never the scans."""
+"""Draw synthetic slices, or volumes of them, from a trained run. Needs the run only, never the scans."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -17,12 +16,11 @@ from medattngan.conditions.condition import NOTHING, Column, Condition, Conditio
 from medattngan.conditions.mask import NAME, Mask
 from medattngan.conditions.table import draw, encoded, of_run
 from medattngan.conditions.text import TEXT, Text
-from medattngan.core.files import UserError, digest, require_absent
+from medattngan.core.files import UserError, require_absent
 from medattngan.core.locks import alone
 from medattngan.core.progress import Advance, watching
-from medattngan.core.provenance import provenance
 from medattngan.core.room import require_room
-from medattngan.core.run import Run, numbers_of, weights_of
+from medattngan.core.run import Run, weights_of
 from medattngan.core.types import Codes
 from medattngan.data.intensity import unit_to_codes
 from medattngan.data.mask_edits import Edit
@@ -32,6 +30,8 @@ from medattngan.data.store import SliceStore
 from medattngan.models import build
 from medattngan.models.styles import Styled, truncated
 from medattngan.stages.sample.masks import given_masks
+from medattngan.stages.sample.records import record_of, table_of
+from medattngan.stages.sample.volumes import volumes_asked, volumes_of
 
 CHUNK = 16
 """Slices through the network at a time: always the same, so that no batch size can change a byte."""
@@ -105,6 +105,8 @@ def sample(
     seed: int = 0,
     label: str | None = None,
     values: Mapping[str, Any] | None = None,
+    slices: int | None = None,
+    step_mm: float | None = None,
     truncation: float = 1.0,
     checkpoint: str = "best",
     masks: str | Path | SliceStore | None = None,
@@ -117,11 +119,14 @@ def sample(
 
     They are drawn and written a block at a time, so that memory holds no more than a few of them.
 
-    Without `label`, a conditional run draws labels as often as the training slices had them.
+    Without `label`, a conditional run draws labels as often as the training slices had them. A run of stacks writes
+    `count` volumes, slice after slice; so does any run with `position_mm` where `slices` are asked for.
 
     Args:
         values: of the run's conditions, by name: one value for all slices, or one for each; text is read as on the
             command line. Those not given are drawn from the distribution of the training slices, each by itself.
+        slices: of each volume; by default as many as the training series have of such a step.
+        step_mm: from slice to slice, of a run that was not trained on stacks.
         masks: of a run that draws slices from masks: a store or samples with masks, or a file (see `read_masks`). They
             lie beside the slices in `out`, as do those that a run draws itself.
         masks_split: of a store.
@@ -134,30 +139,42 @@ def sample(
     """
     run = Run.of(run)
     require_absent(Path(out))
+    _require(seed, count, truncation)
+    side, volumes = run.config.data.size, volumes_asked(run, count, slices, step_mm, values or {})
+    total = count if volumes is None else count * volumes.slices
+    said = require_room(Path(out), total * (2 * side**2 + ROW_BYTES), f"{total} slices", "ask for a smaller --count")
+    if said and say is not None:
+        say(said)
+    folder = run.checkpoint(checkpoint)
+    generator = load_generator(run, folder)
+    given = given_masks(run, masks, masks_split, edits, count, seed)
+    chosen = choose(run, label, {**(values or {}), **given.values}, count, seed, say)
+    told = [one for one in of_run(run.store) if one.name in chosen]
+    record, intensity = record_of(run, folder, seed, count, truncation) | given.record, run.store["intensity"]
+    if volumes is not None:
+        chosen, record = volumes.columns(chosen), record | volumes.record()
+        intensity = volumes.intensity(intensity)
+    table = table_of(told, chosen, seed, total, truncation)
+    table = table if volumes is None else volumes.table(table)
+    with watching(progress) as watch:
+        advance = watch("sampling slices", total)
+        if volumes is None:
+            made = slices_of(generator, told, chosen, seed, count, truncation, side, advance)
+        else:
+            made = volumes_of(generator, volumes, told, chosen, partial(latents, seed), truncation, advance)
+        slices_made = (codes for codes, _ in made) if given.classes is None else pairs_of(made, chosen)
+        write_samples(Path(out), slices_made, (side, side), table, intensity, record, given.classes)
+    return Samples.open(out)
+
+
+def _require(seed: int, count: int, truncation: float) -> None:
+    """Raises: UserError: a number is out of range."""
     if seed < 0:
         raise UserError(f"--seed is {seed}; it must be 0 or more.")
     if count < 1:
         raise UserError(f"--count is {count}; ask for at least one slice.")
     if not 0 < truncation <= 1:
         raise UserError(f"--truncation is {truncation}; it must lie above 0 and not above 1.")
-    side = run.config.data.size
-    said = require_room(Path(out), count * (2 * side**2 + ROW_BYTES), f"{count} slices", "ask for a smaller --count")
-    if said and say is not None:
-        say(said)
-    folder = run.checkpoint(checkpoint)
-    generator = load_generator(run, folder)
-    conditions = of_run(run.store)
-    given = given_masks(run, masks, masks_split, edits, count, seed)
-    chosen = choose(run, label, {**(values or {}), **given.values}, count, seed, say)
-    told = [one for one in conditions if one.name in chosen]
-    record = record_of(run, folder, seed, count, truncation) | given.record
-    table = table_of(told, chosen, seed, count, truncation)
-    with watching(progress) as watch:
-        advance = watch("sampling slices", count)
-        made = slices_of(generator, told, chosen, seed, count, truncation, side, advance)
-        slices = (codes for codes, _ in made) if given.classes is None else pairs_of(made, chosen)
-        write_samples(Path(out), slices, (side, side), table, run.store["intensity"], record, given.classes)
-    return Samples.open(out)
 
 
 def slices_of(
@@ -189,38 +206,6 @@ def pairs_of(made: Iterable[tuple[Codes, Masks | None]], chosen: Mapping[str, Co
     for codes, masks in made:
         yield codes, np.asarray(chosen[NAME][start : start + len(codes)], np.uint8) if masks is None else masks
         start += len(codes)
-
-
-def table_of(
-    conditions: Sequence[Condition], chosen: Mapping[str, Column], seed: int, count: int, truncation: float
-) -> pd.DataFrame:
-    """One row a slice."""
-    columns = {one.name: one.column(chosen[one.name]) for one in conditions}
-    return pd.DataFrame(
-        {
-            "number": np.arange(count),
-            "seed": np.full(count, seed),
-            "label": columns.pop("label", pd.array([None] * count, dtype="string")),
-            "truncation": np.full(count, truncation),
-            **columns,
-        }
-    )
-
-
-def record_of(run: Run, folder: Path, seed: int, count: int, truncation: float) -> dict[str, Any]:
-    """The samples' provenance.json."""
-    weights = digest(weights_of(folder))
-    return {
-        **provenance(seed),
-        "synthetic": True,
-        "run": hashlib.sha256(f"{run.store['digest']}{weights}".encode()).hexdigest()[:16],
-        "preset": run.config.model.preset,
-        "store_digest": run.store["digest"],
-        "weights_digest": weights,
-        "checkpoint": numbers_of(folder),
-        "count": count,
-        "truncation": truncation,
-    }
 
 
 def choose(

@@ -21,6 +21,7 @@ from medattngan.data.batches import Batches, derived_seed
 from medattngan.data.resident import slices_on
 from medattngan.games.game import Batch, Draws, Round, System, Terms
 from medattngan.stages.sample.sample import generate, latents
+from medattngan.stages.sample.volumes import draw_stacks
 from medattngan.stages.train.adam import make_adam, set_rate
 from medattngan.stages.train.averages import follow, share_taken
 from medattngan.stages.train.checkpoint import Progress, State
@@ -51,6 +52,14 @@ class Player:
         network = cast(nn.Module, self.network.module)
         with nullcontext() if twice else self.fabric.autocast():
             return cast(Tensor, (network.forward if twice else network)(*inputs)).float()
+
+
+def _laid_out(network: nn.Module, layout: torch.memory_format) -> nn.Module:
+    """`network.to(memory_format=layout)`, which refuses networks that have kernels of three dimensions, too."""
+    for tensor in (*network.parameters(), *network.buffers()):
+        if tensor.ndim == 4:
+            tensor.data = tensor.data.contiguous(memory_format=layout)
+    return network
 
 
 class Players:
@@ -106,9 +115,9 @@ class Players:
         averaged, networks, optimizers = {}, {}, {}
         for name in system.averaged:
             twin = copy.deepcopy(system.networks[name]).requires_grad_(False).eval()
-            averaged[name] = self.fabric.to_device(twin.to(memory_format=layout))  # type: ignore[call-overload]
+            averaged[name] = self.fabric.to_device(_laid_out(twin, layout))
         for name, network in system.networks.items():
-            network.to(memory_format=layout)  # type: ignore[call-overload]
+            _laid_out(network, layout)
             if options.compile:
                 network.compile()
             player = networks[name] = self.fabric.setup_module(network)
@@ -214,6 +223,10 @@ class Players:
 
         Other conditions have values as often as the training slices.
         """
-        z = self.fabric.to_device(latents(self.config.train.seed, 0, count, self.system.z_dim))
-        told = self.fabric.to_device(self.batches.spread(count))
-        return generate(self.state.averaged[self.system.generator], z, told)[:, :1].cpu()
+        depth, generator = self.system.depth, self.state.averaged[self.system.generator]
+        stacks = -(-count // depth)
+        z = self.fabric.to_device(latents(self.config.train.seed, 0, stacks, self.system.z_dim))
+        told = self.fabric.to_device(self.batches.spread(stacks * depth))
+        if depth > 1:
+            return draw_stacks(generator, z, told)[:count].cpu()
+        return generate(generator, z, told)[:, :1].cpu()

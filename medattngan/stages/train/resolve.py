@@ -31,10 +31,12 @@ def resolved(config: Config, system: System, slices: int) -> Config:
     rates = {f"{name}_lr": rate for name, rate in system.rates.items()}
     game = system.game
     reads = getattr(system.networks[system.generator], "reads", None)
+    stack = getattr(system.networks[system.generator], "stack", None)
     pretrained = {"pretrain_kimg": game.pretrain_images / 1000} if isinstance(game, AttnGanGame) else {}
     chosen: dict[str, dict[str, Any]] = {
         "model": {"z_dim": system.z_dim, **widths, **pretrained},
         "attention": {"words": () if reads is None else reads},
+        "stack": {} if stack is None else stack.model_dump(),
         "loss": asdict(game.objective) if isinstance(game, AdversarialGame) else {},
         "augment": {
             "policy": tuple(system.policy),

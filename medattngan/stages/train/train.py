@@ -16,7 +16,7 @@ from medattngan.core.files import UserError, digest
 from medattngan.core.locks import only_writer, sweep_inside
 from medattngan.core.progress import ProgressLine
 from medattngan.core.run import Run, every_network
-from medattngan.data.batches import Batches
+from medattngan.data.stack_batches import StackBatches, batches_of
 from medattngan.data.store import SliceStore
 from medattngan.models import build
 from medattngan.stages.train.graphs import recorder_for
@@ -68,7 +68,11 @@ def train(
     system = build(config, conditions)
     config = resolved(config, system, len(part))
     require_shares(system.batch_size, config.train)
-    batches = Batches(part, config.data.size, system.batch_size, config.train.seed, conditions)
+    batches = batches_of(
+        part, config.data.size, system.batch_size, config.train.seed, conditions, system.depth, config.stack.step_mm
+    )
+    if isinstance(batches, StackBatches):
+        described["stack"] = batches.record()
     if begin is not None:
         begin_from(begin, system)
         described["began_from"] = digest(every_network(begin, "last") / "ema.safetensors")

@@ -1,0 +1,48 @@
+"""What stands beside synthetic slices: a row for each, and where all come from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from medattngan.conditions.condition import Column, Condition
+from medattngan.core.files import digest
+from medattngan.core.provenance import provenance
+from medattngan.core.run import Run, numbers_of, weights_of
+
+
+def table_of(
+    conditions: Sequence[Condition], chosen: Mapping[str, Column], seed: int, count: int, truncation: float
+) -> pd.DataFrame:
+    """One row a slice."""
+    columns = {one.name: one.column(chosen[one.name]) for one in conditions}
+    return pd.DataFrame(
+        {
+            "number": np.arange(count),
+            "seed": np.full(count, seed),
+            "label": columns.pop("label", pd.array([None] * count, dtype="string")),
+            "truncation": np.full(count, truncation),
+            **columns,
+        }
+    )
+
+
+def record_of(run: Run, folder: Path, seed: int, count: int, truncation: float) -> dict[str, Any]:
+    """The samples' provenance.json."""
+    weights = digest(weights_of(folder))
+    return {
+        **provenance(seed),
+        "synthetic": True,
+        "run": hashlib.sha256(f"{run.store['digest']}{weights}".encode()).hexdigest()[:16],
+        "preset": run.config.model.preset,
+        "store_digest": run.store["digest"],
+        "weights_digest": weights,
+        "checkpoint": numbers_of(folder),
+        "count": count,
+        "truncation": truncation,
+    }
