@@ -32,6 +32,12 @@ def train(
     begin: Annotated[
         Path | None, typer.Option(help="Initialise the networks from this run, trained on other scans.")
     ] = None,
+    private: Annotated[
+        float | None,
+        typer.Option(
+            metavar="EPSILON", help="Train with differential privacy for every patient, spending at most this epsilon."
+        ),
+    ] = None,
 ) -> None:
     """Train an attention-GAN on a store."""
     from medattngan.core.config import Config
@@ -40,7 +46,8 @@ def train(
     from medattngan.stages.train.train import train as run_train
 
     start = None if begin is None else Run.open(begin)
-    run = run_train(Config.load(config, settings or ()), data, out, resume=resume, begin=start)
+    overrides = [*(settings or ()), *([] if private is None else [f"private.epsilon={private}"])]
+    run = run_train(Config.load(config, overrides), data, out, resume=resume, begin=start)
     if is_first():
         typer.echo(run.path)
 

@@ -22,6 +22,7 @@ from pyarrow import ArrowException
 
 from medattngan.core import cards
 from medattngan.core.files import UserError, atomic_folder, mistaken, read_json, unused, write_json
+from medattngan.core.privacy import promised
 from medattngan.core.seal import check, seal
 from medattngan.core.types import Codes, Images, Physical
 from medattngan.data.blocks import NpyWriter, blocks
@@ -87,6 +88,8 @@ class Samples:
             "values": f"{self.map.lower:g} to {self.map.upper:g} {self.map.unit}",
         }
         facts |= {name: self.provenance[name] for name in ("preset", "seed", "truncation") if name in self.provenance}
+        if "privacy" in self.provenance.get("checkpoint", {}):
+            facts["private"] = promised(self.provenance["checkpoint"]["privacy"])
         if self.table["label"].notna().any():
             facts["labels"] = cards.one_line(self.table["label"].value_counts().sort_index().to_dict())
         if "flagged" in self.table:

@@ -25,6 +25,7 @@ class Shape:
         attention_options: keyword arguments for the module, by kind.
         words: heights of the maps whose positions read the words of a caption; None for the preset's own.
         pretrain_kimg: thousands of slices that encoders are shown before the game; None for the preset's own.
+        alone: the discriminator is to judge each slice by itself, whatever else is in the batch.
     """
 
     size: int
@@ -37,6 +38,7 @@ class Shape:
     attention_options: Mapping[str, Any] | None = None
     words: tuple[int, ...] | None = None
     pretrain_kimg: float | None = None
+    alone: bool = False
 
     @property
     def text(self) -> Text | None:
