@@ -147,9 +147,13 @@ def encoder(
         float, typer.Option(help="Training length in thousands of slices; 40 take a few minutes on two cores.")
     ] = 40.0,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Number of processes that prepare slices, of one thread each; by default this one alone."),
+    ] = None,
 ) -> None:
     """Train a self-supervised encoder on a store, for audit and for Fréchet distances."""
     from medattngan.stages.encoder.encoder import encoder as run_encoder
 
-    run_encoder(store, out, kimg=kimg, seed=seed)
+    run_encoder(store, out, kimg=kimg, seed=seed, workers=workers)
     typer.echo(out)

@@ -20,7 +20,8 @@ import torch
 
 from medattngan.core.files import UserError, atomic_folder, digest, require_absent, write_json, write_text
 from medattngan.core.locks import alone
-from medattngan.core.progress import Advance, Watch, watching
+from medattngan.core.processes import require_workers
+from medattngan.core.progress import Watch, watching
 from medattngan.core.run import Run
 from medattngan.core.seal import seal, thorough
 from medattngan.data.images import load_images
@@ -28,13 +29,14 @@ from medattngan.data.slice_images import SliceImages
 from medattngan.data.store import SliceStore
 from medattngan.external.given import Slices, given_slices
 from medattngan.external.open import External
-from medattngan.extractors.encoder import Encoder, EncoderNetwork, load_encoder
+from medattngan.extractors.encoder import Encoder, load_encoder
 from medattngan.stages.audit.calibrate import Thresholds, require_enough, thresholds
 from medattngan.stages.audit.findings import Side, findings
 from medattngan.stages.audit.gallery import MOST_PAIRS, Pair, save_gallery
 from medattngan.stages.audit.membership import require_trained_on
 from medattngan.stages.audit.planted import PLANTED, plant
-from medattngan.stages.audit.search import Bank, read_bank, search
+from medattngan.stages.audit.search import Bank, read_bank
+from medattngan.stages.audit.searchers import Search, searching
 from medattngan.stages.audit.verdict import is_samples_folder, require_same_store, require_writable, write_verdict
 from medattngan.stages.encoder.encoder import encoder as train_encoder
 
@@ -71,6 +73,7 @@ def audit(
     limit: int = LIMIT,
     seed: int = 0,
     value_range: tuple[float, float] | None = None,
+    workers: int | None = None,
     progress: bool = True,
 ) -> dict[str, Any]:
     """Look for copies of training patients among `samples`, and write the folder `out`.
@@ -91,6 +94,8 @@ def audit(
         limit: take at most so many slices of each held-out split, at random.
         seed: of every draw, 0 or more.
         value_range: the values of black and white pixels, where their type leaves that in doubt.
+        workers: search in so many processes of one thread each, every one with the training slices in its memory. What
+            is found has the same bytes whatever their number. None searches in this process.
         progress: show on the terminal (stderr) how far it is.
 
     Returns:
@@ -106,15 +111,16 @@ def audit(
     run = None if run is None else Run.of(run)
     options = AuditOptions(split, false_positives, planted, limit, seed)
     require_absent(out)
+    require_workers(workers)
     _require(options)
     _require_one_store(samples, given, store, run, options)
     found = given.unit(store.map, value_range)
     with atomic_folder(out) as folder:
-        loaded = _encoder(encoder, store, folder, seed, progress)
+        loaded = _encoder(encoder, store, folder, seed, workers, progress)
         bank = read_bank(store, loaded.network)
         images = SliceImages.of(found.resized(bank.size).images)
-        with watching(progress) as watch:
-            sides = _search_all(bank, store, images, loaded.network, options, watch)
+        with watching(progress) as watch, searching(bank, loaded.network, workers) as search:
+            sides = _search_all(bank, store, images, search, options, watch)
         limits = thresholds(
             sides["held_out"].pixel.relative, sides["held_out"].embedding.relative, options.false_positives
         )
@@ -180,9 +186,11 @@ def _require_one_store(
     require_enough(min(options.limit, len(store.split(options.split))), options.false_positives)
 
 
-def _encoder(path: str | Path | None, store: SliceStore, folder: Path, seed: int, progress: bool) -> Encoder:
+def _encoder(
+    path: str | Path | None, store: SliceStore, folder: Path, seed: int, workers: int | None, progress: bool
+) -> Encoder:
     if path is None:
-        return train_encoder(store, folder / "encoder", seed=seed, progress=progress)
+        return train_encoder(store, folder / "encoder", seed=seed, workers=workers, progress=progress)
     loaded = load_encoder(path)
     if loaded.record["store_digest"] != store.digest:
         raise UserError(
@@ -193,7 +201,7 @@ def _encoder(path: str | Path | None, store: SliceStore, folder: Path, seed: int
 
 
 def _search_all(
-    bank: Bank, store: SliceStore, images: SliceImages, network: EncoderNetwork, options: AuditOptions, watch: Watch
+    bank: Bank, store: SliceStore, images: SliceImages, search: Search, options: AuditOptions, watch: Watch
 ) -> dict[str, Side]:
     """Every set of slices that the audit looks at, searched: held-out, the other held-out split, copies, samples."""
     sets = {"held_out": _real(bank, store, options.split, options)}
@@ -208,7 +216,7 @@ def _search_all(
         sets[f"planted {kind}"] = SliceImages.of(copies), names
     sets["samples"] = images, []
     advance = watch("searching slices", sum(len(some) for some, _ in sets.values()))
-    return {name: _side(bank, some, patients, network, advance) for name, (some, patients) in sets.items()}
+    return {name: Side(*search(some, advance), patients) for name, (some, patients) in sets.items()}
 
 
 def _real(bank: Bank, store: SliceStore, split: str, options: AuditOptions) -> tuple[SliceImages, list[str]]:
@@ -218,11 +226,6 @@ def _real(bank: Bank, store: SliceStore, split: str, options: AuditOptions) -> t
     part = part.select(np.isin(np.arange(len(part)), chosen))
     images = SliceImages.of_store(part, size=bank.size, dtype=torch.float16)
     return images, [str(name) for name in part.index["patient"]]
-
-
-def _side(bank: Bank, images: SliceImages, patients: list[str], network: EncoderNetwork, advance: Advance) -> Side:
-    pixel, embedding, embedded = search(bank, images, network, advance)
-    return Side(pixel, embedding, embedded, patients)
 
 
 def _closest(table: pd.DataFrame, images: SliceImages, store: SliceStore, size: int) -> list[Pair]:
