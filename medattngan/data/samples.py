@@ -21,7 +21,7 @@ import pandas as pd
 from pyarrow import ArrowException
 
 from medattngan.core import cards
-from medattngan.core.files import UserError, atomic_folder, mistaken, read_json, unused, write_json
+from medattngan.core.files import UserError, atomic_folder, opened, read_json, unused, write_json
 from medattngan.core.privacy import promised
 from medattngan.core.seal import check, seal
 from medattngan.core.types import Codes, Images, Physical
@@ -64,11 +64,7 @@ class Samples:
         Raises:
             UserError: they are neither.
         """
-        if isinstance(given, cls):
-            return given
-        if not isinstance(given, str | Path):
-            raise mistaken(given, "a samples folder", 'mg.Samples.open("samples")')
-        return cls.open(given)
+        return opened(cls, given, "a samples folder", 'mg.Samples.open("samples")')
 
     def __repr__(self) -> str:
         return cards.lines(self._title, self._facts())

@@ -79,12 +79,10 @@ def audit(
     """Look for copies of training patients among `samples`, and write the folder `out`.
 
     Where `samples` is a folder that `sample` wrote, the verdict of each goes into its table as the column `flagged`.
-    The same arguments give the same bytes on one machine. Every file of every folder is read and compared with its seal
-    first.
+    Same arguments, same bytes on one machine. Every file of every folder is read and compared with its seal first.
 
     Args:
-        samples: whatever `given_slices` takes: the path of a samples folder, of pictures, of DICOM or of a .npy;
-            Samples; an array.
+        samples: whatever `given_slices` takes: a samples folder, pictures, DICOM, a .npy, Samples or an array.
         store: the slices that the generator was trained on, and held-out patients.
         run: the training, for membership inference by its discriminator.
         encoder: a folder that `medattngan encoder` wrote for this store; None trains one into `out`.
@@ -94,8 +92,8 @@ def audit(
         limit: take at most so many slices of each held-out split, at random.
         seed: of every draw, 0 or more.
         value_range: the values of black and white pixels, where their type leaves that in doubt.
-        workers: search in so many processes of one thread each, every one with the training slices in its memory. What
-            is found has the same bytes whatever their number. None searches in this process.
+        workers: search in so many processes of one thread each, which each hold the training slices: the same bytes
+            whatever their number. None searches in this process.
         progress: show on the terminal (stderr) how far it is.
 
     Returns:
@@ -105,14 +103,11 @@ def audit(
         UserError: `out` exists, an option is out of range, something cannot be read, samples, run or encoder belong to
             another store, or there are too few held-out slices.
     """
-    given, out = given_slices(samples), Path(out)
-    samples = given.path
-    store = SliceStore.of(store)
-    run = None if run is None else Run.of(run)
+    given, out, store = given_slices(samples), Path(out), SliceStore.of(store)
+    samples, run = given.path, None if run is None else Run.of(run)
     options = AuditOptions(split, false_positives, planted, limit, seed)
     require_absent(out)
-    require_workers(workers)
-    _require(options)
+    _require(options, workers)
     _require_one_store(samples, given, store, run, options)
     found = given.unit(store.map, value_range)
     with atomic_folder(out) as folder:
@@ -121,14 +116,20 @@ def audit(
         images = SliceImages.of(found.resized(bank.size).images)
         with watching(progress) as watch, searching(bank, loaded.network, workers) as search:
             sides = _search_all(bank, store, images, search, options, watch)
-        limits = thresholds(
-            sides["held_out"].pixel.relative, sides["held_out"].embedding.relative, options.false_positives
-        )
-        table = verdicts(sides["samples"], limits)
-        report = findings(bank, sides, limits, options.false_positives, options.seed, store=store, run=run, split=split)
+        table, report = _judged(bank, sides, store, run, options)
         report |= {"notes": found.notes, "digests": _digests(samples, store, loaded, images)}
         _write(folder, samples, table, _closest(table, images, store, bank.size), report)
     return report
+
+
+def _judged(
+    bank: Bank, sides: dict[str, Side], store: SliceStore, run: Run | None, options: AuditOptions
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """The verdict of every sample by what was searched, and what audit.json says of all."""
+    held_out, rate = sides["held_out"], options.false_positives
+    limits = thresholds(held_out.pixel.relative, held_out.embedding.relative, rate)
+    report = findings(bank, sides, limits, rate, options.seed, store=store, run=run, split=options.split)
+    return verdicts(sides["samples"], limits), report
 
 
 def _write(folder: Path, samples: Path, table: pd.DataFrame, pairs: list[Pair], report: dict[str, Any]) -> None:
@@ -162,7 +163,8 @@ def verdicts(searched: Side, limits: Thresholds) -> pd.DataFrame:
     )
 
 
-def _require(options: AuditOptions) -> None:
+def _require(options: AuditOptions, workers: int | None) -> None:
+    require_workers(workers)
     if options.split not in ("val", "test"):
         raise UserError(f"--calibrate {options.split} is not held out from training; choose val or test.")
     if not 0 < options.false_positives < 0.5:

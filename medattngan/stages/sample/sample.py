@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,9 @@ from medattngan.conditions.condition import NOTHING, Column, Condition, Conditio
 from medattngan.conditions.mask import NAME, Mask
 from medattngan.conditions.table import draw, encoded, of_run
 from medattngan.conditions.text import TEXT, Text
-from medattngan.core.files import UserError, digest, require_absent
+from medattngan.core.files import UserError, require_absent
 from medattngan.core.locks import alone
 from medattngan.core.progress import Advance, watching
-from medattngan.core.provenance import provenance
 from medattngan.core.room import require_room
 from medattngan.core.run import Run, numbers_of, weights_of
 from medattngan.core.types import Codes
@@ -32,6 +30,7 @@ from medattngan.data.store import SliceStore
 from medattngan.models import build
 from medattngan.models.styles import Styled, truncated
 from medattngan.stages.sample.masks import given_masks
+from medattngan.stages.sample.origin import origin
 
 CHUNK = 16
 """Slices through the network at a time: always the same, so that no batch size can change a byte."""
@@ -209,14 +208,10 @@ def table_of(
 
 def record_of(run: Run, folder: Path, seed: int, count: int, truncation: float) -> dict[str, Any]:
     """The samples' provenance.json."""
-    weights = digest(weights_of(folder))
     return {
-        **provenance(seed),
-        "synthetic": True,
-        "run": hashlib.sha256(f"{run.store['digest']}{weights}".encode()).hexdigest()[:16],
+        **origin(run, folder, seed),
         "preset": run.config.model.preset,
         "store_digest": run.store["digest"],
-        "weights_digest": weights,
         "checkpoint": numbers_of(folder),
         "count": count,
         "truncation": truncation,

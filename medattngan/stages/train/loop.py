@@ -46,6 +46,8 @@ class Training:
 
     def to_the_end(self) -> None:
         """Go on from the last checkpoint, if there is one, until the budget is spent."""
+        if self.privacy is not None:
+            self.line.say(str(self.privacy))
         # The first process says: it may have written its own first one before another looks.
         if self.ranks.agreed(float(bool(self.run.checkpoints()))):
             checkpointing.load(self.players.state, self.run.checkpoints()[-1])

@@ -31,7 +31,7 @@ NOISE_PLACE = 0
 
 
 def settled(config: Config, part: SliceStore, begun: Path | None, begin: Run | None) -> Config:
-    """`config` of a private training with everything that its promise depends on.
+    """`config`, of a private training with everything that its promise depends on.
 
     Args:
         part: the training slices.
@@ -42,6 +42,8 @@ def settled(config: Config, part: SliceStore, begun: Path | None, begin: Run | N
         UserError: it cannot be private, or not as wanted.
     """
     options, private = config.train, config.private
+    if private.epsilon is None:
+        return config
     if options.devices * options.nodes > 1 or options.compile or options.graphs == "on":
         raise UserError(
             "private training runs in one process, round by round; set train.devices=1, train.nodes=1, "
@@ -64,7 +66,6 @@ def settled(config: Config, part: SliceStore, begun: Path | None, begin: Run | N
     if noise is None and begun is not None and (begun / "config.yaml").is_file():
         noise = Run.open(begun).config.private.noise
     if noise is None:
-        assert private.epsilon is not None
         moves = math.ceil(options.kimg * 1000 / batch)
         noise = least_noise(batch / patients, moves, private.epsilon, private.delta)
     changed = options.model_copy(update={"batch_size": batch, "graphs": "off", "validate_minutes": None})
@@ -81,6 +82,11 @@ class Privacy:
     Raises:
         UserError: the first move would spend too much.
     """
+
+    @classmethod
+    def of(cls, config: Config, patients: int) -> Privacy | None:
+        """That of a private training; None of any other."""
+        return None if config.private.epsilon is None else cls(config, patients)
 
     def __init__(self, config: Config, patients: int) -> None:
         self.options, self.batch = config.private, config.train.batch_size

@@ -69,9 +69,7 @@ def train(
     config, begin = Config.of(config), None if begin is None else Run.of(begin)
     store = SliceStore.of(data)
     part = select_training(store, config)
-    is_private = config.private.epsilon is not None
-    if is_private:
-        config = settled(config, part, Path(out) if resume else None, begin)
+    config = settled(config, part, Path(out) if resume else None, begin)
     described = describe(store, part, config)
     conditions = of_run(described)
     torch.manual_seed(config.train.seed)
@@ -79,7 +77,7 @@ def train(
     config = resolved(config, system, len(part))
     require_shares(system.batch_size, config.train)
     batches = Batches(part, config.data.size, system.batch_size, config.train.seed, conditions)
-    privacy = Privacy(config, described["patients"]) if is_private else None
+    privacy = Privacy.of(config, described["patients"])
     if begin is not None:
         begin_from(begin, system)
         described["began_from"] = digest(every_network(begin, "last") / "ema.safetensors")
@@ -94,8 +92,6 @@ def train(
 
         run = ranks.done_by_first(begun) or Run.open(out)
         ranks.agreed(0.0)  # all have opened it before the first writes to it again
-        if privacy is not None:
-            line.say(str(privacy))
         slices = None if privacy is None else PrivateSlices.of(run, part, system)
         players = Players(config, system, batches, ranks, say=line.say, slices=slices)
         _warn_of_leaks(system.policy, run, line)
