@@ -45,6 +45,11 @@ class Cell:
     minutes: float
 
     @property
+    def name(self) -> str:
+        """Of its folder."""
+        return f"{self.row}-{self.minutes:g}min-seed{self.seed}"
+
+    @property
     def overrides(self) -> list[str]:
         """Every key it overrides."""
         return [f"train.minutes={self.minutes:g}", "train.kimg=1000000", f"train.seed={self.seed}", *self.settings]
@@ -127,7 +132,7 @@ def run_cell(
     Raises:
         UserError: a step failed and has said why, or what stands there is of other settings.
     """
-    folder = work / f"{cell.row}-{cell.minutes:g}min-seed{cell.seed}"
+    folder = work / cell.name
     folder.mkdir(parents=True, exist_ok=True)
     run, samples, scores = folder / "run", folder / "samples", folder / "scores"
     if not (scores / "scores.json").is_file():
