@@ -2,8 +2,8 @@
 
     python scripts/compare_private.py --data STORE --work DIR --out FILE.json --epsilon 1 --epsilon 10
 
-Every row is shown the same number of images. `default` is the configuration as it is; `same rules` plays by the private
-rules' loss and batch, without clip, noise or generator's pauses; `clipped` has the private rules and next to no noise; the
+Every row is shown the same number of images. `default` is the configuration as it is; `same rules` has the private loss
+and batch, without clip, noise or pauses of the generator; `clipped` has the private rules and next to no noise; the
 others spend the ε of their name. Scored against the store's test patients; the membership test is the audit's.
 """
 
