@@ -20,10 +20,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.func import functional_call, grad, vmap
 
 from medattngan.core.types import Images, Logits
-from medattngan.games.game import Batch, Draws, Network, Networks, Phase, Round, Terms
+from medattngan.games.game import Batch, Draws, Networks, Phase, Round, Terms
 from medattngan.games.losses import LOSSES
 from medattngan.games.objective import Objective
 
@@ -32,7 +33,12 @@ NOISE = "noise"
 CLIPPED = 1 - 1e-6
 """Of the clip: float32 rounds, and the norm must not come out above it."""
 
+TOGETHER, NUMBERS = 32, 1 << 24
+"""Patients whose gradients are taken at a time, and numbers in all these gradients, at most."""
+
 Gradient = list[Tensor]
+Loss = Callable[[Callable[[Images], Logits], Images], Tensor]
+"""Of what judges, and the slices of a patient."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,7 @@ class PrivateGame:
         patients: B above.
         slices: of each patient, whose mean loss is the patient's.
         generator_every: the generator moves in every so-manieth round.
+        together: patients whose gradients are taken at a time; see `most_together`.
     """
 
     objective: Objective
@@ -56,6 +63,7 @@ class PrivateGame:
     patients: int
     slices: int = 1
     generator_every: int = 1
+    together: int = 1
 
     def columns(self) -> tuple[str, ...]:
         """Of synthetic slices only: what the discriminator says of real ones is not for the log."""
@@ -75,32 +83,31 @@ class PrivateGame:
             batch: images (patients drawn × slices, 1, H, W), each patient's in a row.
             draws: also NOISE.
         """
-        judge, sides = networks["discriminator"], LOSSES[self.objective.kind]
+        judge, sides = networks["discriminator"].module, LOSSES[self.objective.kind]
         with torch.no_grad():
             fake = networks["generator"](draws["z"], batch.conditions)
-        asked = list[Logits]()
 
-        def on_real(images: Images) -> Tensor:
-            logits = judge.bare(images, batch.conditions)
+        def on_real(judged: Callable[[Images], Logits], images: Images) -> Tensor:
+            logits = judged(images)
             return sides.discriminator(logits, torch.zeros_like(logits)).mean()
 
-        def on_fake(images: Images) -> Tensor:
-            logits = judge.bare(images, batch.conditions)
-            asked.append(logits.detach())
+        def on_fake(judged: Callable[[Images], Logits], images: Images) -> Tensor:
+            logits = judged(images)
             return sides.discriminator(torch.zeros_like(logits), logits).mean()
 
         def watched() -> Terms:
-            logits = torch.cat(asked)
+            with torch.no_grad():
+                logits = networks["discriminator"].bare(fake, batch.conditions)
             nothing = torch.zeros_like(logits)
             losses = {"loss_generator": sides.generator, "loss_fake": sides.discriminator}
             means = {name: side(nothing, logits).mean() for name, side in losses.items()}
             return means | {"logits_fake": logits.mean()}
 
         def move() -> Gradient:
-            real = summed(judge, on_real, batch.images.split(self.slices), self.clip)
+            patients = batch.images.unflatten(0, (-1, self.slices))
+            real = summed(judge, on_real, patients, self.clip, self.together)
             noised = self._with_noise(real, draws[NOISE])
-            # Last, so that whatever a layer keeps of the slices it saw is of synthetic ones.
-            told = summed(judge, on_fake, fake.split(1), self.clip)
+            told = summed(judge, on_fake, fake.unsqueeze(1), self.clip, self.together)
             return [(one + other) / self.patients for one, other in zip(noised, told, strict=True)]
 
         yield Phase(("discriminator",), dict, watched, gradients=move)
@@ -121,29 +128,70 @@ class PrivateGame:
         return replace(self, objective=replace(self.objective, **settings))
 
 
-def summed(judge: Network, loss: Callable[[Images], Tensor], units: Sequence[Images], clip: float) -> Gradient:
+def summed(judge: nn.Module, loss: Loss, units: Tensor, clip: float, together: int = 1) -> Gradient:
     """Σ over `units` of the gradient of `loss` with respect to the parameters of `judge`, each clipped to `clip`.
 
-    One after the other, each through the network by itself: so nothing of one unit can reach the gradient of another,
-    whatever the layers are.
+    Each unit goes through the network by itself, as `torch.func.vmap` has it too: so nothing of one can reach the
+    gradient of another, whatever the layers are.
+
+    Args:
+        units: (U, S, 1, H, W).
+        together: units at a time, see `most_together`; 1 for one after the other.
     """
-    parameters = list(judge.module.parameters())
-    total = [torch.zeros_like(parameter) for parameter in parameters]
-    for unit in units:
-        found = torch.autograd.grad(loss(unit), parameters, allow_unused=True, materialize_grads=True)
-        torch._foreach_add_(total, clipped(found, clip))
+    total = [torch.zeros_like(parameter) for parameter in judge.parameters()]
+    for some in units.split(together) if len(units) else ():
+        found = _vectorised(judge, loss, some) if together > 1 else _alone(judge, loss, some[0])
+        torch._foreach_add_(total, clipped_sum(found, clip))
     return total
 
 
-def clipped(gradient: Sequence[Tensor], clip: float) -> Gradient:
-    """`gradient` as it is where its norm over all tensors is at most `clip`, else as long as that.
+def _alone(judge: nn.Module, loss: Loss, unit: Images) -> Gradient:
+    """The gradient of one unit, (1, …) each."""
+    parameters = list(judge.parameters())
+    found = torch.autograd.grad(loss(judge, unit), parameters, allow_unused=True, materialize_grads=True)
+    return [one.unsqueeze(0) for one in found]
+
+
+def _vectorised(judge: nn.Module, loss: Loss, units: Tensor) -> Gradient:
+    """The gradients of several units, (U, …) each."""
+
+    def of_one(parameters: dict[str, Tensor], unit: Images) -> Tensor:
+        return loss(lambda images: torch.as_tensor(functional_call(judge, parameters, (images,))), unit)
+
+    parameters = {name: parameter.detach() for name, parameter in judge.named_parameters()}
+    found = vmap(grad(of_one), in_dims=(None, 0))(parameters, units)
+    return [found[name] for name in parameters]
+
+
+def clipped_sum(gradients: Sequence[Tensor], clip: float) -> Gradient:
+    """Σ of U gradients, (U, …) each: as they are where their norm over all tensors is at most `clip`, else as long.
 
     What is not a number counts as nothing, which is as private as the rest: a sum with it would tell of one patient.
 
-    >>> clipped([torch.tensor([3.0]), torch.tensor([4.0])], 1.0)
+    >>> clipped_sum([torch.tensor([[3.0]]), torch.tensor([[4.0]])], 1.0)
     [tensor([0.6000]), tensor([0.8000])]
     """
-    norm = torch.stack([one.double().square().sum() for one in gradient]).sum().sqrt()
-    share = (clip * CLIPPED / norm).clamp(max=1.0)
-    share = torch.where(torch.isfinite(norm), share, torch.zeros_like(share)).float()
-    return [torch.nan_to_num(one, posinf=0.0, neginf=0.0) * share for one in gradient]
+    parts = [torch.linalg.vector_norm(one, dim=1, dtype=torch.float64) for one in map(_rows, gradients)]
+    norm = torch.linalg.vector_norm(torch.stack(parts), dim=0)
+    share = torch.where(torch.isfinite(norm), (clip * CLIPPED / norm).clamp(max=1.0), 0.0)
+    return [torch.tensordot(share.to(one), one.nan_to_num(0.0, 0.0, 0.0), 1) for one in gradients]
+
+
+def _rows(gradient: Tensor) -> Tensor:
+    return gradient.reshape(len(gradient), -1)
+
+
+def most_together(judge: nn.Module, size: int) -> int:
+    """How many units go through a discriminator at a time: 1 where `torch.func.vmap` does not know its layers.
+
+    Args:
+        size: height and width of its images, in pixels.
+    """
+    most = min(TOGETHER, NUMBERS // sum(one.numel() for one in judge.parameters()))
+    if most < 2:
+        return 1
+    try:
+        _vectorised(judge, lambda judged, images: judged(images).sum(), torch.zeros(2, 1, 1, size, size))
+    except RuntimeError:  # also what PyTorch has not implemented
+        return 1
+    return most

@@ -223,7 +223,9 @@ class Discriminator(nn.Module):
         self.values = ValueEmbedding(shape.numbers, channels * 16) if shape.numbers else None
 
     def forward(self, images: Images, conditions: Conditions = NOTHING) -> Logits:
-        return self.judge(self.stages(images.contiguous(memory_format=torch.channels_last)), conditions)
+        if self.group > 1:  # else asked by vmap, perhaps, which knows no layouts
+            images = images.contiguous(memory_format=torch.channels_last)
+        return self.judge(self.stages(images), conditions)
 
     def judge(self, x: Features, conditions: Conditions) -> Logits:
         """The logits of maps 4 px high."""

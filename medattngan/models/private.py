@@ -13,7 +13,7 @@ from medattngan.core.files import UserError
 from medattngan.games.adversarial import AdversarialGame
 from medattngan.games.game import System
 from medattngan.games.objective import LossKind, Objective
-from medattngan.games.private import PrivateGame
+from medattngan.games.private import PrivateGame, most_together
 
 SEPARABLE = ("minimax", "non_saturating", "hinge", "least_squares")
 """Losses that are a sum over real and over synthetic slices, and need no gradient penalty."""
@@ -71,6 +71,6 @@ def private_system(system: System, config: Config) -> System:
     kind = own.kind if own.kind in SEPARABLE else OWN
     game = PrivateGame(
         Objective(kind), system.game.z_dim, private.clip, private.noise, system.batch_size, private.slices,
-        private.generator_every,
+        private.generator_every, most_together(system.networks[system.discriminator], config.data.size),
     )  # fmt: skip
     return replace(system, game=game, policy=())

@@ -24,7 +24,7 @@ from medattngan.stages.train.private import KEY, Privacy
 from medattngan.stages.train.train import train
 
 BRIEF = {"kimg": 0.032, "minutes": None, "batch_size": 4, "log_kimg": 0.004, "checkpoint_steps": 3}
-PRIVATE = {"epsilon": 20.0, "delta": 0.01, "generator_every": 2}
+PRIVATE = {"epsilon": 20.0, "delta": 0.01, "generator_every": 2, "noise": 1.0}
 
 
 def config(private: dict[str, Any] | None = None, **options: Any) -> Config:
@@ -46,7 +46,7 @@ def test_what_was_spent_stands_in_the_run_and_in_its_samples(trained: Run, tmp_p
     told = Privacy(Run.open(trained.path).config, 8)
     assert (privacy["unit"], privacy["moves"], privacy["rate"], privacy["delta"]) == ("patient", 8, 0.5, 0.01)
     assert 0 < privacy["epsilon"] == told.epsilon(8) <= 20
-    assert privacy["noise"] == Run.open(trained.path).config.private.noise
+    assert privacy["noise"] == Run.open(trained.path).config.private.noise == 1.0
     drawn = sample(trained, tmp_path / "samples", count=2)
     assert drawn.provenance["checkpoint"]["privacy"] == privacy
     assert "epsilon" in repr(drawn)
@@ -97,11 +97,18 @@ def test_a_killed_training_goes_on_to_the_same_bytes_and_counts_on(
     assert numbers_of(resumed.checkpoint("last"))["privacy"] == numbers_of(whole.checkpoint("last"))["privacy"]
 
 
+@pytest.mark.slow
+def test_the_noise_is_the_least_for_the_whole_training(tiny_store: SliceStore, tmp_path: Path) -> None:
+    run = train(config({"noise": None}), tiny_store, tmp_path / "run", progress=False)
+    assert 19.8 < numbers_of(run.checkpoint("last"))["privacy"]["epsilon"] <= 20
+
+
+@pytest.mark.slow
 def test_a_longer_training_keeps_its_noise_and_ends_before_the_budget_is_passed(
     trained: Run, tiny_store: SliceStore, tmp_path: Path
 ) -> None:
     shutil.copytree(trained.path, tmp_path / "run")
-    longer = train(config(kimg=1000.0), tiny_store, tmp_path / "run", resume=True, progress=False)
+    longer = train(config({"noise": None}, kimg=1000.0), tiny_store, tmp_path / "run", resume=True, progress=False)
     spent = numbers_of(longer.checkpoint("last"))["privacy"]
     told = Privacy(longer.config, 8)
     assert longer.config.private.noise == trained.config.private.noise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -10,9 +10,10 @@ import torch
 from helpers.tiny import tiny
 from torch import Tensor, nn
 
+from medattngan.attention import ATTENTION
 from medattngan.games.game import Batch
 from medattngan.games.objective import Objective
-from medattngan.games.private import NOISE, PrivateGame, clipped, summed
+from medattngan.games.private import NOISE, PrivateGame, clipped_sum, most_together, summed
 
 CLIP = 0.5
 
@@ -56,31 +57,43 @@ def draws(count: int = 4, noise: float = 0.0) -> dict[str, Tensor]:
     return {"z": torch.randn(count, 8, generator=source), NOISE: noise * torch.randn(size, generator=source)}
 
 
+def loss(judged: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+    return torch.nn.functional.softplus(-judged(images)).mean()
+
+
 @pytest.mark.parametrize("slices", [1, 3])
 def test_a_patient_removed_changes_the_sum_by_the_clip_at_most(slices: int) -> None:
-    judge = networks(torch.float64)["discriminator"]
+    judge = networks(torch.float64)["discriminator"].module
     images = torch.randn(5 * slices, 1, 32, 32, dtype=torch.float64)
     images[:slices] *= 1e4  # one patient unlike all others
-    units = images.split(slices)
-
-    def loss(unit: Tensor) -> Tensor:
-        return torch.nn.functional.softplus(-judge.bare(unit)).mean()
-
+    units = images.unflatten(0, (5, slices))
     whole = flat(summed(judge, loss, units, CLIP))
-    changes = [
-        float((whole - flat(summed(judge, loss, units[:i] + units[i + 1 :], CLIP))).norm()) for i in range(len(units))
-    ]
+    without = [flat(summed(judge, loss, torch.cat([units[:i], units[i + 1 :]]), CLIP)) for i in range(5)]
+    changes = [float((whole - other).norm()) for other in without]
     assert max(changes) <= CLIP
     assert max(changes) == pytest.approx(CLIP, rel=1e-5)  # the clip is reached, so the bound says something
 
 
 def test_what_is_within_the_clip_stays_and_what_is_not_a_number_counts_for_nothing() -> None:
-    small = [torch.tensor([0.3]), torch.tensor([[0.1]])]
-    assert all(torch.equal(one, other) for one, other in zip(clipped(small, CLIP), small, strict=True))
+    small = [torch.tensor([[0.3], [0.2]]), torch.tensor([[[0.1]], [[-0.2]]])]
+    assert flat(clipped_sum(small, CLIP)).tolist() == pytest.approx([0.5, -0.1])
     for bad in (float("nan"), float("inf"), -float("inf"), 1e30):
-        found = flat(clipped([torch.tensor([bad, 1.0])], CLIP))
+        found = flat(clipped_sum([torch.tensor([[bad, 1.0]])], CLIP))
         assert float(found.norm()) <= CLIP
         assert bool(torch.isfinite(found).all())
+
+
+@pytest.mark.parametrize("kind", ATTENTION)
+def test_several_patients_at_a_time_are_as_one_after_another(kind: str) -> None:
+    system = tiny(private=PRIVATE, attention={"kind": kind, "resolutions": [8], "heads": 2})
+    judge, units = system.networks["discriminator"], torch.randn(5, 2, 1, 32, 32)
+    for name, parameter in judge.named_parameters():
+        if name.endswith("gamma"):
+            parameter.data.fill_(0.7)
+    together = most_together(judge, 32)
+    alone = flat(summed(judge, loss, units, CLIP))
+    torch.testing.assert_close(flat(summed(judge, loss, units, CLIP, min(together, 3))), alone, rtol=1e-3, atol=1e-5)
+    assert together > 1 or kind in ("additive", "dynamic")
 
 
 def test_slices_of_one_patient_are_clipped_as_one_unit() -> None:
