@@ -167,6 +167,13 @@ def audit(
     limit: Annotated[int, typer.Option(help="Use at most this many slices of each held-out split.")] = 4000,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     value_range: GreyRangeOption = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            help="Number of processes that search, of one thread each, every one with the training slices in its "
+            "memory; by default this one alone."
+        ),
+    ] = None,
 ) -> None:
     """Look for copies of training patients among synthetic slices."""
     from medattngan.stages.audit.audit import audit as run_audit
@@ -174,7 +181,7 @@ def audit(
 
     report = run_audit(
         samples, data, out, run=run, encoder=encoder, split=calibrate, false_positives=false_positives,
-        planted=planted, limit=limit, seed=seed, value_range=parse.pair(value_range, "--range"),
+        planted=planted, limit=limit, seed=seed, value_range=parse.pair(value_range, "--range"), workers=workers,
     )  # fmt: skip
     for note in report["notes"]:
         say(f"note: {note}", err=True)

@@ -32,6 +32,12 @@ def train(
     begin: Annotated[
         Path | None, typer.Option(help="Initialise the networks from this run, trained on other scans.")
     ] = None,
+    private: Annotated[
+        float | None,
+        typer.Option(
+            metavar="EPSILON", help="Train with differential privacy for every patient, spending at most this epsilon."
+        ),
+    ] = None,
 ) -> None:
     """Train an attention-GAN on a store."""
     from medattngan.core.config import Config
@@ -40,7 +46,8 @@ def train(
     from medattngan.stages.train.train import train as run_train
 
     start = None if begin is None else Run.open(begin)
-    run = run_train(Config.load(config, settings or ()), data, out, resume=resume, begin=start)
+    overrides = [*(settings or ()), *([] if private is None else [f"private.epsilon={private}"])]
+    run = run_train(Config.load(config, overrides), data, out, resume=resume, begin=start)
     if is_first():
         typer.echo(run.path)
 
@@ -146,9 +153,13 @@ def encoder(
         float, typer.Option(help="Training length in thousands of slices; 40 take a few minutes on two cores.")
     ] = 40.0,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Number of processes that prepare slices, of one thread each; by default this one alone."),
+    ] = None,
 ) -> None:
     """Train a self-supervised encoder on a store, for audit and for Fréchet distances."""
     from medattngan.stages.encoder.encoder import encoder as run_encoder
 
-    run_encoder(store, out, kimg=kimg, seed=seed)
+    run_encoder(store, out, kimg=kimg, seed=seed, workers=workers)
     typer.echo(out)

@@ -159,6 +159,23 @@ class TrainConfig(Section):
         return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
 
 
+class PrivateConfig(Section):
+    """Differential privacy for every training patient (docs/how-to/private.md). On where `epsilon` is given."""
+
+    epsilon: float | None = Field(None, gt=0)
+    """What may be spent at most; training ends before it would be passed."""
+    delta: float = Field(1e-5, gt=0, lt=1)
+    """Must lie below one in the number of training patients."""
+    noise: float | None = Field(None, gt=0)
+    """Standard deviation of the noise in multiples of `clip`. `None` for the least that lets all of train.kimg pass."""
+    clip: float = Field(1.0, gt=0)
+    """Greatest norm of what one patient adds to the discriminator's gradient."""
+    slices: int = Field(1, ge=1)
+    """Of each patient who is drawn, that its gradient is the mean of."""
+    generator_every: int = Field(5, ge=1)
+    """The generator moves after every so many moves of the discriminator, and spends nothing."""
+
+
 class Config(Section):
     """One experiment, whole."""
 
@@ -170,6 +187,7 @@ class Config(Section):
     augment: AugmentConfig = AugmentConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     train: TrainConfig = TrainConfig()
+    private: PrivateConfig = PrivateConfig()
 
     def __repr__(self) -> str:
         chosen = self.model_dump(mode="json", exclude_defaults=True)

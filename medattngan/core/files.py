@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, Self, TypeVar
 
 
 class UserError(Exception):
@@ -30,6 +30,31 @@ def mistaken(given: object, wanted: str, call: str) -> UserError:
     return UserError(
         f"{wanted} or its path is wanted, and this is of type {kind}; give what {call} returns, or its path."
     )
+
+
+class Openable(Protocol):
+    """A kind of folder that is opened by its path."""
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """What lies at `path`."""
+        ...
+
+
+T = TypeVar("T", bound=Openable)
+
+
+def opened(kind: type[T], given: T | str | Path, wanted: str, call: str) -> T:
+    """`given`, where it is of this kind and open already, or what lies at that path.
+
+    Raises:
+        UserError: it is neither, or cannot be opened.
+    """
+    if isinstance(given, kind):
+        return given
+    if not isinstance(given, str | Path):
+        raise mistaken(given, wanted, call)
+    return kind.open(given)
 
 
 def unused(path: Path) -> Path:

@@ -20,7 +20,8 @@ from typing import Any
 
 from medattngan.core import cards
 from medattngan.core.config import Config
-from medattngan.core.files import UserError, atomic_folder, digest, mistaken, read_json, unused, write_json
+from medattngan.core.files import UserError, atomic_folder, digest, opened, read_json, unused, write_json
+from medattngan.core.privacy import promised
 from medattngan.core.provenance import provenance
 from medattngan.core.seal import check, finish, is_thorough, replace_file, seal, unfinish
 
@@ -61,6 +62,8 @@ class Run:
             "trained": f"{numbers.get('images', 0) / 1000:.1f} kimg in {numbers.get('seconds', 0) / 60:.1f} minutes",
             "checkpoints": len(found),
         }
+        if "privacy" in numbers:
+            facts["private"] = promised(numbers["privacy"])
         told = [
             *(["label"] if self.store.get("labels") else []),
             *(c["name"] for c in self.store.get("conditions", [])),
@@ -89,11 +92,7 @@ class Run:
         Raises:
             UserError: it is neither.
         """
-        if isinstance(given, cls):
-            return given
-        if not isinstance(given, str | Path):
-            raise mistaken(given, "a run", 'mg.Run.open("run")')
-        return cls.open(given)
+        return opened(cls, given, "a run", 'mg.Run.open("run")')
 
     @classmethod
     def open(cls, path: str | Path) -> Run:

@@ -15,9 +15,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from medattngan.core.files import UserError
 from medattngan.core.types import Codes
 
 BLOCK_BYTES = 4 << 20
+
+
+def mapped_parts(store: Path, prefix: str) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+    """The files PREFIX-00000.npy … of a store, in order: each with its name, memory-mapped.
+
+    Raises:
+        UserError: one is not whole.
+    """
+    for part in sorted(store.glob(f"{prefix}-*.npy")):
+        try:
+            yield part.name, np.load(part, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            raise UserError(f"{store} is damaged: {part.name} is not whole; copy it or ingest it again.") from None
 
 
 def read_rows(codes: Codes, rows: Sequence[int] | slice) -> Codes:

@@ -22,6 +22,7 @@ from torch.nn import functional as F
 
 from medattngan.conditions.mask import NAME
 from medattngan.core.files import UserError, read_json, write_json
+from medattngan.data.blocks import mapped_parts
 
 Masks: TypeAlias = npt.NDArray[np.uint8]
 """(..., H, W), the number of each pixel's class."""
@@ -131,13 +132,9 @@ def open_parts(path: Path) -> list[Masks]:
         UserError: a file of them is damaged.
     """
     parts: list[Masks] = []
-    for part in sorted(path.glob("masks-*.npy")):
-        try:
-            masks = np.load(part, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError):
-            raise UserError(f"{path} is damaged: {part.name} is not whole; copy it or ingest it again.") from None
+    for name, masks in mapped_parts(path, "masks"):
         if masks.ndim != 3 or masks.dtype != np.uint8:
-            raise UserError(f"{path} is damaged: {part.name} holds no masks; ingest it again.")
+            raise UserError(f"{path} is damaged: {name} holds no masks; ingest it again.")
         parts.append(masks)
     return parts
 

@@ -21,7 +21,8 @@ import pandas as pd
 from pyarrow import ArrowException
 
 from medattngan.core import cards
-from medattngan.core.files import UserError, atomic_folder, mistaken, read_json, unused, write_json
+from medattngan.core.files import UserError, atomic_folder, opened, read_json, unused, write_json
+from medattngan.core.privacy import promised
 from medattngan.core.seal import check, seal
 from medattngan.core.types import Codes, Images, Physical
 from medattngan.data.blocks import NpyWriter, blocks
@@ -63,11 +64,7 @@ class Samples:
         Raises:
             UserError: they are neither.
         """
-        if isinstance(given, cls):
-            return given
-        if not isinstance(given, str | Path):
-            raise mistaken(given, "a samples folder", 'mg.Samples.open("samples")')
-        return cls.open(given)
+        return opened(cls, given, "a samples folder", 'mg.Samples.open("samples")')
 
     def __repr__(self) -> str:
         return cards.lines(self._title, self._facts())
@@ -87,6 +84,8 @@ class Samples:
             "values": f"{self.map.lower:g} to {self.map.upper:g} {self.map.unit}",
         }
         facts |= {name: self.provenance[name] for name in ("preset", "seed", "truncation") if name in self.provenance}
+        if "privacy" in self.provenance.get("checkpoint", {}):
+            facts["private"] = promised(self.provenance["checkpoint"]["privacy"])
         if self.table["label"].notna().any():
             facts["labels"] = cards.one_line(self.table["label"].value_counts().sort_index().to_dict())
         if "flagged" in self.table:

@@ -25,10 +25,11 @@ from torch.utils.data import Dataset
 from medattngan.conditions.mask import CLASSES
 from medattngan.core import cards
 from medattngan.core.cards import one_line
-from medattngan.core.files import UserError, mistaken, read_json, unused
+from medattngan.core.files import UserError, opened, read_json, unused
 from medattngan.core.seal import check
 from medattngan.core.text import counted
 from medattngan.core.types import Codes, Physical
+from medattngan.data.blocks import mapped_parts
 from medattngan.data.intensity import IntensityMap, codes_to_unit
 from medattngan.data.items import item
 from medattngan.data.masks import COLUMN, UNKNOWN, Classes, Masks, masks_digest, open_parts, resize_masks
@@ -85,11 +86,7 @@ class SliceStore(Dataset[dict[str, Any]]):
         Raises:
             UserError: it is neither.
         """
-        if isinstance(given, cls):
-            return given
-        if not isinstance(given, str | Path):
-            raise mistaken(given, "a slice store", 'mg.SliceStore.open("store")')
-        return cls.open(given)
+        return opened(cls, given, "a slice store", 'mg.SliceStore.open("store")')
 
     @classmethod
     def open(cls, path: str | Path) -> SliceStore:
@@ -244,13 +241,9 @@ class SliceStore(Dataset[dict[str, Any]]):
 def _open_parts(path: Path) -> list[Codes]:
     """The pixels of a store, memory-mapped."""
     parts: list[Codes] = []
-    for part in sorted(path.glob("part-*.npy")):
-        try:
-            codes = np.load(part, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError):
-            raise UserError(f"{path} is damaged: {part.name} is not whole; copy it or ingest it again.") from None
+    for name, codes in mapped_parts(path, "part"):
         if codes.ndim != 3 or codes.dtype != np.uint16 or codes.shape[1:] != (parts or [codes])[0].shape[1:]:
-            raise UserError(f"{path} is damaged: {part.name} holds no slices of this store; ingest it again.")
+            raise UserError(f"{path} is damaged: {name} holds no slices of this store; ingest it again.")
         parts.append(codes)
     return parts
 

@@ -9,11 +9,8 @@ digits. No more than two blocks a process are under way at a time.
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,7 +21,7 @@ import torch
 from torch import Tensor
 
 from medattngan.core.files import UserError
-from medattngan.core.processes import dask_client, end_with_parent
+from medattngan.core.processes import dask_client, in_order, require_workers, spawned
 from medattngan.core.progress import Advance, uncounted
 from medattngan.core.types import ImageRows
 from medattngan.extractors.table import BATCH, Extractor, Source, extract, load_extractor
@@ -57,17 +54,15 @@ class Crew:
         """
         if extractor.source is None:
             raise ValueError(f"{extractor.name} cannot be loaded by another process; use load_extractor")
-        features = torch.empty(len(images), extractor.dim)
-        starts = deque(range(0, len(images), BLOCK))
-        waiting: deque[tuple[int, Future[Floats]]] = deque()
-        while starts or waiting:
-            while starts and len(waiting) < self.at_once:
-                start = starts.popleft()
-                block = images[start : start + BLOCK].cpu().float().numpy()
-                waiting.append((start, self.pool.submit(_features, extractor.source, extractor.digest, block)))
-            start, made = waiting.popleft()
-            block = made.result()
+        source, features = extractor.source, torch.empty(len(images), extractor.dim)
+        jobs = (
+            (source, extractor.digest, images[start : start + BLOCK].cpu().float().numpy())
+            for start in range(0, len(images), BLOCK)
+        )
+        start = 0
+        for block in in_order(self.pool, self.at_once, _features, jobs):
             features[start : start + len(block)] = torch.from_numpy(block)
+            start += len(block)
             advance(len(block))
         return features
 
@@ -81,26 +76,14 @@ def crew(workers: int | None, cluster: str | None = None) -> Iterator[Crew | Non
     """
     if workers is not None and cluster is not None:
         raise UserError("give --workers or --cluster, and one of them only.")
-    if workers is not None and workers < 1:
-        raise UserError(f"--workers {workers} is not a positive number.")
+    require_workers(workers)
     if cluster is not None:
         yield from _on_cluster(cluster)
     elif workers is not None:
-        yield from _here(workers)
+        with spawned(workers) as pool:
+            yield Crew(pool, 2 * workers)
     else:
         yield None
-
-
-def _here(workers: int) -> Iterator[Crew]:
-    # Spawned, not forked: the threads of this process and what they hold would not survive in a copy.
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_settle)
-    try:
-        yield Crew(pool, 2 * workers)
-    except BrokenExecutor:
-        cure = "run the same command again with fewer --workers"
-        raise UserError(f"a worker process died, most likely because memory ran out; {cure}.") from None
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _on_cluster(address: str) -> Iterator[Crew]:
@@ -115,12 +98,6 @@ def _on_cluster(address: str) -> Iterator[Crew]:
                 f"workers of the cluster {address} died one after another, most likely because memory ran out; give "
                 "them more, or use --workers on one machine."
             ) from None
-
-
-def _settle() -> None:
-    """No end by Ctrl+C but by the parent's, and none later than the parent's."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    end_with_parent()
 
 
 def _features(source: Source, digest: str, images: Floats) -> Floats:

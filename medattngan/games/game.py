@@ -22,6 +22,8 @@ Terms = dict[str, Tensor]
 """Named scalars."""
 Draws = Mapping[str, Tensor]
 """The random numbers of a round, by name."""
+DRAWN = "draw."
+"""Begins the names of what was drawn among all that a round is given."""
 
 
 class Batch(NamedTuple):
@@ -38,6 +40,11 @@ class Batch(NamedTuple):
 
 class Network(Protocol):
     """A network as a game meets it, set up on its device."""
+
+    @property
+    def module(self) -> nn.Module:
+        """The network itself, for who takes gradients with respect to its parameters."""
+        ...
 
     def __call__(self, *inputs: Any) -> Any:
         """Its output, in the configured precision, compiled where that is wanted."""
@@ -63,11 +70,14 @@ class Phase:
         players: names of the networks that move; the others are fixed meanwhile.
         terms: computes the losses, with their graph.
         watched: numbers for the log that nobody descends; asked for after `terms`, without graph.
+        gradients: of all parameters of the players, in their order, where the game takes them itself; `terms` are then
+            for the log alone.
     """
 
     players: tuple[str, ...]
     terms: Callable[[], Terms]
     watched: Callable[[], Terms] = dict
+    gradients: Callable[[], Sequence[Tensor]] | None = None
 
 
 @dataclass(frozen=True)

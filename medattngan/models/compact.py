@@ -204,6 +204,7 @@ class Discriminator(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.width = base = shape.discriminator_width or DISCRIMINATOR_WIDTH
+        self.group = 1 if shape.alone else GROUP
         layers: list[nn.Module] = []
         channels, resolution = 1, shape.size
         while resolution > 4:
@@ -222,11 +223,13 @@ class Discriminator(nn.Module):
         self.values = ValueEmbedding(shape.numbers, channels * 16) if shape.numbers else None
 
     def forward(self, images: Images, conditions: Conditions = NOTHING) -> Logits:
-        return self.judge(self.stages(images.contiguous(memory_format=torch.channels_last)), conditions)
+        if self.group > 1:  # else asked by vmap, perhaps, which knows no layouts
+            images = images.contiguous(memory_format=torch.channels_last)
+        return self.judge(self.stages(images), conditions)
 
     def judge(self, x: Features, conditions: Conditions) -> Logits:
         """The logits of maps 4 px high."""
-        x = F.leaky_relu(self.summary(minibatch_deviation(x)), 0.2, inplace=True).flatten(1)
+        x = F.leaky_relu(self.summary(minibatch_deviation(x, self.group)), 0.2, inplace=True).flatten(1)
         logits = torch.as_tensor(self.last(x)).squeeze(1)
         if self.embedding is not None:
             logits = logits + (self.embedding(conditions["label"]) * x).sum(1) / math.sqrt(x.shape[1])

@@ -104,14 +104,16 @@ GROUP = 4
 """Images that `minibatch_deviation` compares with each other."""
 
 
-def minibatch_deviation(features: Features) -> Features:
+def minibatch_deviation(features: Features, group: int = GROUP) -> Features:
     """Append one map with the mean deviation across groups of the batch: (B, C, H, W) → (B, C + 1, H, W).
 
-    It lets the discriminator see a lack of variety. Karras et al. 2018, arXiv:1710.10196, section 3. A group is GROUP
-    images in a row, fewer where GROUP does not divide B.
+    It lets the discriminator see a lack of variety. Karras et al. 2018, arXiv:1710.10196, section 3. A group is `group`
+    images in a row, fewer where that does not divide B; of 1 the map is zero.
     """
     count = len(features)
-    size = next(n for n in range(min(GROUP, count), 0, -1) if count % n == 0)
+    if group == 1:  # without a question about layout, which vmap cannot answer
+        return torch.cat([features, features.new_zeros(count, 1, *features.shape[2:])], 1)
+    size = next(n for n in range(min(group, count), 0, -1) if count % n == 0)
     grouped = features.reshape(count // size, size, *features.shape[1:])
     # `Tensor.var` over a dimension that is not the last takes ten times as long on a CPU.
     variance = (grouped - grouped.mean(1, keepdim=True)).square().mean(1)

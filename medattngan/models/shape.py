@@ -27,6 +27,7 @@ class Shape:
         words: heights of the maps whose positions read the words of a caption; None for the preset's own.
         pretrain_kimg: thousands of slices that encoders are shown before the game; None for the preset's own.
         stack: of a preset that draws stacks: see the configuration.
+        alone: the discriminator is to judge each slice by itself, whatever else is in the batch.
     """
 
     size: int
@@ -40,6 +41,7 @@ class Shape:
     words: tuple[int, ...] | None = None
     pretrain_kimg: float | None = None
     stack: StackConfig = StackConfig()  # noqa: RUF009
+    alone: bool = False
 
     @property
     def text(self) -> Text | None:

@@ -20,6 +20,7 @@ from medattngan.models.attngan import build as build_attngan
 from medattngan.models.compact_text import build as build_compact_text
 from medattngan.models.dcgan import build as build_dcgan
 from medattngan.models.masked import build as build_compact
+from medattngan.models.private import private_system, require_private
 from medattngan.models.sagan import build as build_sagan
 from medattngan.models.shape import Shape
 from medattngan.models.stack import build as build_stack
@@ -51,6 +52,9 @@ def build(config: Config, conditions: Sequence[Condition] = ()) -> System:
     if attention.kind not in all_attention():
         known = ", ".join(sorted(all_attention()))
         raise UserError(f"attention.kind is {attention.kind!r}, but there are only: {known}.")
+    is_private = config.private.epsilon is not None
+    if is_private:
+        require_private(config, conditions)
     shape = Shape(
         size=config.data.size,
         conditions=tuple(conditions),
@@ -63,6 +67,7 @@ def build(config: Config, conditions: Sequence[Condition] = ()) -> System:
         words=attention.words,
         pretrain_kimg=model.pretrain_kimg,
         stack=config.stack,
+        alone=is_private,
     )
     system = presets[model.preset](shape)
     _require_attention(system.networks.values(), config)
@@ -70,7 +75,7 @@ def build(config: Config, conditions: Sequence[Condition] = ()) -> System:
     _require_sides(system.policy, shape)
     _require_words(system, config)
     _require_stacks(system, config)
-    return system
+    return private_system(system, config) if is_private else system
 
 
 def all_presets() -> dict[str, Callable[[Shape], System]]:

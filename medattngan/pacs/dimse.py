@@ -13,7 +13,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from medattngan.core.files import UserError
 from medattngan.pacs.bounded_association import Meter
-from medattngan.pacs.instances import DAMAGE, Instance, reading_quietly
+from medattngan.pacs.instances import READ_ERRORS, Instance, reading_quietly
 from medattngan.pacs.outcomes import CannotAsk, NoAnswer, Outcome, reason, refusal
 
 try:
@@ -99,7 +99,7 @@ class DimseServer:
                 return self._matches(association, query)
             except (RuntimeError, ArithmeticError):  # the association went away a moment ago
                 raise self._lost(taken=False) from None
-            except DAMAGE:
+            except READ_ERRORS:
                 self._lost()
                 raise CannotAsk("the server answers C-FIND with something that is damaged") from None
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-import struct
 import warnings
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,12 +17,12 @@ from pathlib import Path
 import pydicom
 from pydicom import Dataset
 from pydicom.dataelem import RawDataElement
-from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.uid import UID, MediaStorageDirectoryStorage
 
 from medattngan.core.files import UserError, read_json, unused
 from medattngan.core.seal import SEAL, check, thorough
 from medattngan.core.text import counted
+from medattngan.scans.damage import DAMAGE
 
 MARK = "SYNTHETIC"
 NAMED_AT_ONCE = 5
@@ -33,11 +31,8 @@ PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 UNDEFINED = 0xFFFFFFFF
 EXPORT_SIGNS = {SEAL: {"kind", "files"}, "provenance.json": {"samples_digest", "series"}}
 """By which keys of which files a folder that `export` wrote is known."""
-DAMAGE = (
-    ValueError, TypeError, KeyError, AttributeError, IndexError, NotImplementedError, RuntimeError, EOFError,
-    OverflowError, UserWarning, struct.error, zlib.error, BytesLengthException, InvalidDicomError,
-)  # fmt: skip
-"""What pydicom raises on a damaged file."""
+READ_ERRORS = (*DAMAGE, UserWarning)
+"""What pydicom raises on a damaged file, as `reading_quietly` has it read."""
 
 
 class Changed(Exception):  # noqa: N818
@@ -181,7 +176,7 @@ def read_instance(path: Path, name: str) -> Instance | None:
             if dataset.file_meta.MediaStorageSOPInstanceUID != values[0]:
                 raise ValueError("two SOP Instance UIDs")
             missing = missing_marks(dataset)
-    except DAMAGE as error:
+    except READ_ERRORS as error:
         kind = type(error).__name__
         raise UserError(
             f"{path} is a damaged or truncated DICOM file ({kind}); mend or remove it; nothing was sent."

@@ -13,7 +13,7 @@ from pydicom import Dataset
 from pydicom.pixels.processing import apply_modality_lut
 
 from medattngan.core.files import UserError
-from medattngan.pacs.instances import DAMAGE, NAMED_AT_ONCE, Instance, reading_quietly
+from medattngan.pacs.instances import NAMED_AT_ONCE, READ_ERRORS, Instance, reading_quietly
 from medattngan.scans.text.judge import lettered
 
 
@@ -48,7 +48,7 @@ def shows_letters(instance: Instance) -> bool:
             return False
         try:
             frames = _frames(dataset)
-        except DAMAGE:
+        except READ_ERRORS:
             return False
     return any(lettered(frame[None])[0] for frame in frames)
 

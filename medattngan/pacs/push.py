@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,26 +115,31 @@ def push(
     """
     folder = Path(folder)
     _require_batches(batch_instances, batch_bytes)
-    if not isinstance(credentials, Credentials):
-        credentials = read_credentials(None if credentials is None else Path(credentials))
-    found = look_through(folder)
-    require_marks(found.instances, allow_unmarked)
-    require_no_letters(found.instances, allow_letters)
+    known = _credentials(credentials)
+    reasons = {"allow-unmarked": allow_unmarked, "allow-letters": allow_letters}
+    found = _fit_to_send(folder, reasons)
     path = journal_path(folder, None if out is None else Path(out))
     asked = Asked(url, dimse, called_aet, calling_aet, None if ca is None else Path(ca), tls, plain_http)
-    server = open_server(asked, credentials, found.instances)
-    try:
-        with Journal.open(path, server.name) as journal, watching(progress) as watch:
-            _begin(
-                journal, server.name, folder, found, {"allow-unmarked": allow_unmarked, "allow-letters": allow_letters}
-            )
-            advance = watch("sending instances", len(found.instances))
-            delivery = Delivery(server, journal, retry or Retry(), resend_unknown, advance)
-            stopped = delivery.all_of(found.instances, batch_instances if url else 1, batch_bytes)
-            outcomes = {one.name: journal.state(one) for one in found.instances}
-    finally:
-        server.close()
+    server = open_server(asked, known, found.instances)
+    with closing(server), Journal.open(path, server.name) as journal, watching(progress) as watch:
+        _begin(journal, server.name, folder, found, reasons)
+        advance = watch("sending instances", len(found.instances))
+        delivery = Delivery(server, journal, retry or Retry(), resend_unknown, advance)
+        stopped = delivery.all_of(found.instances, batch_instances if url else 1, batch_bytes)
+        outcomes = {one.name: journal.state(one) for one in found.instances}
     return PushReport(path, outcomes, found.not_dicom, found.copies, stopped)
+
+
+def _credentials(given: Credentials | str | Path | None) -> Credentials:
+    return given if isinstance(given, Credentials) else read_credentials(None if given is None else Path(given))
+
+
+def _fit_to_send(folder: Path, reasons: Mapping[str, str | None]) -> FolderContents:
+    """All that lies in the folder, once every instance says that it is synthetic, or a reason was given why not."""
+    found = look_through(folder)
+    require_marks(found.instances, reasons["allow-unmarked"])
+    require_no_letters(found.instances, reasons["allow-letters"])
+    return found
 
 
 def _require_batches(instances: int, size: int) -> None:

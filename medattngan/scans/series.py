@@ -6,16 +6,13 @@ terminal; nothing that is written may hold them.
 
 from __future__ import annotations
 
-import struct
 import sys
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from pydicom.errors import BytesLengthException, InvalidDicomError
-
 from medattngan.core.types import Physical
+from medattngan.scans.damage import DAMAGE
 from medattngan.scans.sequence import OTHER
 
 Value: TypeAlias = float | str | tuple[float, ...] | None
@@ -58,24 +55,8 @@ REASONS: dict[str, str] = {
 }
 """Why something is not in the store. Closed: provenance counts by these keys."""
 
-READ_ERRORS = (
-    ValueError,
-    TypeError,
-    KeyError,
-    AttributeError,
-    IndexError,
-    AssertionError,
-    NotImplementedError,
-    RuntimeError,
-    OSError,
-    EOFError,
-    OverflowError,
-    struct.error,
-    zlib.error,
-    BytesLengthException,
-    InvalidDicomError,
-)
-"""What pydicom, nibabel, Pillow and the codecs raise on a damaged file. Each becomes the reason `unreadable`."""
+READ_ERRORS = (*DAMAGE, OSError)
+"""What readers raise on a file that is damaged, or cannot be read. Each becomes the reason `unreadable`."""
 
 
 REJECTED_COLUMNS = ("file", "reason", "meaning")

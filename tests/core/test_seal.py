@@ -93,7 +93,7 @@ def real(path: Path) -> str:
 
 def test_touched_files_that_are_the_same_are_whole(folder: Path) -> None:
     os.utime(folder / "a.txt")
-    check(folder, "store")
+    assert check(folder, "store").kind == "store"
 
 
 def test_a_seal_from_the_future_is_not_believed(folder: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_thorough_check_reads_what_looks_untouched(folder: Path, monkeypatch: 
 def test_what_file_managers_leave_behind_is_no_damage(folder: Path) -> None:
     for name in (".DS_Store", "Thumbs.db", "deep/._b.txt"):
         (folder / name).write_text("x")
-    check(folder, "store")
+    assert check(folder, "store").kind == "store"
 
 
 @pytest.mark.parametrize("dies_at", ["the seal that announces", "the file", "the seal that ends", "nothing"])

@@ -20,7 +20,8 @@ import torch
 
 from medattngan.core.files import UserError, atomic_folder, digest, require_absent, write_json, write_text
 from medattngan.core.locks import alone
-from medattngan.core.progress import Advance, Watch, watching
+from medattngan.core.processes import require_workers
+from medattngan.core.progress import Watch, watching
 from medattngan.core.run import Run
 from medattngan.core.seal import seal, thorough
 from medattngan.data.images import load_images
@@ -28,13 +29,14 @@ from medattngan.data.slice_images import SliceImages
 from medattngan.data.store import SliceStore
 from medattngan.external.given import Slices, given_slices
 from medattngan.external.open import External
-from medattngan.extractors.encoder import Encoder, EncoderNetwork, load_encoder
+from medattngan.extractors.encoder import Encoder, load_encoder
 from medattngan.stages.audit.calibrate import Flags, Thresholds, leave_one_out, require_enough, thresholds
 from medattngan.stages.audit.findings import Side, findings, nearest_patients
 from medattngan.stages.audit.gallery import MOST_PAIRS, Pair, save_gallery
 from medattngan.stages.audit.membership import require_trained_on
 from medattngan.stages.audit.planted import PLANTED, plant
-from medattngan.stages.audit.search import Bank, read_bank, search
+from medattngan.stages.audit.search import Bank, read_bank
+from medattngan.stages.audit.searchers import Search, searching
 from medattngan.stages.audit.verdict import is_samples_folder, require_same_store, require_writable, write_verdict
 from medattngan.stages.audit.volumes import Judged, judge_volumes
 from medattngan.stages.encoder.encoder import encoder as train_encoder
@@ -72,6 +74,7 @@ def audit(
     limit: int = LIMIT,
     seed: int = 0,
     value_range: tuple[float, float] | None = None,
+    workers: int | None = None,
     progress: bool = True,
 ) -> dict[str, Any]:
     """Look for copies of training patients among `samples`, and write the folder `out`.
@@ -82,8 +85,7 @@ def audit(
     first.
 
     Args:
-        samples: whatever `given_slices` takes: the path of a samples folder, of pictures, of DICOM or of a .npy;
-            Samples; an array.
+        samples: whatever `given_slices` takes: a samples folder, pictures, DICOM, a .npy, Samples or an array.
         store: the slices that the generator was trained on, and held-out patients.
         run: the training, for membership inference by its discriminator.
         encoder: a folder that `medattngan encoder` wrote for this store; None trains one into `out`.
@@ -93,6 +95,8 @@ def audit(
         limit: take at most so many slices of each held-out split, at random.
         seed: of every draw, 0 or more.
         value_range: the values of black and white pixels, where their type leaves that in doubt.
+        workers: search in so many processes of one thread each, which each hold the training slices: the same bytes
+            whatever their number. None searches in this process.
         progress: show on the terminal (stderr) how far it is.
 
     Returns:
@@ -102,30 +106,21 @@ def audit(
         UserError: `out` exists, an option is out of range, something cannot be read, samples, run or encoder belong to
             another store, or there are too few held-out slices.
     """
-    given, out = given_slices(samples), Path(out)
-    samples = given.path
-    store = SliceStore.of(store)
-    run = None if run is None else Run.of(run)
+    given, out, store = given_slices(samples), Path(out), SliceStore.of(store)
+    samples, run = given.path, None if run is None else Run.of(run)
     options = AuditOptions(split, false_positives, planted, limit, seed)
     require_absent(out)
-    _require(options)
+    _require(options, workers)
     _require_one_store(samples, given, store, run, options)
     found = given.unit(store.map, value_range)
     with atomic_folder(out) as folder:
-        loaded = _encoder(encoder, store, folder, seed, progress)
+        loaded = _encoder(encoder, store, folder, seed, workers, progress)
         bank = read_bank(store, loaded.network)
         images = SliceImages.of(found.resized(bank.size).images)
-        with watching(progress) as watch:
-            sides = _search_all(bank, store, images, loaded.network, options, watch)
-        limits = thresholds(
-            sides["held_out"].pixel.relative, sides["held_out"].embedding.relative, options.false_positives
-        )
-        table = verdicts(sides["samples"], limits)
-        marked, volumes = _by_volume(given, sides, limits, options.false_positives)
-        report = findings(bank, sides, limits, options.false_positives, options.seed, store=store, run=run, split=split)
-        report |= {"volumes": volumes} if volumes else {}
+        with watching(progress) as watch, searching(bank, loaded.network, workers) as search:
+            sides = _search_all(bank, store, images, search, options, watch)
+        table, marked, report = _judged(bank, sides, given, store, run, options)
         report |= {"notes": found.notes, "digests": _digests(samples, store, loaded, images)}
-        marked = table["flagged"].to_numpy(bool) if marked is None else marked
         _write(folder, samples, table, marked, _closest(table, images, store, bank.size), report)
     return report
 
@@ -147,6 +142,19 @@ def _by_volume(
     ]  # fmt: skip
     found, report = judge_volumes(*judged)
     return found["flagged"].loc[number].to_numpy(bool), report
+
+
+def _judged(
+    bank: Bank, sides: dict[str, Side], given: External, store: SliceStore, run: Run | None, options: AuditOptions
+) -> tuple[pd.DataFrame, Flags, dict[str, Any]]:
+    """The verdict of every sample by what was searched, how each is marked, and what audit.json says of all."""
+    held_out, rate = sides["held_out"], options.false_positives
+    limits = thresholds(held_out.pixel.relative, held_out.embedding.relative, rate)
+    report = findings(bank, sides, limits, rate, options.seed, store=store, run=run, split=options.split)
+    table = verdicts(sides["samples"], limits)
+    marked, volumes = _by_volume(given, sides, limits, rate)
+    report |= {"volumes": volumes} if volumes else {}
+    return table, table["flagged"].to_numpy(bool) if marked is None else marked, report
 
 
 def _write(
@@ -182,7 +190,8 @@ def verdicts(searched: Side, limits: Thresholds) -> pd.DataFrame:
     )
 
 
-def _require(options: AuditOptions) -> None:
+def _require(options: AuditOptions, workers: int | None) -> None:
+    require_workers(workers)
     if options.split not in ("val", "test"):
         raise UserError(f"--calibrate {options.split} is not held out from training; choose val or test.")
     if not 0 < options.false_positives < 0.5:
@@ -206,9 +215,11 @@ def _require_one_store(
     require_enough(min(options.limit, len(store.split(options.split))), options.false_positives)
 
 
-def _encoder(path: str | Path | None, store: SliceStore, folder: Path, seed: int, progress: bool) -> Encoder:
+def _encoder(
+    path: str | Path | None, store: SliceStore, folder: Path, seed: int, workers: int | None, progress: bool
+) -> Encoder:
     if path is None:
-        return train_encoder(store, folder / "encoder", seed=seed, progress=progress)
+        return train_encoder(store, folder / "encoder", seed=seed, workers=workers, progress=progress)
     loaded = load_encoder(path)
     if loaded.record["store_digest"] != store.digest:
         raise UserError(
@@ -219,7 +230,7 @@ def _encoder(path: str | Path | None, store: SliceStore, folder: Path, seed: int
 
 
 def _search_all(
-    bank: Bank, store: SliceStore, images: SliceImages, network: EncoderNetwork, options: AuditOptions, watch: Watch
+    bank: Bank, store: SliceStore, images: SliceImages, search: Search, options: AuditOptions, watch: Watch
 ) -> dict[str, Side]:
     """Every set of slices that the audit looks at, searched: held-out, the other held-out split, copies, samples."""
     sets = {"held_out": _real(bank, store, options.split, options)}
@@ -234,7 +245,7 @@ def _search_all(
         sets[f"planted {kind}"] = SliceImages.of(copies), names
     sets["samples"] = images, []
     advance = watch("searching slices", sum(len(some) for some, _ in sets.values()))
-    return {name: _side(bank, some, patients, network, advance) for name, (some, patients) in sets.items()}
+    return {name: Side(*search(some, advance), patients) for name, (some, patients) in sets.items()}
 
 
 def _real(bank: Bank, store: SliceStore, split: str, options: AuditOptions) -> tuple[SliceImages, list[str]]:
@@ -244,11 +255,6 @@ def _real(bank: Bank, store: SliceStore, split: str, options: AuditOptions) -> t
     part = part.select(np.isin(np.arange(len(part)), chosen))
     images = SliceImages.of_store(part, size=bank.size, dtype=torch.float16)
     return images, [str(name) for name in part.index["patient"]]
-
-
-def _side(bank: Bank, images: SliceImages, patients: list[str], network: EncoderNetwork, advance: Advance) -> Side:
-    pixel, embedding, embedded = search(bank, images, network, advance)
-    return Side(pixel, embedding, embedded, patients)
 
 
 def _closest(table: pd.DataFrame, images: SliceImages, store: SliceStore, size: int) -> list[Pair]:

@@ -12,6 +12,7 @@ shifts, mirrorings and rotations. The encoder's space needs one product a pair.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,8 +39,10 @@ BEST_SLICES = 20
 """Slices of the first stage that the second looks at, besides the best of each of the nearest patients."""
 BEST_EMBEDDED = 6
 """Slices nearest to the encoder that it looks at too."""
-_QUERIES, _EMBEDDED, _BANK = 32, 256, 8192
-"""Slices searched at once, slices read and embedded at once, and training slices that they meet at once."""
+BLOCK = 256
+"""Slices read and embedded at once."""
+_QUERIES, _BANK = 32, 8192
+"""Slices searched at once, and training slices that they meet at once."""
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.intp]
@@ -95,6 +98,10 @@ class Bank:
         return int(self.images.shape[-1])
 
 
+Found = tuple[Near, Near, Tensor]
+"""In pixels; in the encoder's space; where N images lie in that space, (N, E) of length 1."""
+
+
 def read_bank(store: SliceStore, network: EncoderNetwork) -> Bank:
     """Read the training split of `store`.
 
@@ -123,23 +130,19 @@ def make_bank(rows: Rows, patients: Rows, images: Images, network: EncoderNetwor
     return Bank(rows, patients, starts, images, normalised, _unit(inner.flatten(1)), embed(network, images))
 
 
-def search(
-    bank: Bank, images: Images | SliceImages, network: EncoderNetwork, advance: Advance = uncounted
-) -> tuple[Near, Near, Tensor]:
-    """The nearest training slices of `images` (N, 1, S, S) in [-1, 1]; `advance` is told of every few.
-
-    Returns:
-        In pixels; in the encoder's space; where the images lie in that space, (N, E) of length 1.
-    """
-    shifts = Shifts.of(bank.size)
+def search(bank: Bank, images: Images | SliceImages, network: EncoderNetwork, advance: Advance = uncounted) -> Found:
+    """The nearest training slices of `images` (N, 1, S, S) in [-1, 1]; `advance` is told of every few."""
     source = SliceImages.of(images)
-    places = torch.empty(len(source), bank.embedded.shape[1])
+    blocks = (source[start : start + BLOCK] for start in range(0, len(source), BLOCK))
+    return joined([search_block(bank, block, network, advance) for block in blocks])
+
+
+def search_block(bank: Bank, images: Images, network: EncoderNetwork, advance: Advance = uncounted) -> Found:
+    """The same for BLOCK images at most, which nothing else is needed for."""
+    shifts, places = Shifts.of(bank.size), embed(network, images)
     pixels, embedded = [], []
-    for start in range(0, len(source), _QUERIES):
-        if start % _EMBEDDED == 0:
-            some = source[start : start + _EMBEDDED]
-            places[start : start + len(some)] = embed(network, some)
-        block = some[start % _EMBEDDED : start % _EMBEDDED + _QUERIES].float()
+    for start in range(0, len(images), _QUERIES):
+        block = images[start : start + _QUERIES].float()
         distances = 1 - (places[start : start + _QUERIES] @ bank.embedded.T).numpy()
         embedded.append(_nearest(bank, distances))
         likeness = _coarse_similarity(bank, block)
@@ -150,6 +153,12 @@ def search(
         pixels.append(_join(refined))
         advance(len(block))
     return _join(pixels), _join(embedded), places
+
+
+def joined(found: Sequence[Found]) -> Found:
+    """What was found of several blocks, in their order."""
+    pixels, embedded, places = zip(*found, strict=True)
+    return _join(pixels), _join(embedded), torch.cat(places)
 
 
 def choose_candidates(bank: Bank, coarse: Floats, embedded: Floats) -> Rows:
@@ -192,7 +201,7 @@ def _nearest(bank: Bank, distances: Floats) -> Near:
     return Near(bank.rows[nearest], bank.patients[nearest], np.maximum(nearest_few[:, 0], 0), reference)
 
 
-def _join(parts: list[Near]) -> Near:
+def _join(parts: Sequence[Near]) -> Near:
     return Near(
         np.concatenate([part.row for part in parts]),
         np.concatenate([part.patient for part in parts]),

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from medattngan.core.files import UserError, atomic_folder, digest, require_absent, write_json
 from medattngan.core.locks import alone
+from medattngan.core.processes import require_workers
 from medattngan.core.progress import Advance, uncounted, watching
 from medattngan.core.provenance import provenance
 from medattngan.core.seal import seal
@@ -21,6 +22,7 @@ from medattngan.data.images import load_images
 from medattngan.data.store import SliceStore
 from medattngan.extractors.encoder import DIM, LARGEST_PX, RECORD, WEIGHTS, Encoder, EncoderNetwork, load_encoder
 from medattngan.stages.encoder.contrastive import TEMPERATURE, nt_xent
+from medattngan.stages.encoder.viewing import viewing
 from medattngan.stages.encoder.views import view
 
 BATCH = 256
@@ -36,7 +38,13 @@ EMBEDDED_AT_ONCE = 128
 
 @alone
 def encoder(
-    store: SliceStore | str | Path, out: str | Path, *, kimg: float = 40.0, seed: int = 0, progress: bool = True
+    store: SliceStore | str | Path,
+    out: str | Path,
+    *,
+    kimg: float = 40.0,
+    seed: int = 0,
+    workers: int | None = None,
+    progress: bool = True,
 ) -> Encoder:
     """Train an encoder on the training split of `store` and write it to the folder `out`.
 
@@ -45,6 +53,8 @@ def encoder(
     Args:
         kimg: thousands of slices shown, each as two views.
         seed: of weights, order and views, 0 or more.
+        workers: make the views ahead in so many processes of one thread each; the same bytes whatever their number.
+            None makes them in this process.
         progress: show on the terminal (stderr) how far it is.
 
     Raises:
@@ -52,6 +62,7 @@ def encoder(
     """
     store = SliceStore.of(store)
     require_absent(Path(out))
+    require_workers(workers)
     if seed < 0:
         raise UserError(f"--seed is {seed}; it must be 0 or more.")
     if not kimg > 0:
@@ -65,7 +76,8 @@ def encoder(
         torch.manual_seed(seed)
         network = EncoderNetwork(size)
     with watching(progress) as watch:
-        losses = fit(network, images, kimg, seed, watch("training the encoder, step", step_count(images, kimg)))
+        advance = watch("training the encoder, step", step_count(images, kimg))
+        losses = fit(network, images, kimg, seed, advance, workers)
     network.eval()
     with atomic_folder(Path(out)) as folder:
         save_file({name: part.contiguous() for name, part in network.state_dict().items()}, folder / WEIGHTS)
@@ -92,29 +104,30 @@ def step_count(images: Images, kimg: float) -> int:
     return max(1, math.ceil(kimg * 1000 / min(BATCH, len(images))))
 
 
-def fit(network: EncoderNetwork, images: Images, kimg: float, seed: int, advance: Advance = uncounted) -> list[float]:
+def fit(
+    network: EncoderNetwork,
+    images: Images,
+    kimg: float,
+    seed: int,
+    advance: Advance = uncounted,
+    workers: int | None = None,
+) -> list[float]:
     """Train `network` in place on `images` (N, 1, H, W); the loss of every step."""
     batch, steps = min(BATCH, len(images)), step_count(images, kimg)
     optimizer = torch.optim.AdamW(network.parameters(), lr=LR, weight_decay=WEIGHT_DECAY)
     network.train()
     losses = []
-    order = np.empty(0, np.intp)
-    for step in range(steps):
-        if len(order) < batch:
-            order = np.concatenate([order, np.random.default_rng([seed, step]).permutation(len(images))])
-        rows, order = torch.from_numpy(order[:batch]), order[batch:]
-        generator = torch.Generator().manual_seed(int(np.random.SeedSequence([seed, 7, step]).generate_state(1)[0]))
-        chosen = images[rows].float()
-        views = torch.cat([view(chosen, generator), view(chosen, generator)])
-        for group in optimizer.param_groups:
-            group["lr"] = LR * schedule(step / steps)
-        first, second = network.project(network(views)).chunk(2)
-        loss = nt_xent(first, second)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]  # missing from torch's stubs
-        optimizer.step()
-        losses.append(float(loss.detach()))
-        advance(1)
+    with viewing(workers) as shown:
+        for step, views in enumerate(shown(images, batch, steps, seed)):
+            for group in optimizer.param_groups:
+                group["lr"] = LR * schedule(step / steps)
+            first, second = network.project(network(views)).chunk(2)
+            loss = nt_xent(first, second)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]  # missing from torch's stubs
+            optimizer.step()
+            losses.append(float(loss.detach()))
+            advance(1)
     return losses
 
 

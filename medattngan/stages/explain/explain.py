@@ -10,7 +10,6 @@ explanation.json          run, seed, points, and what there was not to show
 from __future__ import annotations
 
 import csv
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,9 +26,8 @@ from medattngan.conditions.mask import mask_among
 from medattngan.conditions.numbers import Number
 from medattngan.conditions.table import encoded, of_run
 from medattngan.conditions.text import Text
-from medattngan.core.files import UserError, atomic_folder, digest, require_absent, write_json
+from medattngan.core.files import UserError, atomic_folder, require_absent, write_json
 from medattngan.core.locks import alone
-from medattngan.core.provenance import provenance
 from medattngan.core.run import Run, every_network
 from medattngan.core.seal import seal
 from medattngan.core.types import Images
@@ -39,6 +37,7 @@ from medattngan.stages.explain.maps import Attended, Point, maps, observe
 from medattngan.stages.explain.paths import STEPS, slerp
 from medattngan.stages.explain.points import choose_points, given_points
 from medattngan.stages.explain.words import save_words, word_maps
+from medattngan.stages.sample.origin import origin
 from medattngan.stages.sample.sample import choose, generate, latents, load_generator
 
 NO_OTHERS: Mapping[str, Sequence[Any]] = MappingProxyType({})
@@ -220,12 +219,8 @@ def _strips(subject: Subject) -> dict[str, tuple[Images, list[str]]]:
 
 
 def _record(subject: Subject, folder: Path, places: Mapping[str, Point], notes: Sequence[str]) -> dict[str, Any]:
-    weights = digest(folder / "ema.safetensors")
     return {
-        **provenance(subject.seed),
-        "synthetic": True,
-        "run": hashlib.sha256(f"{subject.run.store['digest']}{weights}".encode()).hexdigest()[:16],
-        "weights_digest": weights,
+        **origin(subject.run, folder, subject.seed),
         "number": subject.number,
         "label": subject.values.get("label"),
         "conditions": {one.name: subject.values[one.name] for one in subject.conditions if one.name != "label"},

@@ -10,7 +10,6 @@ Every slice in them is synthetic and says so.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,15 +20,15 @@ from torch import Tensor, nn
 
 from medattngan.conditions.mask import mask_among
 from medattngan.conditions.table import encoded, of_run
-from medattngan.core.files import UserError, atomic_folder, digest, require_absent, write_json
+from medattngan.core.files import UserError, atomic_folder, require_absent, write_json
 from medattngan.core.locks import alone
-from medattngan.core.provenance import provenance
 from medattngan.core.run import Run
 from medattngan.core.seal import seal
 from medattngan.core.types import Images
 from medattngan.models.styles import Styled, truncated
 from medattngan.stages.explore.figures import save_mixing, save_seeds
 from medattngan.stages.explore.film import save_interpolation, way
+from medattngan.stages.sample.origin import origin
 from medattngan.stages.sample.sample import CHUNK, choose, generate, latents, load_generator
 
 MOST_SEEDS = 400
@@ -70,7 +69,7 @@ def explore(
     Raises:
         UserError: the run, seed, count, label, values or truncation is not usable, or `out` exists.
     """
-    run = run if isinstance(run, Run) else Run.open(run)
+    run = Run.of(run)
     require_absent(Path(out))
     if seed < 0 or not 2 <= count <= MOST_SEEDS:
         raise UserError(f"--seed is {seed} and --count {count}; give 0 or more, and 2 to {MOST_SEEDS} of them.")
@@ -141,12 +140,8 @@ def _mixed(
 
 
 def _record(run: Run, folder: Path, seed: int, count: int, truncation: float, notes: Sequence[str]) -> dict[str, Any]:
-    weights = digest(folder / "ema.safetensors")
     return {
-        **provenance(seed),
-        "synthetic": True,
-        "run": hashlib.sha256(f"{run.store['digest']}{weights}".encode()).hexdigest()[:16],
-        "weights_digest": weights,
+        **origin(run, folder, seed),
         "count": count,
         "truncation": truncation,
         "notes": list(notes),

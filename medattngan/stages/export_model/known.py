@@ -8,6 +8,7 @@ from typing import Any
 
 from medattngan.conditions.labels import Label
 from medattngan.core.files import digest
+from medattngan.core.privacy import LIMITS, promised
 from medattngan.core.run import Run, numbers_of, weights_of
 from medattngan.metrics.table import DIRECTIONS
 from medattngan.stages.audit.sentences import summary
@@ -117,6 +118,8 @@ class Known:
             )
         if not said:
             said.append("Its slices were not scored.")
+        if "privacy" in self.training:
+            said.append(f"Trained with differential privacy for {promised(self.training['privacy'])}. {LIMITS}")
         said += summary(self.evidence.audit) if self.evidence.audit else ["It was not audited for copies of patients."]
         return said
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import hmac
 import os
-import secrets
 import sys
 from pathlib import Path
 
 from medattngan.core.files import UserError
+from medattngan.core.secret import KEY_BYTES, make_secret
 
-SALT_BYTES = 32
+LEAST_BYTES = KEY_BYTES // 2
 
 
 def salt_path() -> Path:
@@ -41,33 +41,14 @@ def load_salt(path: Path | None = None) -> bytes:
     path = salt_path() if path is None else path
     try:
         if not path.exists():
-            _make_salt(path)
+            make_secret(path)
         salt = path.read_bytes()
     except OSError as error:
         cure = "set MEDATTNGAN_SALT_FILE to a private file"
         raise UserError(f"The salt {path} cannot be read or made ({error.strerror}); {cure}.") from None
-    if len(salt) < SALT_BYTES // 2:
-        raise UserError(
-            f"{path} is too short for a salt; put at least {SALT_BYTES // 2} random bytes in it or remove it."
-        )
+    if len(salt) < LEAST_BYTES:
+        raise UserError(f"{path} is too short for a salt; put at least {LEAST_BYTES} random bytes in it or remove it.")
     return salt
-
-
-def _make_salt(path: Path) -> None:
-    """Write a new salt whole, without ever replacing one: of two processes the first wins and both read its salt."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(secrets.token_bytes(SALT_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(temporary, path)
-    except FileExistsError:
-        pass
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def pseudonym(salt: bytes, kind: str, key: str) -> str:

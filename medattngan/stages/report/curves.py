@@ -37,6 +37,11 @@ PANELS: tuple[tuple[str, str, dict[str, str]], ...] = (
         "memorised its patients and teaches the generator nothing new. More patients or augmentation lower it.",
         {"r_v": "r_v, share"},
     ),
+    (
+        "Privacy spent",
+        "What a private training has spent of its epsilon. Lower tells less of any one patient.",
+        {"epsilon": "epsilon"},
+    ),
 )
 """Heading, what to make of it, {column: name of its line}."""
 VALIDATION = "During training, from few slices: look at its trend only. Lower is better; no baseline was measured."

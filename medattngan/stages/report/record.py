@@ -7,7 +7,8 @@ from html import escape
 from typing import Any
 
 from medattngan.core.files import read_json
-from medattngan.core.run import Run
+from medattngan.core.privacy import LIMITS, promised
+from medattngan.core.run import Run, numbers_of
 from medattngan.data.alike import spacing_in_words
 from medattngan.data.samples import Samples
 from medattngan.data.store import SPLITS, SliceStore
@@ -64,11 +65,18 @@ def _training(run: Run, made: dict[str, Any]) -> Rows:
             + f"{config.train.kimg * 1000:,.0f} slices",
         ),
         ("trained", spent(run)),
+        *_privacy(run),
         ("seed", str(made["seed"])),
         ("hardware", device_in_words(hardware)),
         ("threads", threads_in_words(hardware)),
         ("versions", ", ".join(f"{name} {number}" for name, number in made["versions"].items())),
     ]
+
+
+def _privacy(run: Run) -> Rows:
+    """What a private training promises, and what not."""
+    found = numbers_of(run.checkpoint("last")).get("privacy")
+    return [] if found is None else [("privacy", f"{promised(found)}. {LIMITS}")]
 
 
 def threads_in_words(hardware: dict[str, Any]) -> str:

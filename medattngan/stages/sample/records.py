@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,8 @@ import numpy as np
 import pandas as pd
 
 from medattngan.conditions.condition import Column, Condition
-from medattngan.core.files import digest
-from medattngan.core.provenance import provenance
-from medattngan.core.run import Run, numbers_of, weights_of
+from medattngan.core.run import Run, numbers_of
+from medattngan.stages.sample.origin import origin
 
 
 def table_of(
@@ -34,14 +32,10 @@ def table_of(
 
 def record_of(run: Run, folder: Path, seed: int, count: int, truncation: float) -> dict[str, Any]:
     """The samples' provenance.json."""
-    weights = digest(weights_of(folder))
     return {
-        **provenance(seed),
-        "synthetic": True,
-        "run": hashlib.sha256(f"{run.store['digest']}{weights}".encode()).hexdigest()[:16],
+        **origin(run, folder, seed),
         "preset": run.config.model.preset,
         "store_digest": run.store["digest"],
-        "weights_digest": weights,
         "checkpoint": numbers_of(folder),
         "count": count,
         "truncation": truncation,

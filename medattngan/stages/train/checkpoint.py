@@ -43,6 +43,12 @@ class Progress:
     validated_step: int = -1
     score: float | None = None
     """What the last validation gave."""
+    privacy: dict[str, Any] | None = None
+    """What has been spent, of a private training; see `stages.train.private.Privacy`."""
+
+    def record(self) -> dict[str, Any]:
+        """For checkpoint.json."""
+        return {key: value for key, value in asdict(self).items() if key != "privacy" or value is not None}
 
     @property
     def kimg(self) -> float:
@@ -126,7 +132,7 @@ def save(state: State, checkpoints: Path) -> Path:
     state.progress.augment_due = float(state.due)
     target = checkpoints / f"step-{state.progress.step:09d}"
     if target.exists():
-        numbers = asdict(state.progress)
+        numbers = state.progress.record()
         replace_file(target, "checkpoint", "checkpoint.json", lambda path: write_json(path, numbers))
         return target
     checkpoints.mkdir(parents=True, exist_ok=True)
@@ -153,7 +159,7 @@ def _write(state: State, folder: Path) -> None:
         save_file(tensors, folder / f"{name}.safetensors")
     optimizers = {name: optimizer.state_dict() for name, optimizer in state.optimizers.items()}
     torch.save(optimizers, folder / "optimizers.pt")
-    write_json(folder / "checkpoint.json", asdict(state.progress))
+    write_json(folder / "checkpoint.json", state.progress.record())
     seal(folder, "checkpoint")
     for path in [*folder.iterdir(), folder]:
         _sync(path)

@@ -14,10 +14,12 @@ from medattngan.stages.train import overfit
 from medattngan.stages.train.log import Log, Row, columns, save_grid
 from medattngan.stages.train.overfit import Overfitting
 from medattngan.stages.train.players import Players
+from medattngan.stages.train.private import Privacy
 from medattngan.stages.train.validate import Validation
 
 GRID_COUNT = 32
 MAX_ROLLBACKS = 3
+EPSILON = "epsilon"
 
 
 class DivergedError(Exception):
@@ -34,14 +36,18 @@ class Training:
         validation: Validation | None,
         overfitting: Overfitting | None,
         line: ProgressLine,
+        privacy: Privacy | None = None,
     ) -> None:
         self.run, self.players, self.line, self.ranks = run, players, line, players.ranks
+        self.privacy = privacy
         self.validation, self.overfitting = validation, overfitting
         self.numbers = players.state.progress
         self.options = players.config.train
 
     def to_the_end(self) -> None:
         """Go on from the last checkpoint, if there is one, until the budget is spent."""
+        if self.privacy is not None:
+            self.line.say(str(self.privacy))
         # The first process says: it may have written its own first one before another looks.
         if self.ranks.agreed(float(bool(self.run.checkpoints()))):
             checkpointing.load(self.players.state, self.run.checkpoints()[-1])
@@ -51,6 +57,7 @@ class Training:
             self._checkpoint()
         validated = [] if self.validation is None else [self.validation.name]
         validated += [] if self.overfitting is None else [overfit.COLUMN]
+        validated += [] if self.privacy is None else [EPSILON]
         log = Log(
             self.run.path,
             columns(self.players.system.game.columns(), validated, self.players.gates),
@@ -80,7 +87,8 @@ class Training:
         saved_at, logged_images, played = numbers.seconds, numbers.images, 0.0
         while (spent := self._spent()) < 1:
             began = time.monotonic()
-            terms = self.players.play(spent)
+            # Where the rates follow the clock, a resumed training does not repeat its moves: private ones must.
+            terms = self.players.play(spent if self.privacy is None else self._spent_by_count())
             # To read is to wait for what a GPU has still to do, which belongs to the time that playing takes.
             read = {name: float(value) for name, value in terms.items()} if self._crossed(options.log_kimg) else {}
             played += time.monotonic() - began
@@ -109,7 +117,12 @@ class Training:
     def _spent(self) -> float:
         """How much of the budget is spent; 1 is all."""
         by_time = 0.0 if self.options.minutes is None else self.numbers.seconds / 60 / self.options.minutes
-        return max(self.numbers.kimg / self.options.kimg, by_time)
+        return max(self._spent_by_count(), by_time)
+
+    def _spent_by_count(self) -> float:
+        """The same by images shown, and by privacy."""
+        private = 0.0 if self.privacy is None else self.numbers.step / self.privacy.most_moves
+        return max(self.numbers.kimg / self.options.kimg, private)
 
     def _crossed(self, every_kimg: float) -> bool:
         """Whether the round just played crossed a multiple of `every_kimg`."""
@@ -128,6 +141,8 @@ class Training:
                 raise DivergedError(f"{name} is {value} at step {numbers.step}")
         row: Row = {**self._position(), "images_per_second": images_per_second, **values}
         row |= {"augment_probability": numbers.augment_probability, "lr_scale": numbers.lr_scale}
+        if self.privacy is not None:
+            row[EPSILON] = self.privacy.epsilon(numbers.step)
         log.write(row)
         lost = "  ".join(f"{name} {value:.3g}" for name, value in values.items() if name.startswith("loss_"))
         score = "" if numbers.score is None else f"  score {numbers.score:.4g}"
@@ -140,10 +155,17 @@ class Training:
         """Save, but never weights that are not numbers: there must always be a good state to go back to."""
         if not self.players.state.finite():
             raise DivergedError(f"a weight is not a number at step {self.numbers.step}")
+        if self.privacy is not None:
+            self.numbers.privacy = self.privacy.record(self.numbers.step)
         self.ranks.done_by_first(partial(checkpointing.save, self.players.state, self.run.path / "checkpoints"))
 
     def _roll_back(self, trouble: str, log: Log) -> None:
         """Return to the last good checkpoint with half the learning rates."""
+        if self.privacy is not None:  # the moves that led here were made, and are not to be had back
+            raise UserError(
+                f"{self.run.path}: private training diverged ({trouble}) and cannot go back; lower "
+                "optimizer.generator_lr and optimizer.discriminator_lr."
+            )
         rollbacks, scale = self.numbers.rollbacks + 1, self.numbers.lr_scale / 2
         if rollbacks > MAX_ROLLBACKS:
             raise UserError(

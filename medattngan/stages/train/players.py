@@ -18,8 +18,8 @@ from torch.optim import Optimizer
 from medattngan.core.config import Config
 from medattngan.core.types import Images
 from medattngan.data.batches import Batches, derived_seed
-from medattngan.data.resident import slices_on
-from medattngan.games.game import Batch, Draws, Round, System, Terms
+from medattngan.data.resident import Slices, slices_on
+from medattngan.games.game import DRAWN, Batch, Draws, Round, System, Terms
 from medattngan.stages.sample.sample import generate, latents
 from medattngan.stages.sample.volumes import draw_stacks
 from medattngan.stages.train.adam import make_adam, set_rate
@@ -32,15 +32,17 @@ from medattngan.stages.train.ranks import Ranks
 from medattngan.stages.train.recordings import Recordings
 from medattngan.stages.train.resolve import is_adaptive
 
-DRAWN = "draw."
-"""Begins the names of what was drawn among what a round is given."""
-
 
 class Player:
     """A network as a game meets it; see `medattngan.games.game.Network`."""
 
     def __init__(self, fabric: Fabric, network: nn.Module) -> None:
         self.fabric, self.network = fabric, network
+
+    @property
+    def module(self) -> nn.Module:
+        """Past Fabric's wrapper."""
+        return cast(nn.Module, self.network.module)
 
     def __call__(self, *inputs: Any) -> Any:
         return self.network(*inputs)
@@ -49,9 +51,8 @@ class Player:
         """Past Fabric's wrapper, which under mixed precision refuses the gradient penalties' autograd.grad; and with
         `twice` in float32, past what train.compile made of the network, which cannot be differentiated twice:
         `forward` can."""
-        network = cast(nn.Module, self.network.module)
         with nullcontext() if twice else self.fabric.autocast():
-            return cast(Tensor, (network.forward if twice else network)(*inputs)).float()
+            return cast(Tensor, (self.module.forward if twice else self.module)(*inputs)).float()
 
 
 def _laid_out(network: nn.Module, layout: torch.memory_format) -> nn.Module:
@@ -71,6 +72,7 @@ class Players:
         ranks: the processes that share each batch, launched; this one alone where there are none.
         recorder: what records rounds, in place of what `train.graphs` says.
         say: is told where rounds are not recorded, and why.
+        slices: where a round finds its real slices, in place of `batches`.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Players:
         ranks: Ranks | None = None,
         recorder: Recorder | None = None,
         say: Callable[[str], None] = lambda _: None,
+        slices: Slices | None = None,
     ) -> None:
         self.config, self.system, self.batches = config, system, batches
         self.ranks = ranks or Ranks(config.train)
@@ -98,7 +101,7 @@ class Players:
         kept = [one for network in self.state.networks.values() for one in network.state_dict(keep_vars=True).values()]
         self._buffers = [tensor for tensor in kept if not isinstance(tensor, nn.Parameter)]
         self._only(self.state.optimizers)
-        self.slices = slices_on(self.fabric.device, batches)
+        self.slices = slices or slices_on(self.fabric.device, batches)
         adaptive = is_adaptive(config, len(batches.store))
         self.control = Control(self.state, system.control, config.augment.target) if adaptive else None
         self._rates: dict[str, float] = {}
@@ -184,7 +187,12 @@ class Players:
             terms = phase.terms()
             for name in phase.players:
                 self.state.optimizers[name].zero_grad(set_to_none=True)
-            self.fabric.backward(torch.stack(list(terms.values())).sum())
+            if phase.gradients is None:
+                self.fabric.backward(torch.stack(list(terms.values())).sum())
+            else:
+                own = [parameter for name in phase.players for parameter in self._parameters[name]]
+                for parameter, gradient in zip(own, phase.gradients(), strict=True):
+                    parameter.grad = gradient
             moved = [p.grad for name in phase.players for p in self._parameters[name] if p.grad is not None]
             self.ranks.mean(moved)
             for name in phase.players:

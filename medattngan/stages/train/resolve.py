@@ -9,6 +9,7 @@ from medattngan.core.config import Config
 from medattngan.games.adversarial import AdversarialGame
 from medattngan.games.attngan import AttnGanGame
 from medattngan.games.game import System
+from medattngan.games.private import PrivateGame
 from medattngan.stages.train.precision import precision_for
 
 SCARCE = 2000
@@ -19,6 +20,8 @@ otherwise."""
 def is_adaptive(config: Config, slices: int) -> bool:
     """Whether the probability of augmentation follows the discriminator (ADA), with so many training slices."""
     asked, given = config.augment.adaptive, config.augment.probability
+    if config.private.epsilon is not None:
+        return False
     return asked if asked is not None else given is None and slices < SCARCE
 
 
@@ -37,7 +40,7 @@ def resolved(config: Config, system: System, slices: int) -> Config:
         "model": {"z_dim": system.z_dim, **widths, **pretrained},
         "attention": {"words": () if reads is None else reads},
         "stack": {} if stack is None else stack.model_dump(),
-        "loss": asdict(game.objective) if isinstance(game, AdversarialGame) else {},
+        "loss": asdict(game.objective) if isinstance(game, AdversarialGame | PrivateGame) else {},
         "augment": {
             "policy": tuple(system.policy),
             "probability": config.augment.probability or 0.0,

@@ -24,6 +24,12 @@ from medattngan.stages.train.initialise import begin_from
 from medattngan.stages.train.loop import Training
 from medattngan.stages.train.overfit import Overfitting
 from medattngan.stages.train.players import Players
+from medattngan.stages.train.private import (
+    Privacy,
+    PrivateSlices,
+    forget_secret,
+    settled,
+)
 from medattngan.stages.train.ranks import Ranks, require_shares
 from medattngan.stages.train.resolve import resolved
 from medattngan.stages.train.select import describe, select_training
@@ -56,12 +62,14 @@ def train(
     `begin`, start from the networks of that run instead of random ones.
 
     Raises:
-        UserError: configuration and store or `begin` do not fit, `out` exists (without `resume`), another process
-            writes to it, or the training diverged again after three roll-backs.
+        UserError: configuration and store or `begin` do not fit, what cannot be private is asked of a private training,
+            `out` exists (without `resume`), another process writes to it, or the training diverged again after three
+            roll-backs.
     """
     config, begin = Config.of(config), None if begin is None else Run.of(begin)
     store = SliceStore.of(data)
     part = select_training(store, config)
+    config = settled(config, part, Path(out) if resume else None, begin)
     described = describe(store, part, config)
     conditions = of_run(described)
     torch.manual_seed(config.train.seed)
@@ -73,6 +81,7 @@ def train(
     )
     if isinstance(batches, StackBatches):
         described["stack"] = batches.record()
+    privacy = Privacy.of(config, described["patients"])
     if begin is not None:
         begin_from(begin, system)
         described["began_from"] = digest(every_network(begin, "last") / "ema.safetensors")
@@ -87,11 +96,13 @@ def train(
 
         run = ranks.done_by_first(begun) or Run.open(out)
         ranks.agreed(0.0)  # all have opened it before the first writes to it again
-        players = Players(config, system, batches, ranks, say=line.say)
+        slices = None if privacy is None else PrivateSlices.of(run, part, system)
+        players = Players(config, system, batches, ranks, say=line.say, slices=slices)
         _warn_of_leaks(system.policy, run, line)
         validation = Validation.prepare(store, config, line.say)
         overfitting = None if validation is None else Overfitting.prepare(store, config, players)
-        Training(run, players, validation, overfitting, line).to_the_end()
+        Training(run, players, validation, overfitting, line, privacy).to_the_end()
+        forget_secret(run.path)
         ranks.done_by_first(run.finish)
         ranks.part()
     return run

@@ -65,8 +65,7 @@ def utility(
     Raises:
         UserError: the store has no two classes or too few slices, or `out` was started with other settings.
     """
-    store = SliceStore.of(data)
-    out, amounts = Path(out), tuple(sorted(amounts))
+    store, out, amounts = SliceStore.of(data), Path(out), tuple(sorted(amounts))
     config = Config.of(config)
     config = config.model_copy(update={"data": config.data.model_copy(update={"conditional": True})})
     training, test = _labelled(store)
@@ -77,25 +76,21 @@ def utility(
     keep_freed_memory()  # as its trainings do: provenance is then the same whatever is left to train
     begin_folder(out, settings)
     pool = training.select(halve(training.index, 0))
-    begins: dict[str, Run | None] = {SCRATCH: None}
-    if pretrain_minutes > 0:
-        unlabelled = training.select(~halve(training.index, 0))
-        begins[PRETRAINED] = _pretrain(config, unlabelled, out, pretrain_minutes, progress)
+    begins = _begins(config, training, out, pretrain_minutes, progress)
     network = load_extractor(extractor)
     truth = np.unique(test.index["label"].to_numpy(str), return_inverse=True)[1]
     patients = test.index["patient"].to_numpy(str)
     record = {"settings": settings, "test_slices": len(test), "test_patients": len(set(patients))}
     results: dict[str, Any] = {}
-    cells = [f"{count}-{start}-seed{seed}" for count in per_class for start in begins for seed in range(seeds)]
-    told = _Told(sum(not has_chances(out / name) for name in cells), progress)
+    cells = [_folder(out, count, start, seed) for count in per_class for start in begins for seed in range(seeds)]
+    told = _Told(sum(not has_chances(cell) for cell in cells), progress)
     for count in per_class:
         for start, begin in begins.items():
             arms: dict[str, list[Array]] = {}
             for seed in range(seeds):
                 real = pool.select(draw_per_class(pool.index, count, seed))
-                folder = out / f"{count}-{start}-seed{seed}"
-                told.begin(folder, f"{count} a class, {start}, seed {seed}")
-                cell = Cell(folder, real, seed, amounts, of_seed(config, seed), begin)
+                cell = Cell(_folder(out, count, start, seed), real, seed, amounts, of_seed(config, seed), begin)
+                told.begin(cell.folder, f"{count} a class, {start}, seed {seed}")
                 for arm, values in chances(cell, test, network, progress).items():
                     arms.setdefault(arm, []).append(values)
             scores = score_arms(truth, patients, arms, BASELINES)
@@ -105,6 +100,22 @@ def utility(
     save_figure(out / "utility.png", results)
     finish(out, "utility", RUNS)
     return results
+
+
+def _folder(out: Path, count: int, start: str, seed: int) -> Path:
+    """Of one cell."""
+    return out / f"{count}-{start}-seed{seed}"
+
+
+def _begins(
+    config: Config, training: SliceStore, out: Path, pretrain_minutes: float, progress: bool
+) -> dict[str, Run | None]:
+    """What the GANs of all cells start from, by its name: random weights, and a run on unlabelled slices if wanted."""
+    begins: dict[str, Run | None] = {SCRATCH: None}
+    if pretrain_minutes > 0:
+        unlabelled = training.select(~halve(training.index, 0))
+        begins[PRETRAINED] = _pretrain(config, unlabelled, out, pretrain_minutes, progress)
+    return begins
 
 
 class _Told:

@@ -114,3 +114,18 @@ def test_what_is_no_encoder_is_refused(trained: Path, tiny_store: SliceStore, tm
     few = tiny_store.select(tiny_store.index["patient"] == "patient-00")
     with pytest.raises(UserError, match="16 training slices"):
         encoder(few, tmp_path / "new")
+
+
+@pytest.mark.slow
+def test_an_encoder_has_the_same_bytes_whatever_the_number_of_workers(
+    trained: Path, tiny_store: SliceStore, tmp_path: Path
+) -> None:
+    for workers in (1, 2):
+        encoder(tiny_store, tmp_path / str(workers), kimg=0.3, workers=workers)
+        for name in ("encoder.safetensors", "encoder.json"):  # made with one thread, as workers are
+            assert (tmp_path / str(workers) / name).read_bytes() == (trained / name).read_bytes()
+
+
+def test_a_number_of_workers_that_is_none_is_refused(tiny_store: SliceStore, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--workers 0"):
+        encoder(tiny_store, tmp_path / "encoder", workers=0)
