@@ -132,6 +132,7 @@ class System:
         averaged: names of the networks whose weights are averaged over the training; the generator is always one.
         policy: names of the augmentations that the preset wants, where the configuration names none.
         control: name of the watched number that steers adaptive augmentation.
+        continues: name of the preset from whose run it must begin, as it learns nothing without.
     """
 
     networks: Mapping[str, nn.Module]
@@ -145,6 +146,7 @@ class System:
     averaged: tuple[str, ...] = field(default=())
     policy: tuple[str, ...] = ()
     control: str = "sign_real"
+    continues: str | None = None
 
     def __post_init__(self) -> None:
         asked = {self.generator, *self.rates, *self.averaged, *([self.discriminator] if self.discriminator else [])}

@@ -25,6 +25,7 @@ class Shape:
         attention_options: keyword arguments for the module, by kind.
         words: heights of the maps whose positions read the words of a caption; None for the preset's own.
         pretrain_kimg: thousands of slices that encoders are shown before the game; None for the preset's own.
+        flow: `coupling` or `matching`, of a preset with a flow; None for the preset's own.
     """
 
     size: int
@@ -37,6 +38,7 @@ class Shape:
     attention_options: Mapping[str, Any] | None = None
     words: tuple[int, ...] | None = None
     pretrain_kimg: float | None = None
+    flow: str | None = None
 
     @property
     def text(self) -> Text | None:

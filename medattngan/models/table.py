@@ -19,9 +19,11 @@ from medattngan.models.attention_generator import build as build_attention_gener
 from medattngan.models.attngan import build as build_attngan
 from medattngan.models.compact_text import build as build_compact_text
 from medattngan.models.dcgan import build as build_dcgan
+from medattngan.models.latent_flow import build as build_latent_flow
 from medattngan.models.masked import build as build_compact
 from medattngan.models.sagan import build as build_sagan
 from medattngan.models.shape import Shape
+from medattngan.models.vae_gan import build as build_vae_gan
 
 PRESETS: dict[str, Callable[[Shape], System]] = {
     "attention_generator": build_attention_generator,
@@ -29,7 +31,9 @@ PRESETS: dict[str, Callable[[Shape], System]] = {
     "compact": build_compact,
     "compact_text": build_compact_text,
     "dcgan": build_dcgan,
+    "latent_flow": build_latent_flow,
     "sagan": build_sagan,
+    "vae_gan": build_vae_gan,
 }
 """Presets by the name a configuration gives them."""
 
@@ -49,7 +53,19 @@ def build(config: Config, conditions: Sequence[Condition] = ()) -> System:
     if attention.kind not in all_attention():
         known = ", ".join(sorted(all_attention()))
         raise UserError(f"attention.kind is {attention.kind!r}, but there are only: {known}.")
-    shape = Shape(
+    shape = shape_of(config, conditions)
+    system = presets[model.preset](shape)
+    _require_attention(system.networks.values(), config)
+    system = _override(system, config)
+    _require_sides(system.policy, shape)
+    _require_words(system, config)
+    return system
+
+
+def shape_of(config: Config, conditions: Sequence[Condition] = ()) -> Shape:
+    """What the preset of a configuration is told, `conditions` being what its networks are told of each slice."""
+    model, attention = config.model, config.attention
+    return Shape(
         size=config.data.size,
         conditions=tuple(conditions),
         z_dim=model.z_dim,
@@ -60,13 +76,8 @@ def build(config: Config, conditions: Sequence[Condition] = ()) -> System:
         attention_options=_options(attention),
         words=attention.words,
         pretrain_kimg=model.pretrain_kimg,
+        flow=model.flow,
     )
-    system = presets[model.preset](shape)
-    _require_attention(system.networks.values(), config)
-    system = _override(system, config)
-    _require_sides(system.policy, shape)
-    _require_words(system, config)
-    return system
 
 
 def all_presets() -> dict[str, Callable[[Shape], System]]:

@@ -117,6 +117,8 @@ def _synthetic(
 ) -> tuple[Codes, pd.DataFrame, dict[str, Any], dict[str, Any]]:
     """Codes, table, intensity map and origin of the synthetic side; slices from elsewhere are given the store's map."""
     found = given.given_slices(source)
+    if found.samples is not None:
+        found.samples.require_synthetic("shown to readers")
     if (samples := found.samples) is not None and value_range is None:
         samples.require_verdict()
         names = ("run", "preset", "weights_digest", "store_digest", "seed", "truncation", "versions")

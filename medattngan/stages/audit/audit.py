@@ -1,7 +1,8 @@
 """`medattngan audit`: search, calibrate, judge every sample, and write what was found.
 
 audit.json       shares with intervals, control recalls, calibration, digests, versions; written last
-audit.parquet    one row a sample: the nearest training slice (its row in the store), distances, `flagged`
+audit.parquet    one row a sample: the nearest training slice (its row in the store), distances, `flagged`; of slices
+                 that were drawn from latents of patients also `sources`
 gallery.png      the closest pairs; shows slices of training patients
 README.txt       says so
 encoder/         only where none was given
@@ -35,6 +36,7 @@ from medattngan.stages.audit.gallery import MOST_PAIRS, Pair, save_gallery
 from medattngan.stages.audit.membership import require_trained_on
 from medattngan.stages.audit.planted import PLANTED, plant
 from medattngan.stages.audit.search import Bank, read_bank, search
+from medattngan.stages.audit.sources import with_sources
 from medattngan.stages.audit.verdict import is_samples_folder, require_same_store, require_writable, write_verdict
 from medattngan.stages.encoder.encoder import encoder as train_encoder
 
@@ -119,8 +121,9 @@ def audit(
             sides["held_out"].pixel.relative, sides["held_out"].embedding.relative, options.false_positives
         )
         table = verdicts(sides["samples"], limits)
+        table, sources = with_sources(table, given.samples, store)
         report = findings(bank, sides, limits, options.false_positives, options.seed, store=store, run=run, split=split)
-        report |= {"notes": found.notes, "digests": _digests(samples, store, loaded, images)}
+        report |= {**sources, "notes": found.notes, "digests": _digests(samples, store, loaded, images)}
         _write(folder, samples, table, _closest(table, images, store, bank.size), report)
     return report
 

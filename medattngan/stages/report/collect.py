@@ -65,6 +65,8 @@ def collect(folders: Sequence[Path], store: SliceStore) -> Collected:
     runs = [Run.open(path) for path in sorted_out["run"]]
     _require_same_store(store, {run.path: str(run.store["digest"]) for run in runs})
     samples = {path: Samples.open(path) for path in sorted_out["samples"]}
+    for drawn in samples.values():
+        drawn.require_synthetic("reported")
     made = []
     for run in runs:
         path, drawn = _samples_of(run, samples)

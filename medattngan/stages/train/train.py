@@ -20,7 +20,7 @@ from medattngan.data.batches import Batches
 from medattngan.data.store import SliceStore
 from medattngan.models import build
 from medattngan.stages.train.graphs import recorder_for
-from medattngan.stages.train.initialise import begin_from
+from medattngan.stages.train.initialise import begin_from, require_begin
 from medattngan.stages.train.loop import Training
 from medattngan.stages.train.overfit import Overfitting
 from medattngan.stages.train.players import Players
@@ -69,6 +69,7 @@ def train(
     config = resolved(config, system, len(part))
     require_shares(system.batch_size, config.train)
     batches = Batches(part, config.data.size, system.batch_size, config.train.seed, conditions)
+    require_begin(begin, system, config, resume and (Path(out) / "config.yaml").is_file())
     if begin is not None:
         begin_from(begin, system)
         described["began_from"] = digest(every_network(begin, "last") / "ema.safetensors")
