@@ -92,7 +92,7 @@ class VaeGanGame(AdversarialGame):
 def layer_error(wanted: Tensor, found: Tensor) -> Tensor:
     """|a - b|² of maps (B, C, H, W) at unit length in every position, the mean over positions: (B,) in [0, 4].
 
-    >>> layer_error(torch.ones(1, 3, 2, 2), -7 * torch.ones(1, 3, 2, 2))
+    >>> layer_error(torch.ones(1, 3, 2, 2), -7 * torch.ones(1, 3, 2, 2)).round()
     tensor([4.])
     """
     first, second = (maps * (maps.square().sum(1, keepdim=True) + 1e-8).rsqrt() for maps in (wanted, found))

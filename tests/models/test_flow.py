@@ -48,11 +48,11 @@ def grid(reach: float, steps: int) -> tuple[Tensor, float]:
 @pytest.mark.parametrize("label", [0, 1])
 def test_the_density_sums_to_one_in_the_plane_whatever_is_told(label: int) -> None:
     flow = learned(2, classes=2, numbers=("age",))
-    points, area = grid(14.0, 500)
+    points, area = grid(8.0, 90)
     told = {"label": torch.full((len(points),), label), "age": torch.full((len(points),), 0.3 * label).double()}
     with torch.no_grad():
         density = flow.log_density(points, told).exp()
-    assert float(density.sum()) * area == pytest.approx(1, abs=0.01)
+    assert float(density.sum()) * area == pytest.approx(1, abs=0.02)
 
 
 def test_what_is_told_changes_the_density() -> None:
@@ -83,6 +83,7 @@ def test_any_two_places_are_apart_in_some_coupling(width: int) -> None:
     assert len({tuple(column) for column in masks.T.tolist()}) == width
 
 
+@pytest.mark.slow
 def test_couplings_learn_a_ring_which_no_normal_distribution_does() -> None:
     torch.manual_seed(0)
     angle = torch.rand(512) * 2 * torch.pi

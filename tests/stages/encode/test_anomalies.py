@@ -71,6 +71,7 @@ def test_areas_are_one_half_where_nothing_changed_and_one_where_all_did() -> Non
     assert _areas(clean, {"score": clean["score"] + 100}, patients, 0)["score"]["auc"] == 1
 
 
+@pytest.mark.slow
 def test_a_search_writes_scores_curves_and_pictures(tiny_store: SliceStore, tmp_path: Path) -> None:
     short = {"kimg": 0.008, "minutes": None, "batch_size": 4, "validate_minutes": None, "accelerator": "cpu"}
     run = train(tiny_config("vae_gan", train=short), tiny_store, tmp_path / "run", progress=False)

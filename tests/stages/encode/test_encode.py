@@ -77,8 +77,8 @@ def test_an_encoder_learns_and_leaves_generator_and_discriminator_as_they_are(
     torch.manual_seed(0)
     encoder, images = networks.new_encoder(), torch.from_numpy(tiny_store.all_codes()[:32] / 65535).float()
     real = images[:, None] * 2 - 1
-    losses = fit(encoder, networks.generator, residuals(networks.discriminator), real, {}, 0.6, 0)
-    assert np.mean(losses[-4:]) < np.mean(losses[:2])
+    losses = fit(encoder, networks.generator, residuals(networks.discriminator), real, {}, 0.25, 0)
+    assert np.mean(losses[-2:]) < losses[0]
     for network, old in zip(fixed, before, strict=True):
         assert all(torch.equal(one, old[name]) for name, one in network.state_dict().items())
 
