@@ -4,7 +4,7 @@
 
 Schlegl et al. 2019, Medical Image Analysis 54:30-44, Eq. 5. A slice of what the run has never learned is drawn badly.
 
-anomalies.parquet   one row a slice: row of the store, patient, `score` and its two parts
+anomalies.parquet   one row a slice: row of the store, patient, `score`, its two parts, `peak`
 anomalies.json      ROC areas with intervals for planted lesions, for controls, and for two scores that know no anatomy
 roc.png             the curves
 oddest.png          the slices of the highest scores, redrawn, and the difference; shows patients
@@ -32,7 +32,7 @@ from medattngan.data.store import SliceStore
 from medattngan.stages.encode.encode import record_of
 from medattngan.stages.encode.figures import save_oddest, save_roc
 from medattngan.stages.encode.izi import KAPPA, residuals
-from medattngan.stages.encode.lesions import CONTROLS, LESIONS, Change, noise, sharpness
+from medattngan.stages.encode.lesions import CONTROLS, LESIONS, Change, gaussian, noise, sharpness
 from medattngan.stages.encode.networks import Networks, in_chunks
 from medattngan.stages.encode.reconstruct import originals, reconstructed
 from medattngan.statistics.draws import draw_patients, percentile_interval
@@ -40,7 +40,10 @@ from medattngan.statistics.roc import area
 
 Scores = dict[str, npt.NDArray[np.float64]]
 REPLICATES = 500
-OURS = ("score", "pixels", "features")
+OURS = ("score", "pixels", "features", "peak")
+PEAK = 1 / 40
+"""Of the side: how far the error in pixels is spread before its highest value is taken. A lesion is in one place, and a mean
+over the slice hides it behind every fold that is drawn badly."""
 NOTE = """oddest.png shows slices of patients, and anomalies.parquet says which slices of the store look odd: guard this
 folder as you guard the scans.
 """
@@ -56,9 +59,11 @@ class Anomalies:
     def sentences(self) -> list[str]:
         """What a user should hear of."""
         lesions = ", ".join(f"{kind} {_told(found['score'])}" for kind, found in self.report["lesions"].items())
+        peaks = ", ".join(f"{kind} {_told(found['peak'])}" for kind, found in self.report["lesions"].items())
         controls = ", ".join(f"{kind} {_told(found['score'])}" for kind, found in self.report["controls"].items())
         return [
             f"Planted lesions, area under the ROC curve: {lesions}.",
+            f"By the highest error in one place alone: {peaks}.",
             f"The same slices changed without a lesion (0.5 is good): {controls}.",
         ]
 
@@ -101,6 +106,7 @@ def anomalies(
         pairs = torch.cat([slices, made], 1)
         both = in_chunks(lambda two, known: torch.stack(judge(two[:, :1], two[:, 1:], known), 1), pairs, told)
         found = {"pixels": both[:, 0], "features": both[:, 1], "score": both[:, 0] + KAPPA * both[:, 1]}
+        found["peak"] = gaussian((slices - made).square(), slices.shape[-1] * PEAK).amax((1, 2, 3))
         plain = {"sharpness": sharpness(slices), "noise": noise(slices)}
         return {name: one.double().numpy() for name, one in (found | plain).items()}, made
 

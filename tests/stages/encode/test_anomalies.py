@@ -83,8 +83,8 @@ def test_a_search_writes_scores_curves_and_pictures(tiny_store: SliceStore, tmp_
     }  # fmt: skip
     assert made.report["lesions"].keys() == LESIONS.keys()
     assert made.report["controls"].keys() == CONTROLS.keys()
-    assert made.report["lesions"]["bright"].keys() == {"score", "pixels", "features", "sharpness", "noise"}
+    assert made.report["lesions"]["bright"].keys() == {"score", "pixels", "features", "peak", "sharpness", "noise"}
     assert made.report["of_patients"] is True
-    assert len(made.sentences()) == 2
+    assert len(made.sentences()) == 3
     for name in ("oddest.png", "roc.png"):
         assert is_signed((made.path / name).read_bytes()[:4096])
