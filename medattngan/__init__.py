@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from medattngan.core.files import UserError
     from medattngan.core.run import Run
     from medattngan.core.shipped import configs
+    from medattngan.data.latents import Latents
     from medattngan.data.samples import Samples
     from medattngan.data.store import SliceStore
     from medattngan.pacs.push import push
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from medattngan.stages.audit.audit import audit
     from medattngan.stages.demo.demo import demo
     from medattngan.stages.demo.scans import pseudo_scans
+    from medattngan.stages.encode.anomaly import anomalies
+    from medattngan.stages.encode.encode import encode
+    from medattngan.stages.encode.reconstruct import reconstruct
     from medattngan.stages.encoder.encoder import encoder
     from medattngan.stages.evaluate.evaluate import evaluate
     from medattngan.stages.explain.explain import explain
@@ -55,7 +59,11 @@ _HOMES = {
     "export_model": "stages.export_model.export_model",
     "demo": "stages.demo.demo",
     "configs": "core.shipped",
+    "anomalies": "stages.encode.anomaly",
+    "encode": "stages.encode.encode",
+    "reconstruct": "stages.encode.reconstruct",
     "Config": "core.config",
+    "Latents": "data.latents",
     "Run": "core.run",
     "Samples": "data.samples",
     "SliceStore": "data.store",
@@ -98,17 +106,20 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "Config",
+    "Latents",
     "Run",
     "Samples",
     "SliceStore",
     "UserError",
     "__version__",
     "analyse_study",
+    "anomalies",
     "audit",
     "close_study",
     "configs",
     "create_study",
     "demo",
+    "encode",
     "encoder",
     "evaluate",
     "explain",
@@ -122,6 +133,7 @@ __all__ = [
     "load_reads",
     "pseudo_scans",
     "push",
+    "reconstruct",
     "report",
     "reseal",
     "sample",

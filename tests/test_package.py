@@ -17,7 +17,7 @@ from medattngan.stages.train.train import train
     "verb",
     [
         "ingest", "inspect", "train", "sample", "explain", "explore", "evaluate", "export", "utility", "encoder",
-        "audit", "push", "report",
+        "audit", "push", "report", "encode", "reconstruct", "anomalies",
     ],
 )  # fmt: skip
 def test_every_verb_is_a_function(verb: str) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from medattngan.cli import data, deliver, judge, model, review
+from medattngan.cli import data, deliver, hybrid, judge, model, review
 from medattngan.cli.help import HELP_OPTIONS, GroupedCommands, epilog
 from medattngan.cli.running import ending_well, governed
 from medattngan.core.terminal import hush_readers, prepare_streams
@@ -17,6 +17,7 @@ GROUPS: Mapping[str, tuple[Callable[..., None], ...]] = {
     "Try it": (deliver.demo,),
     "Data": (data.ingest, data.inspect, data.reseal),
     "Model": (model.configs, model.train, model.sample, model.explain, model.explore, model.encoder),
+    "Real slices in a run": (hybrid.encode, hybrid.reconstruct, hybrid.anomalies),
     "Judge": (judge.evaluate, judge.audit, judge.utility, judge.report),
     "Deliver": (deliver.export, deliver.export_model, deliver.push),
 }

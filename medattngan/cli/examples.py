@@ -49,6 +49,18 @@ EXAMPLES: Mapping[str, tuple[str, str]] = {
         "medattngan encoder store -o encoder",
         "medattngan encoder store -o encoder --kimg 200",
     ),
+    "encode": (
+        "medattngan encode run store -o latents",
+        "medattngan encode run store --split val --encoder latents -o others",
+    ),
+    "reconstruct": (
+        "medattngan reconstruct run latents --data store -o redrawn",
+        "medattngan reconstruct run latents --between 0,40 --steps 9 -o between",
+    ),
+    "anomalies": (
+        "medattngan anomalies run latents --data store -o odd",
+        "medattngan anomalies run latents --data store --seed 1 -o odd",
+    ),
     "evaluate": (
         "medattngan evaluate samples --data store -o scores",
         "medattngan evaluate samples --data store -o scores --extractor encoder",

@@ -29,6 +29,17 @@ def pair(text: str | None, option: str) -> tuple[float, float] | None:
     return first, second
 
 
+def rows(text: str | None) -> tuple[int, int] | None:
+    """`ROW,ROW` of `--between`."""
+    if text is None:
+        return None
+    try:
+        first, second = (int(part) for part in text.split(","))
+    except ValueError:
+        raise UserError(f"--between {text!r} must be two rows of the latents, such as 0,40.") from None
+    return first, second
+
+
 def point(text: str) -> tuple[int, int]:
     """`ROW,COLUMN`."""
     try:

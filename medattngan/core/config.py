@@ -47,6 +47,8 @@ class ModelConfig(Section):
     discriminator_width: int | None = Field(None, ge=4)
     pretrain_kimg: float | None = Field(None, ge=0)
     """Thousands of slices that attngan's encoders of text and slices are shown before the game."""
+    flow: Literal["coupling", "matching"] | None = None
+    """How latent_flow goes from noise to codes: affine couplings, with exact log p(z), or flow matching."""
 
 
 class AttentionConfig(Section):

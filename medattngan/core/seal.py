@@ -49,6 +49,8 @@ AGAIN = {
     "study": "put back a copy of the study",
     "dicom": "copy it again or export again",
     "pairs": "copy it again or export again",
+    "latents": "copy it again or encode again",
+    "anomalies": "copy it again or look for anomalies again",
 }
 """What mends a damaged folder, by its kind."""
 CHANGEABLE = ("store", "samples", "run", "dicom")

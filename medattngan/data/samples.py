@@ -1,4 +1,6 @@
-"""The Samples folder: synthetic slices as written by `sample` and read by `evaluate`, `audit` and `export`.
+"""The Samples folder: slices that a run drew, as written by `sample` and read by `evaluate`, `audit` and `export`.
+
+They are synthetic, unless `reconstruct` drew them from latents of patients: see `data/sources.py`.
 
 pixels.npy         (count, H, W) uint16 codes
 samples.parquet    one row a slice: seed, label, truncation; a later verdict may add columns
@@ -29,6 +31,7 @@ from medattngan.data.blocks import NpyWriter, blocks
 from medattngan.data.images import codes_to_images
 from medattngan.data.intensity import IntensityMap
 from medattngan.data.masks import Classes, Masks
+from medattngan.data.sources import is_of_patients, require_synthetic
 from medattngan.data.thumbnails import spread, strip
 
 MASKS = "masks.npy"
@@ -36,7 +39,7 @@ MASKS = "masks.npy"
 
 @dataclass(frozen=True)
 class Samples:
-    """Synthetic slices.
+    """Slices that a run drew: synthetic, unless `of_patients`.
 
     Args:
         codes: (count, H, W) uint16, in memory; of a folder that was opened, a map of its file.
@@ -71,7 +74,24 @@ class Samples:
 
     def _repr_html_(self) -> str:
         picture = strip(np.asarray(self.codes[spread(len(self))]))
-        return cards.table(self._title, self._facts(), picture, "synthetic slices, evenly over all")
+        return cards.table(self._title, self._facts(), picture, f"{self._kind} slices, evenly over all")
+
+    @property
+    def of_patients(self) -> bool:
+        """Whether they were drawn from latents of patients' slices, and so are not synthetic."""
+        return is_of_patients(self.provenance)
+
+    def require_synthetic(self, done: str) -> None:
+        """Refuse slices of patients. `done` is what is refused, as `exported`.
+
+        Raises:
+            UserError: they are.
+        """
+        require_synthetic(self.provenance, "the slices" if self.path is None else str(self.path), done)
+
+    @property
+    def _kind(self) -> str:
+        return "reconstructed" if self.of_patients else "synthetic"
 
     @property
     def _title(self) -> str:
@@ -80,7 +100,7 @@ class Samples:
     def _facts(self) -> dict[str, object]:
         height, width = self.codes.shape[1:]
         facts: dict[str, object] = {
-            "slices": f"{len(self)} synthetic of {height} x {width} px",
+            "slices": f"{len(self)} {self._kind} of {height} x {width} px",
             "values": f"{self.map.lower:g} to {self.map.upper:g} {self.map.unit}",
         }
         facts |= {name: self.provenance[name] for name in ("preset", "seed", "truncation") if name in self.provenance}

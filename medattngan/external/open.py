@@ -22,6 +22,7 @@ from medattngan.core.types import Images
 from medattngan.data.intensity import IntensityMap, codes_to_unit
 from medattngan.data.samples import Samples, require_verdict_heeded
 from medattngan.data.slice_images import SliceImages
+from medattngan.data.sources import require_no_latents
 from medattngan.external.physical import Scale, encode_pixels, known_unit, natural_range, require_plane, require_spacing
 from medattngan.external.pictures import read_array, read_pictures
 from medattngan.external.unit import black_and_white, to_unit
@@ -194,6 +195,7 @@ def open_slices(path: Path) -> External:
             a samples folder, whose table holds the audit's verdict.
     """
     require_verdict_heeded(path)
+    require_no_latents(path)
     if any((path / name).is_file() for name in ("samples.parquet", "pixels.npy")):
         samples = Samples.open(path)
         labels = [label if isinstance(label, str) and label else None for label in samples.table["label"]]

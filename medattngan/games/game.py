@@ -144,6 +144,7 @@ class System:
         control: name of the watched number that steers adaptive augmentation.
         depth: slices of a batch that are one stack, in a row; 1 where each is by itself. The generator of stacks is
             called with one latent a stack and conditions (B, depth), and gives (B · depth, 1, H, W).
+        continues: name of the preset from whose run it must begin, as it learns nothing without.
     """
 
     networks: Mapping[str, nn.Module]
@@ -158,6 +159,7 @@ class System:
     policy: tuple[str, ...] = ()
     control: str = "sign_real"
     depth: int = 1
+    continues: str | None = None
 
     def __post_init__(self) -> None:
         asked = {self.generator, *self.rates, *self.averaged, *([self.discriminator] if self.discriminator else [])}

@@ -1,5 +1,5 @@
 """Every system we can train, one file each; `PRESETS` names them."""
 
-from medattngan.models.table import PRESETS, all_presets, build
+from medattngan.models.table import PRESETS, all_presets, build, shape_of
 
-__all__ = ["PRESETS", "all_presets", "build"]
+__all__ = ["PRESETS", "all_presets", "build", "shape_of"]

@@ -238,9 +238,13 @@ class Discriminator(nn.Module):
         return logits
 
 
-def build(shape: Shape) -> System:
-    """Networks and game of the default."""
-    require_labels_and_numbers("compact", shape)
+def build(shape: Shape, preset: str = "compact") -> System:
+    """Networks and game of the default, or of the `preset` that is made of them.
+
+    Raises:
+        UserError: there is a condition that is neither the label nor a number.
+    """
+    require_labels_and_numbers(preset, shape)
     shape = prefer(shape, "scaled_dot", pool=True)
     generator = Generator(shape)
     return System(

@@ -28,6 +28,7 @@ class Shape:
         pretrain_kimg: thousands of slices that encoders are shown before the game; None for the preset's own.
         stack: of a preset that draws stacks: see the configuration.
         alone: the discriminator is to judge each slice by itself, whatever else is in the batch.
+        flow: `coupling` or `matching`, of a preset with a flow; None for the preset's own.
     """
 
     size: int
@@ -42,6 +43,7 @@ class Shape:
     pretrain_kimg: float | None = None
     stack: StackConfig = StackConfig()  # noqa: RUF009
     alone: bool = False
+    flow: str | None = None
 
     @property
     def text(self) -> Text | None:

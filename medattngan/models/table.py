@@ -19,11 +19,13 @@ from medattngan.models.attention_generator import build as build_attention_gener
 from medattngan.models.attngan import build as build_attngan
 from medattngan.models.compact_text import build as build_compact_text
 from medattngan.models.dcgan import build as build_dcgan
+from medattngan.models.latent_flow import build as build_latent_flow
 from medattngan.models.masked import build as build_compact
 from medattngan.models.private import private_system, require_private
 from medattngan.models.sagan import build as build_sagan
 from medattngan.models.shape import Shape
 from medattngan.models.stack import build as build_stack
+from medattngan.models.vae_gan import build as build_vae_gan
 
 PRESETS: dict[str, Callable[[Shape], System]] = {
     "attention_generator": build_attention_generator,
@@ -31,8 +33,10 @@ PRESETS: dict[str, Callable[[Shape], System]] = {
     "compact": build_compact,
     "compact_text": build_compact_text,
     "dcgan": build_dcgan,
+    "latent_flow": build_latent_flow,
     "sagan": build_sagan,
     "stack": build_stack,
+    "vae_gan": build_vae_gan,
 }
 """Presets by the name a configuration gives them."""
 
@@ -55,7 +59,20 @@ def build(config: Config, conditions: Sequence[Condition] = ()) -> System:
     is_private = config.private.epsilon is not None
     if is_private:
         require_private(config, conditions)
-    shape = Shape(
+    shape = shape_of(config, conditions)
+    system = presets[model.preset](shape)
+    _require_attention(system.networks.values(), config)
+    system = _override(system, config)
+    _require_sides(system.policy, shape)
+    _require_words(system, config)
+    _require_stacks(system, config)
+    return private_system(system, config) if is_private else system
+
+
+def shape_of(config: Config, conditions: Sequence[Condition] = ()) -> Shape:
+    """What the preset of a configuration is told, `conditions` being what its networks are told of each slice."""
+    model, attention = config.model, config.attention
+    return Shape(
         size=config.data.size,
         conditions=tuple(conditions),
         z_dim=model.z_dim,
@@ -67,15 +84,9 @@ def build(config: Config, conditions: Sequence[Condition] = ()) -> System:
         words=attention.words,
         pretrain_kimg=model.pretrain_kimg,
         stack=config.stack,
-        alone=is_private,
+        alone=config.private.epsilon is not None,
+        flow=model.flow,
     )
-    system = presets[model.preset](shape)
-    _require_attention(system.networks.values(), config)
-    system = _override(system, config)
-    _require_sides(system.policy, shape)
-    _require_words(system, config)
-    _require_stacks(system, config)
-    return private_system(system, config) if is_private else system
 
 
 def all_presets() -> dict[str, Callable[[Shape], System]]:

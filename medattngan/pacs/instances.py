@@ -22,6 +22,7 @@ from pydicom.uid import UID, MediaStorageDirectoryStorage
 from medattngan.core.files import UserError, read_json, unused
 from medattngan.core.seal import SEAL, check, thorough
 from medattngan.core.text import counted
+from medattngan.data.sources import require_none_of_patients
 from medattngan.scans.damage import DAMAGE
 
 MARK = "SYNTHETIC"
@@ -102,6 +103,7 @@ def look_through(folder: Path) -> FolderContents:
     """
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder; make one with: medattngan export SAMPLES --out {unused(folder)}")
+    require_none_of_patients(folder, "pushed")
     by_uid: dict[str, Instance] = {}
     others: list[str] = []
     copies: list[str] = []

@@ -135,6 +135,8 @@ def _synthetic(
         origin = {"foreign": True, "volumes": len(parts), "notes": opened[0][3].get("notes", [])}
         return codes, pd.concat(tables, ignore_index=True), store.intensity, origin
     found = given.given_slices(source)
+    if found.samples is not None:
+        found.samples.require_synthetic("shown to readers")
     if (samples := found.samples) is not None and value_range is None:
         samples.require_verdict()
         names = ("run", "preset", "weights_digest", "store_digest", "seed", "truncation", "versions")

@@ -101,7 +101,7 @@ def test_set_overrides_configurations_and_nothing_else() -> None:
     assert set(told) == {"train", "utility"}
     assert len(set(told.values())) == 1
     conditioned = {name for name, command in COMMANDS.items() for o in command.params if "--condition" in o.opts}
-    assert conditioned == {"sample", "explain", "explore"}
+    assert conditioned == {"sample", "explain", "explore", "reconstruct"}
 
 
 def test_the_shell_completes_verbs_options_and_names_of_configurations() -> None:

@@ -9,6 +9,7 @@ from helpers.verbs import write_pictures
 from medattngan.data.store import SliceStore
 from medattngan.review.create import create_study
 from medattngan.stages.audit.audit import audit
+from medattngan.stages.encode.encode import encode
 from medattngan.stages.encoder.encoder import encoder
 from medattngan.stages.evaluate.evaluate import evaluate
 from medattngan.stages.explain.explain import explain
@@ -23,7 +24,7 @@ CONFIG = {
         "validate_minutes": None, "seed": 5,
     },
 }  # fmt: skip
-KINDS = ("store", "run", "samples", "scores", "encoder", "audit", "dicom", "study", "explanation")
+KINDS = ("store", "run", "samples", "scores", "encoder", "audit", "dicom", "study", "explanation", "latents")
 
 
 def make_folders(store: SliceStore, folder: Path) -> None:
@@ -39,3 +40,4 @@ def make_folders(store: SliceStore, folder: Path) -> None:
     export(folder / "samples", folder / "dicom", include_flagged="a test", limit=2)
     create_study(folder / "samples", store, folder / "study", count=2, seed=1)
     explain(run, folder / "explanation")
+    encode(run, store, folder / "latents", kimg=0.1, progress=False)

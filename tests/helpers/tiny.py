@@ -34,25 +34,22 @@ def tiny(preset: str = "compact", classes: int = 0, **sections: Mapping[str, Any
 
 
 def _plain(preset: str) -> bool:
-    """Whether a preset draws without being told anything."""
-    try:
-        tiny(preset)
-    except UserError:
-        return False
-    return True
+    """Whether a preset draws without being told anything, and learns from nothing."""
+    return _takes(preset, 0, ())
 
 
 def presets_that_take(*, classes: int = 0, numbers: tuple[str, ...] = ()) -> list[str]:
-    """The presets of single slices that can be built with so many labels and with these continuous conditions."""
+    """The presets of single slices that learn from nothing, with so many labels and with these continuous conditions."""
     return [preset for preset in PRESETS if _takes(preset, classes, numbers)]
 
 
 def _takes(preset: str, classes: int, numbers: tuple[str, ...]) -> bool:
     try:
-        return tiny(preset, classes, data={"conditions": list(numbers)}).depth == 1
+        system = tiny(preset, classes, data={"conditions": list(numbers)})
+        return system.depth == 1 and system.continues is None
     except UserError:
         return False
 
 
 PLAIN = tuple(preset for preset in PRESETS if _plain(preset))
-"""The presets that draw without a condition; the others have tests of their own."""
+"""The presets that learn from nothing and draw without a condition; the others have tests of their own."""

@@ -13,7 +13,7 @@ from medattngan.stages.utility.compare import score_arms
 
 WRITING = (
     "ingest", "train", "sample", "encoder", "evaluate", "export", "report", "review", "explain", "explore", "audit",
-    "export-model", "utility", "demo",
+    "export-model", "utility", "encode", "reconstruct", "anomalies", "demo",
 )  # fmt: skip
 
 
@@ -44,6 +44,9 @@ def call(verb: str, made: Path, out: Path) -> list[object]:
         "explore": [made / "run", "--count", "4"],
         "export-model": [made / "run", "--format", "medigan"],
         "audit": [samples, *data, *audited],
+        "encode": [made / "run", made / "store", "--kimg", 0.1],
+        "reconstruct": [made / "run", made / "latents"],
+        "anomalies": [made / "run", made / "latents", *data],
         "utility": [made / "config.yaml", *data, *compared],
         "demo": ["--minutes", 0.02],
     }

@@ -1,7 +1,8 @@
 """`medattngan audit`: search, calibrate, judge every sample, and write what was found.
 
 audit.json       shares with intervals, control recalls, calibration, digests, versions; written last
-audit.parquet    one row a sample: the nearest training slice (its row in the store), distances, `flagged`
+audit.parquet    one row a sample: the nearest training slice (its row in the store), distances, `flagged`; of slices
+                 that were drawn from latents of patients also `sources`
 gallery.png      the closest pairs; shows slices of training patients
 README.txt       says so
 encoder/         only where none was given
@@ -120,7 +121,8 @@ def audit(
         with watching(progress) as watch, searching(bank, loaded.network, workers) as search:
             sides = _search_all(bank, store, images, search, options, watch)
         table, marked, report = _judged(bank, sides, given, store, run, options)
-        report |= {"notes": found.notes, "digests": _digests(samples, store, loaded, images)}
+        table, sources = with_sources(table, given.samples, store)
+        report |= {**sources, "notes": found.notes, "digests": _digests(samples, store, loaded, images)}
         _write(folder, samples, table, marked, _closest(table, images, store, bank.size), report)
     return report
 

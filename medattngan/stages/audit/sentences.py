@@ -17,7 +17,8 @@ def summary(report: dict[str, Any]) -> list[str]:
         for kind, control in report["controls"].items()
         if not control["met"]
     ]
-    sentences = [
+    sentences = [*_sources(report)]
+    sentences += [
         f"{flagged['count']} of {counts['samples']} samples ({_percent(flagged)}) lie nearer to a training patient "
         f"than held-out real slices do; by chance alone {allowed:.1%} would.",
         *volume_sentences(report),
@@ -33,6 +34,17 @@ def summary(report: dict[str, Any]) -> list[str]:
     )
     sentences.append(f"False positives: {measured}.")
     return sentences + _statistics(report)
+
+
+def _sources(report: dict[str, Any]) -> list[str]:
+    """Of slices that were drawn from latents of patients: whose they are, first of all."""
+    if (found := report.get("sources")) is None:
+        return []
+    told = f"These slices are not synthetic: they were drawn from latents of {found['patients']} patients"
+    if found["nearest_is_source"] is None:
+        return [f"{told}, none of whom the run was trained on."]
+    near = found["nearest_is_source"]
+    return [f"{told}; the nearest training slice is of the source itself for {near['count']} of {near['of']}."]
 
 
 def _percent(share: dict[str, Any]) -> str:

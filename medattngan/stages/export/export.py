@@ -161,6 +161,7 @@ def _opened(samples: Slices, notes: Sequence[str]) -> tuple[Samples, Sequence[st
     if not isinstance(samples, Samples):
         found = given_slices(samples)
         samples, notes = found.physical(), [*notes, *found.notes]
+    samples.require_synthetic("exported")
     samples.require_verdict()
     return samples, notes
 

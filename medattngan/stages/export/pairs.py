@@ -84,6 +84,7 @@ def export_pairs(
     samples = samples if isinstance(samples, Samples) else Samples.open(samples)
     if samples.masks is None or samples.classes is None:
         raise UserError("--pairs needs samples with masks; draw them with a run trained with data.conditions=[mask].")
+    samples.require_synthetic("exported")
     samples.require_verdict()
     flagged = flagged_rows(samples.table)
     rows = choose_rows(flagged, limit, include_flagged)

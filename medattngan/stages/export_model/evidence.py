@@ -51,7 +51,9 @@ def read_evidence(folders: Sequence[str | Path], weights: Path) -> Evidence:
         return Evidence({}, {}, {})
     if "samples" not in found:
         raise UserError("--evidence needs the samples too: they say which weights the scores and the audit are about.")
-    if Samples.open(found["samples"]).provenance.get("weights_digest") != digest(weights):
+    drawn = Samples.open(found["samples"])
+    drawn.require_synthetic("taken for evidence")
+    if drawn.provenance.get("weights_digest") != digest(weights):
         raise UserError(
             f"--evidence {found['samples']} was not drawn from {weights.parent}; give samples of this checkpoint."
         )

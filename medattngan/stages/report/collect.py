@@ -70,6 +70,8 @@ def collect(folders: Sequence[Path], store: SliceStore) -> Collected:
     runs = [Run.open(path) for path in sorted_out["run"]]
     _require_same_store(store, {run.path: str(run.store["digest"]) for run in runs})
     samples = {path: Samples.open(path) for path in sorted_out["samples"]}
+    for drawn in samples.values():
+        drawn.require_synthetic("reported")
     made = [_matched(run, *_samples_of(run, samples), sorted_out, store) for run in runs]
     if not made:
         raise UserError("there is no run among the folders; a report needs a run and samples drawn from it.")

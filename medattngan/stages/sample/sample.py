@@ -78,8 +78,8 @@ def generate(generator: nn.Module, z: Tensor, conditions: Conditions = NOTHING, 
     """
     images = []
     for start in range(0, len(z), CHUNK):
-        told = {name: _filled(one[start : start + CHUNK]) for name, one in conditions.items()}
-        made = _drawn(generator, _filled(z[start : start + CHUNK]), told, truncation)
+        told = {name: filled(one[start : start + CHUNK]) for name, one in conditions.items()}
+        made = _drawn(generator, filled(z[start : start + CHUNK]), told, truncation)
         images.append(made[: len(z) - start].float().clamp(-1, 1))
     return torch.cat(images)
 
@@ -91,7 +91,7 @@ def _drawn(generator: nn.Module, z: Tensor, told: Conditions, truncation: float)
     return drawn
 
 
-def _filled(part: Tensor) -> Tensor:
+def filled(part: Tensor) -> Tensor:
     """CHUNK rows: those of `part`, and its first as often as it takes."""
     return torch.cat([part, part[:1].expand(CHUNK - len(part), *part.shape[1:])])
 

@@ -7,11 +7,33 @@ from safetensors.torch import load_file
 
 from medattngan.attention.slices import SliceAttention, SliceConvolution
 from medattngan.conditions.embedding import ValueEmbedding
+from medattngan.core.config import Config
 from medattngan.core.files import UserError
 from medattngan.core.run import Run, every_network
 from medattngan.games.game import System
+from medattngan.models.flow.coupling import Coupling
+from medattngan.models.flow.matching import Velocity
 from medattngan.models.spade import Spade
 from medattngan.stages.train.checkpoint import averaged_name
+
+
+def require_begin(begin: Run | None, system: System, config: Config, resumed: bool) -> None:
+    """Refuse to start a training that only goes on with what another has learned, from nothing or from another preset.
+
+    Args:
+        begin: the run that it is to begin from.
+        resumed: it has begun already.
+
+    Raises:
+        UserError: naming the preset that is wanted.
+    """
+    if system.continues is None or (begin is None and resumed):
+        return
+    if begin is None or begin.config.model.preset != system.continues:
+        raise UserError(
+            f"model.preset={config.model.preset} goes on with what a run of {system.continues} has learned; give one: "
+            "--begin RUN."
+        )
 
 
 @torch.no_grad()
@@ -37,8 +59,8 @@ def begin_from(run: Run, system: System) -> None:
                 f"{run.path} has other networks than this configuration makes ({unlike[0]}); "
                 "begin from a run with the same preset, size, widths and attention."
             )
-        # Of the two layers that embed values or masks the last alone: with both at zero neither would ever learn.
-        kinds = (ValueEmbedding, Spade)
+        # Of layers that embed values or masks, or carry a flow, the last alone: with all at zero none would ever learn.
+        kinds = (ValueEmbedding, Spade, Coupling, Velocity)
         drawn = [f"{at}.hidden." for at, module in network.named_modules() if isinstance(module, kinds)]
         # Of what lies across slices the gate alone is shut.
         across = (SliceAttention, SliceConvolution)

@@ -20,7 +20,7 @@ from medattngan.data.stack_batches import StackBatches, batches_of
 from medattngan.data.store import SliceStore
 from medattngan.models import build
 from medattngan.stages.train.graphs import recorder_for
-from medattngan.stages.train.initialise import begin_from
+from medattngan.stages.train.initialise import begin_from, require_begin
 from medattngan.stages.train.loop import Training
 from medattngan.stages.train.overfit import Overfitting
 from medattngan.stages.train.players import Players
@@ -82,6 +82,7 @@ def train(
     if isinstance(batches, StackBatches):
         described["stack"] = batches.record()
     privacy = Privacy.of(config, described["patients"])
+    require_begin(begin, system, config, resume and (Path(out) / "config.yaml").is_file())
     if begin is not None:
         begin_from(begin, system)
         described["began_from"] = digest(every_network(begin, "last") / "ema.safetensors")
