@@ -39,7 +39,7 @@ def _plain(preset: str) -> bool:
 
 
 def presets_that_take(*, classes: int = 0, numbers: tuple[str, ...] = ()) -> list[str]:
-    """The presets of single slices that learn from nothing, with so many labels and with these continuous conditions."""
+    """The presets of single slices that learn from nothing, with so many labels and these continuous conditions."""
     return [preset for preset in PRESETS if _takes(preset, classes, numbers)]
 
 

@@ -38,6 +38,7 @@ from medattngan.stages.audit.membership import require_trained_on
 from medattngan.stages.audit.planted import PLANTED, plant
 from medattngan.stages.audit.search import Bank, read_bank
 from medattngan.stages.audit.searchers import Search, searching
+from medattngan.stages.audit.sources import with_sources
 from medattngan.stages.audit.verdict import is_samples_folder, require_same_store, require_writable, write_verdict
 from medattngan.stages.audit.volumes import Judged, judge_volumes
 from medattngan.stages.encoder.encoder import encoder as train_encoder

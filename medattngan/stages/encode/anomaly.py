@@ -42,8 +42,8 @@ Scores = dict[str, npt.NDArray[np.float64]]
 REPLICATES = 500
 OURS = ("score", "pixels", "features", "peak")
 PEAK = 1 / 40
-"""Of the side: how far the error in pixels is spread before its highest value is taken. A lesion is in one place, and a mean
-over the slice hides it behind every fold that is drawn badly."""
+"""Of the side: how far the error in pixels is spread before its highest value is taken. A lesion is in one place, and a
+mean over the slice hides it behind every fold that is drawn badly."""
 NOTE = """oddest.png shows slices of patients, and anomalies.parquet says which slices of the store look odd: guard this
 folder as you guard the scans.
 """
