@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,7 +35,8 @@ COLUMNS = (
     "inversion_ms", "taken",
 )  # fmt: skip
 """Of the list. Plane and slices are those of the scan; what a header does not say is missing."""
-TYPES = {"slices": "Int64", "taken": bool} | dict.fromkeys(("echo_ms", "repetition_ms", "inversion_ms"), "float64")
+TYPES: dict[str, Any] = {"slices": "Int64", "taken": "bool"}
+TYPES |= dict.fromkeys(("echo_ms", "repetition_ms", "inversion_ms"), "float64")
 
 
 def list_series(
