@@ -182,7 +182,7 @@ def push(
 
 def demo(
     out: OutOption,
-    minutes: Annotated[float, typer.Option(help="Training time in minutes.")] = 4.0,
+    minutes: Annotated[float, typer.Option(help="Training time in minutes.")] = 3.5,
     seed: Annotated[int, typer.Option(help="Random seed of the pseudo-patients, the training and the samples.")] = 0,
 ) -> None:
     """Run the whole pipeline on pseudo-patients made from one template brain, in under 6 minutes."""

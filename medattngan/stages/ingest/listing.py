@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,6 +35,8 @@ COLUMNS = (
     "inversion_ms", "taken",
 )  # fmt: skip
 """Of the list. Plane and slices are those of the scan; what a header does not say is missing."""
+TYPES: dict[str, Any] = {"slices": "Int64", "taken": "bool"}
+TYPES |= dict.fromkeys(("echo_ms", "repetition_ms", "inversion_ms"), "float64")
 
 
 def list_series(
@@ -74,7 +77,7 @@ def list_series(
     series = stacks(found, table, window is not None, labels is not None and listed is None)
     salt = load_salt()
     rows = sorted((_row(one, salt, chosen) for one in series), key=lambda row: (row["patient"], row["series"]))
-    listed_series = pd.DataFrame(rows, columns=list(COLUMNS))
+    listed_series = pd.DataFrame(rows, columns=list(COLUMNS)).astype(TYPES)
     listed_series.attrs["set_aside"] = dict(sorted(Counter(file.reason for file in found if file.reason).items()))
     return listed_series
 
@@ -112,7 +115,7 @@ def _plane(piece: Piece) -> str:
 def told(table: pd.DataFrame) -> Iterator[str]:
     """The list in lines, then what there is of each kind, and what would be left out."""
     if len(table):
-        shown = table.assign(taken=np.where(table["taken"], "yes", "no"), slices=table["slices"].astype("Int64"))
+        shown = table.assign(taken=np.where(table["taken"], "yes", "no"))
         yield from shown.to_string(index=False, na_rep="-", float_format=_short).splitlines()
         yield ""
     kinds = table.assign(sequence=table["sequence"].replace("", "-")).groupby(["modality", "sequence"], sort=True)

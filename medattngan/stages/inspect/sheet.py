@@ -67,8 +67,8 @@ def _strata(index: pd.DataFrame) -> dict[str, list[list[int]]]:
     found = {}
     for name, part in index.groupby(names, sort=True):
         firsts = part.drop_duplicates("series").sort_values(["split", "label", "series"], kind="stable")
-        some = part.groupby("series", sort=False)
-        found[str(name)] = [some.groups[series].tolist() for series in firsts["series"]]
+        of_series = part.groupby("series", sort=False).groups
+        found[str(name)] = [of_series[series].tolist() for series in firsts["series"]]
     tiles = {name: sum(min(len(stack), COLUMNS) for stack in stacks) for name, stacks in found.items()}
     shares = _shares([-(-count // COLUMNS) for count in tiles.values()])
     shown_of = {}

@@ -57,7 +57,7 @@ def known_of_run(
     version = provenance["versions"].get("medattngan", "")
     yield (
         f"{before}Model",
-        f"a generative adversarial network: {describe_run(made)}; {run.config.data.size} × {run.config.data.size} "
+        f"a generative network: {describe_run(made)}; {run.config.data.size} × {run.config.data.size} "
         f"pixels; weights {weights[:DIGITS]}, medattngan {version}".rstrip(", "),
     )
     conditions = [*(["label"] if run.config.data.conditional else []), *run.config.data.conditions]

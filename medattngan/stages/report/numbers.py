@@ -6,11 +6,13 @@ from __future__ import annotations
 def number(value: float) -> str:
     """With three digits, or as many as stand before the point.
 
-    >>> number(154.321), number(4.5), number(-0.51234)
-    ('154', '4.50', '-0.512')
+    >>> number(45701.2), number(4.5), number(-0.51234), number(0)
+    ('45,701', '4.50', '-0.512', '0')
     """
+    if value == 0:
+        return "0"
     decimals = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
-    return f"{value:.{decimals}f}"
+    return f"{value:,.{decimals}f}"
 
 
 def percent(share: float) -> str:

@@ -44,8 +44,8 @@ def _data(store: SliceStore) -> Rows:
     labels = store.index["label"].dropna().value_counts().sort_index()
     if len(labels):
         rows.append(("labels", ", ".join(f"{name}: {count}" for name, count in labels.items())))
-    sequences = store.index["sequence"].dropna().value_counts().sort_index() if "sequence" in store.index else {}
-    if len(sequences):
+    if "sequence" in store.index:
+        sequences = store.index["sequence"].dropna().value_counts().sort_index()
         rows.append(("sequences", ", ".join(f"{name}: {count}" for name, count in sequences.items())))
     return [*rows, ("store", store.digest)]
 

@@ -38,7 +38,7 @@ def told_from_real(scores: Mapping[str, Score], readers: Mapping[str, Any] | Non
     >>> told_from_real({"precision[x]": {"value": 0.05, "ci95": [0.03, 0.07], "floor": 0.82}}, None, "patients")
     'The synthetic slices are easily told from real ones: precision 0.050 against 0.820 between real patients.'
     """
-    by_metric = {metric_of(name): score for name, score in reversed(scores.items())}
+    by_metric = {metric_of(name): score for name, score in reversed(list(scores.items()))}
     measured = [f"{name} {_against(by_metric[name])}" for name in ("precision", "recall") if name in by_metric]
     measured += [f"Fréchet distance {_against(by_metric['fd'])}"] if "fd" in by_metric else []
     if measured:
@@ -77,8 +77,8 @@ def _by_readers(stats: Mapping[str, Any] | None) -> str:
     if stats is None or stats["pooled"]["accuracy"]["value"] is None:
         return ""
     entry, counts = stats["pooled"]["accuracy"], stats["counts"]
-    low, high = entry["ci95"] or (None, None)
-    interval = "" if low is None else f" (95 % interval {percent(low)} to {percent(high)})"
+    ends = [percent(end) for end in entry["ci95"] or ()]
+    interval = f" (95 % interval {' to '.join(ends)})" if ends else ""
     who = "One reader was" if counts["readers"] == 1 else f"{counts['readers']} readers were"
     return f"{who} right in {percent(entry['value'])} of reads{interval}, where guessing is right in 50 %."
 

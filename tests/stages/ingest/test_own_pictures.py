@@ -24,7 +24,7 @@ from medattngan.stages.utility.figure import save_figure
 def write_pictures(folder: Path, store: SliceStore) -> list[Path]:
     """One of each kind that the stages draw."""
     images = torch.from_numpy(np.stack([store.unit(i) for i in range(4)]))[:, None]
-    score = {"value": 0.7, "ci95": [0.6, 0.8], "floor": 0.5}
+    score = {"value": 0.7, "ci95": [0.6, 0.8], "floor": 0.5, "better": "higher"}
     inspect(store, folder / "sheet.png")
     save_contact_sheet(folder / "contact_sheet.png", images, images)
     save_scores(folder / "scores.png", {"precision": score})
