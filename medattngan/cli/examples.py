@@ -83,7 +83,7 @@ EXAMPLES: Mapping[str, tuple[str, str]] = {
     ),
     "review create": (
         "medattngan review create samples --data store -n 50 --readers 3 -o study",
-        "medattngan review create volumes --data store -n 20 --pairs --depth 16 --qr terminal -o study",
+        "medattngan review create volumes --data store -n 20 --depth 16 -o study",
     ),
     "review serve": (
         "medattngan review serve study",
@@ -95,7 +95,7 @@ EXAMPLES: Mapping[str, tuple[str, str]] = {
     ),
     "review link": (
         "medattngan review link study --reader 2",
-        "medattngan review link study --reader 2 --url https://reading.example:8765 --qr terminal",
+        "medattngan review link study --reader 2 --url https://reading.example --qr svg",
     ),
     "review close": (
         "medattngan review close study",

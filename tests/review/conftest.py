@@ -22,16 +22,3 @@ def browser() -> Iterator[Any]:
         launched = playwright.chromium.launch(executable_path=chromium, args=arguments, timeout=120_000)
         yield launched
         launched.close()
-
-
-@pytest.fixture(scope="module")
-def firefox() -> Iterator[Any]:
-    """Debian's Firefox, headless, by WebDriver BiDi: Playwright's other protocol needs a Firefox of its own build."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    found = shutil.which("firefox-esr") or shutil.which("firefox")
-    if found is None:
-        pytest.skip("firefox is not installed (apt-get install firefox-esr)")
-    with sync_api.sync_playwright() as playwright:
-        launched = playwright.firefox.launch(channel="moz-firefox", executable_path=found, timeout=120_000)
-        yield launched
-        launched.close()

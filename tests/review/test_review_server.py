@@ -99,10 +99,11 @@ def test_the_page_and_its_files_come_to_all(address: str) -> None:
     page = httpx.get(address + "/")
     assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert_guarded(page)
-    for name, kind in STATIC.items():
-        file = httpx.get(f"{address}/static/{name}")
-        assert (file.status_code, file.headers["content-type"]) == (200, kind)
-        assert file.content == (PAGE / name).read_bytes()
+    with httpx.Client(base_url=address) as http:
+        for name, kind in STATIC.items():
+            file = http.get(f"/static/{name}")
+            assert (file.status_code, file.headers["content-type"]) == (200, kind)
+            assert file.content == (PAGE / name).read_bytes()
 
 
 def test_every_file_of_the_page_is_in_the_table() -> None:
