@@ -1,4 +1,4 @@
-"""Do the measures of volumes see the faults they are for? Real volumes, whole and spoilt, put in the place of synthetic.
+"""Do the measures of volumes see the faults they are for? Real volumes, whole and spoilt, in the place of synthetic.
 
     python scripts/volume_controls.py --data STORE --work DIR --out FILE.json --slices 48 --step-mm 4
 
