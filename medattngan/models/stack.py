@@ -154,9 +154,10 @@ class SlabDiscriminator(compact.Discriminator):
     def __init__(self, shape: Shape) -> None:
         super().__init__(shape)
         first = cast(nn.Conv2d, self.stages[0])
-        self.stages[0] = nn.Conv2d(NEIGHBOURS, first.out_channels, 4, stride=2, padding=1)
-        nn.init.kaiming_normal_(self.stages[0].weight, 0.2)
-        nn.init.zeros_(self.stages[0].bias)  # type: ignore[arg-type]
+        wider = nn.Conv2d(NEIGHBOURS, first.out_channels, 4, stride=2, padding=1)
+        nn.init.kaiming_normal_(wider.weight, 0.2)
+        nn.init.zeros_(wider.bias)  # type: ignore[arg-type]
+        self.stages[0] = wider
 
 
 class VolumeDiscriminator(compact.Discriminator):
