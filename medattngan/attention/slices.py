@@ -76,7 +76,8 @@ class SliceAttention(nn.Module):
         place = x.new_ones(depth, dtype=torch.float32).cumsum(0)
         far = (place[:, None] - place[None]).abs() > self.reach
         scores = (scores * q.shape[-1] ** -0.5).float()
-        return scores.masked_fill(far, torch.finfo(torch.float32).min).softmax(-1)
+        weights: Tensor = scores.masked_fill(far, torch.finfo(torch.float32).min).softmax(-1)
+        return weights
 
 
 def _tokens(x: Features, depth: int) -> Tensor:
@@ -116,7 +117,8 @@ class SliceConvolution(nn.Module):
         narrow = self.down(x)
         stacks = narrow.reshape(-1, depth, *narrow.shape[1:]).transpose(1, 2)
         mixed = nn.functional.leaky_relu(self.convolution(stacks), 0.2).transpose(1, 2).reshape(narrow.shape)
-        return x + self.gamma * self.up(mixed.contiguous(memory_format=torch.channels_last))
+        read: Features = self.up(mixed.contiguous(memory_format=torch.channels_last))
+        return x + self.gamma * read
 
 
 def attention_cost(channels: int, depth: int) -> int:

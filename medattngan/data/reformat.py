@@ -38,6 +38,7 @@ def reformats(volumes: Tensor, along: int, quotient: float) -> Images:
         volumes: in [-1, 1]; H = W = S.
         quotient: the step from slice to slice over the size of a pixel.
 
+    >>> import torch
     >>> reformats(torch.zeros(2, 4, 8, 8), 0, 1.5).shape
     torch.Size([16, 1, 8, 8])
     """

@@ -58,6 +58,11 @@ class StackGame(AdversarialGame):
 
     depth: int = 16
 
+    @property
+    def judges(self) -> tuple[str, ...]:
+        """The names of the discriminators."""
+        return JUDGES
+
     def columns(self) -> tuple[str, ...]:
         """As for one discriminator, with a loss for each; penalties are summed over them."""
         first, *others = super().columns()

@@ -44,7 +44,7 @@ def similarity_between(volumes: Tensor, others: Tensor) -> Tensor:
 
 
 def _compared(first: Images, second: Images) -> Tensor:
-    parts = zip(first.split(AT_ONCE), second.split(AT_ONCE), strict=True)
+    parts = zip(torch.split(first, AT_ONCE), torch.split(second, AT_ONCE), strict=True)
     return torch.cat([ssim(x, y) for x, y in parts])
 
 
@@ -64,7 +64,7 @@ def power(volumes: Tensor) -> Tensor:
     >>> power(wave)
     tensor([0., 4., 0.], dtype=torch.float64)
     """
-    spectrum = torch.fft.rfft(volumes.double(), dim=1).abs().square()
+    spectrum: Tensor = torch.fft.rfft(volumes.double(), dim=1).abs().square()
     return spectrum.mean((0, 2, 3))
 
 

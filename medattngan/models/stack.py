@@ -132,6 +132,7 @@ def slabs(conditions: Conditions) -> dict[str, Tensor]:
 
     Where the depth is no multiple of NEIGHBOURS, slabs reach as far beyond the stack at both of its ends.
 
+    >>> import torch
     >>> slabs({"position_mm": torch.arange(16.0)[None]})["position_mm"]
     tensor([[ 3.5000, 11.5000]])
     """
@@ -153,8 +154,10 @@ class SlabDiscriminator(compact.Discriminator):
     def __init__(self, shape: Shape) -> None:
         super().__init__(shape)
         first = cast(nn.Conv2d, self.stages[0])
-        self.stages[0] = nn.Conv2d(NEIGHBOURS, first.out_channels, 4, stride=2, padding=1)
-        compact._initialise(self.stages[0])
+        wider = nn.Conv2d(NEIGHBOURS, first.out_channels, 4, stride=2, padding=1)
+        nn.init.kaiming_normal_(wider.weight, 0.2)
+        nn.init.zeros_(wider.bias)  # type: ignore[arg-type]
+        self.stages[0] = wider
 
 
 class VolumeDiscriminator(compact.Discriminator):

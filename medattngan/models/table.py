@@ -170,6 +170,8 @@ def _override(system: System, config: Config) -> System:
     for name in rates:
         if name not in system.rates:
             raise UserError(f"optimizer.{name}_lr is set, but model.preset={config.model.preset} trains no {name}.")
+    if "discriminator" in rates:  # where there are several, all are meant
+        rates |= dict.fromkeys(getattr(system.game, "judges", ()), rates["discriminator"])
     betas = tuple(
         own if wanted is None else wanted
         for own, wanted in zip(system.betas, (optimizer.beta1, optimizer.beta2), strict=True)

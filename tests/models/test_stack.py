@@ -89,6 +89,11 @@ def test_the_discriminators_see_slices_neighbours_and_the_whole_at_half_size() -
         assert (gradient.flatten(2).abs().sum(2) > 0).all()  # each slice counts
 
 
+def test_the_rate_of_the_discriminator_is_that_of_all_three() -> None:
+    rates = stack(optimizer={"discriminator_lr": 1e-3}).rates
+    assert rates == {"generator": 5e-4, "discriminator": 1e-3, "neighbours": 1e-3, "volume": 1e-3}
+
+
 def test_a_stack_without_positions_is_refused() -> None:
     with pytest.raises(UserError, match=r"model\.preset=stack draws slices at positions; set data\.conditions"):
         tiny("stack")

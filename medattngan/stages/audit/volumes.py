@@ -72,7 +72,7 @@ def judge_volumes(samples: Judged, held_out: Judged) -> tuple[pd.DataFrame, dict
     count, flagged = len(found), int(found["flagged"].sum())
     low, high = wilson(flagged, count)
     listed = [
-        {"volume": int(number), **{key: _plain(row[key]) for key in found}} for number, row in found.iterrows()
+        {name: _plain(value) for name, value in row.items()} for row in found.reset_index().to_dict("records")
     ]  # fmt: skip
     return found, {
         "count": count,

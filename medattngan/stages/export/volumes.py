@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -64,8 +65,7 @@ def only_whole(samples: Samples, rows: Sequence[int]) -> list[int]:
     if not is_volumes(samples):
         return list(rows)
     volumes = samples.table[VOLUME].to_numpy()
-    wanted = pd.Series(volumes).value_counts()
-    there = pd.Series(volumes[list(rows)]).value_counts()
+    wanted, there = Counter(volumes.tolist()), Counter(volumes[list(rows)].tolist())
     whole = {number for number, count in there.items() if count == wanted[number]}
     left = [row for row in rows if volumes[row] in whole]
     if not left:
@@ -94,7 +94,7 @@ def placed(plane: Plane, name: str, positions_mm: Sequence[float]) -> VolumePlan
     Raises:
         UserError: they are not one step apart.
 
-    >>> placed(Plane(ORIENTATION["coronal"], (2.0, 2.0)), "coronal", [0.0, 3.0]).along_mm  # the normal points back
+    >>> placed(Plane((1, 0, 0, 0, 0, -1), (2.0, 2.0)), "coronal", [0.0, 3.0]).along_mm  # the normal points back
     (-0.0, -3.0)
     """
     steps = np.diff(positions_mm)

@@ -85,8 +85,8 @@ def volumes_asked(
     Raises:
         UserError: the run knows no positions, a number is out of range, or what is asked for does not go together.
     """
-    stack = run.store.get("stack")
-    if stack is None and slices is None:
+    stack: dict[str, Any] = run.store.get("stack") or {}
+    if not stack and slices is None:
         if step_mm is not None:
             raise UserError("--step-mm is for volumes; give --slices too.")
         return None
@@ -99,9 +99,9 @@ def volumes_asked(
         raise UserError(f"--slices: {run.path} was trained with masks, which volumes do not have; leave it out.")
     if POSITION in values:
         raise UserError(f"--condition {POSITION}: the slices of a volume lie one step apart; leave it out.")
-    if stack is None and step_mm is None:
+    if not stack and step_mm is None:
         raise UserError("--slices: this run was trained on single slices; say how far apart they lie: --step-mm 4.")
-    if stack is not None and step_mm is not None and abs(step_mm - stack["step_mm"]) > 1e-6:
+    if stack and step_mm is not None and abs(step_mm - stack["step_mm"]) > 1e-6:
         raise UserError(
             f"--step-mm is {step_mm:g}, but the stacks of {run.path} have {stack['step_mm']:g} mm; leave it out."
         )
@@ -112,7 +112,7 @@ def volumes_asked(
             f"--slices is {slices} and --step-mm {step:g}; give 2 to {MOST_SLICES} slices and a step above 0."
         )
     centre = float(stack["centre_mm"]) if stack else round(float(number.at([0.5])[0]))
-    return Volumes(count, slices, step, centre, stack is not None)
+    return Volumes(count, slices, step, centre, bool(stack))
 
 
 @torch.inference_mode()
@@ -167,11 +167,11 @@ def volumes_of(
         chosen: the values of every slice, by the name of the condition.
         latents: (first, count, z_dim) → latents (count, z_dim) by number, one a volume.
     """
-    draw = draw_stacks if asked.stacked else _swept
+    draw, width = draw_stacks if asked.stacked else _swept, int(generator.z_dim)  # type: ignore[arg-type]
     for number in range(asked.count):
         part = slice(number * asked.slices, (number + 1) * asked.slices)
         told = encoded(conditions, {name: column[part] for name, column in chosen.items()})
         stacked = {name: one[None] for name, one in told.items()}
-        images = draw(generator, latents(number, 1, int(generator.z_dim)), stacked, truncation)
+        images = draw(generator, latents(number, 1, width), stacked, truncation)
         yield unit_to_codes(images[:, 0].float().clamp(-1, 1).numpy()), None
         advance(asked.slices)
