@@ -66,7 +66,7 @@ def test_an_unknown_key_is_named_with_what_is_allowed(tmp_path: Path) -> None:
 
 
 def test_an_unknown_section_is_named_with_what_is_allowed(tmp_path: Path) -> None:
-    allowed = "attention, augment, data, loss, model, optimizer, train"
+    allowed = "attention, augment, data, loss, model, optimizer, private, train"
     expected = f"trian is not a key (did you mean train?); allowed here: {allowed}"
     assert expected in refusal(tmp_path, "trian:\n  kimg: 1\n")
     assert expected in refusal(tmp_path, "", "trian.kimg=1")
