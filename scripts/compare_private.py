@@ -30,8 +30,8 @@ NEXT_TO_NONE = ("private.epsilon=1e12", "private.noise=0.001")
 def rows_of(epsilons: Sequence[float], batch: int, private: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """What each row overrides."""
     size = f"train.batch_size={batch}"
-    known = {"default": (), "same rules": (*PLAIN, size), "clipped": (*NEXT_TO_NONE, size, *private)}
-    return known | {f"epsilon {one:g}": (f"private.epsilon={one:g}", size, *private) for one in epsilons}
+    known = {f"epsilon {one:g}": (f"private.epsilon={one:g}", size, *private) for one in epsilons}
+    return known | {"clipped": (*NEXT_TO_NONE, size, *private), "same rules": (*PLAIN, size), "default": ()}
 
 
 def told(cell: Cell, work: Path, store: SliceStore) -> dict[str, Any] | None:

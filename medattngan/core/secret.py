@@ -59,8 +59,7 @@ class Secret:
         """(count,) in [0, 1), with all 53 bits that a number of this kind has."""
         where = b"".join(number.to_bytes(8, "big") for number in place)
         stream = hashlib.shake_256(self._root + where).digest(8 * count)
-        numbers: Floats = (np.frombuffer(stream, "<u8") >> np.uint64(11)) * 2.0**-53
-        return numbers
+        return (np.frombuffer(stream, "<u8") >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
     def normal(self, count: int, *place: int) -> Floats:
         """(count,) from the standard normal distribution. Box & Muller 1958, doi:10.1214/aoms/1177706645."""

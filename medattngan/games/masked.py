@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from medattngan.conditions.condition import Conditions
 from medattngan.conditions.mask import NAME, Mask
@@ -35,6 +35,11 @@ class _Paired:
     generator: Network
     masks: Tensor
     channels: Tensor
+
+    @property
+    def module(self) -> nn.Module:
+        """The generator's own."""
+        return self.generator.module
 
     def __call__(self, z: Latent, told: Conditions) -> Images:
         return torch.cat([self.generator(z, {**told, NAME: self.masks}), self.channels], 1)

@@ -104,7 +104,7 @@ class PrivateGame:
             return means | {"logits_fake": logits.mean()}
 
         def move() -> Gradient:
-            patients = batch.images.unflatten(0, (-1, self.slices))
+            patients = batch.images.reshape(-1, self.slices, *batch.images.shape[1:])
             real = summed(judge, on_real, patients, self.clip, self.together)
             noised = self._with_noise(real, draws[NOISE])
             told = summed(judge, on_fake, fake.unsqueeze(1), self.clip, self.together)
@@ -139,7 +139,7 @@ def summed(judge: nn.Module, loss: Loss, units: Tensor, clip: float, together: i
         together: units at a time, see `most_together`; 1 for one after the other.
     """
     total = [torch.zeros_like(parameter) for parameter in judge.parameters()]
-    for some in units.split(together) if len(units) else ():
+    for some in torch.split(units, together) if len(units) else ():
         found = _vectorised(judge, loss, some) if together > 1 else _alone(judge, loss, some[0])
         torch._foreach_add_(total, clipped_sum(found, clip))
     return total

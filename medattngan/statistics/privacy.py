@@ -74,7 +74,7 @@ def least_noise(rate: float, moves: int, epsilon: float, delta: float) -> float:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Optimal order is the")
         try:
-            found = utils.get_noise_multiplier(
+            found: float = utils.get_noise_multiplier(
                 target_epsilon=epsilon, target_delta=delta, sample_rate=rate, steps=moves, accountant="rdp",
                 epsilon_tolerance=min(0.01, epsilon / 100),
             )  # fmt: skip

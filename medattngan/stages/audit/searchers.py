@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -72,7 +73,8 @@ def _begin(bank: Arrays, weights: Arrays) -> None:
     """In a worker, first."""
     torch.set_num_threads(1)
     numbers = {"rows", "patients", "starts"}
-    held = Bank(**{name: one if name in numbers else torch.from_numpy(one) for name, one in bank.items()})
+    arguments: dict[str, Any] = {name: one if name in numbers else torch.from_numpy(one) for name, one in bank.items()}
+    held = Bank(**arguments)
     network = EncoderNetwork(held.size)
     network.load_state_dict({name: torch.from_numpy(one) for name, one in weights.items()})
     _HELD.append((held, network.eval()))
