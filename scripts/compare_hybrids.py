@@ -48,7 +48,7 @@ ROWS = {
 PARENT = "vae_gan"
 SCORES = ("fd", "precision", "recall", "density", "coverage")
 PAIRS = (("vae_gan", "compact"), ("coupling", "vae_gan"), ("matching", "vae_gan"))
-COMPONENTS = 128
+COMPONENTS = (32, 128)
 REPLICATES = 500
 
 
@@ -65,28 +65,27 @@ def baselines(store: SliceStore, size: int) -> dict[str, Any]:
     flat, wanted = train_images.flatten(1), test_images.flatten(1)
     mean = flat.mean(0)
     torch.manual_seed(0)
-    _, _, components = torch.pca_lowrank(flat - mean, q=COMPONENTS + 20, center=False, niter=4)
-    kept = components[:, :COMPONENTS]
-    drawn = (mean + (wanted - mean) @ kept @ kept.T).reshape(test_images.shape).clamp(-1, 1)
-    near = torch.cat([torch.cdist(part, flat).argmin(1) for part in wanted.split(256)])
+    _, _, components = torch.pca_lowrank(flat - mean, q=max(COMPONENTS) + 20, center=False, niter=4)
+    drawn = {}
+    for count in COMPONENTS:
+        kept = components[:, :count]
+        drawn[f"pca {count}"] = (mean + (wanted - mean) @ kept @ kept.T).reshape(test_images.shape).clamp(-1, 1)
+    near = torch.cat([torch.cdist(part, flat).argmin(1) for part in torch.split(wanted, 256)])
     patients = [str(name) for name in store.split("test").index["patient"]]
-    return {
-        f"pca {COMPONENTS}": over_patients(ssim(drawn, test_images).numpy(), patients),
-        "nearest training slice": over_patients(ssim(train_images[near], test_images).numpy(), patients),
-    }
+    drawn["nearest training slice"] = train_images[near]
+    return {name: over_patients(ssim(made, test_images).numpy(), patients) for name, made in drawn.items()}
 
 
 def trained(
-    row: str, seed: int, minutes: float, store: SliceStore, work: Path, flow_minutes: float, settings: list[str]
+    row: str, seed: int, store: SliceStore, work: Path, budgets: dict[str, list[str]], settings: list[str]
 ) -> Run:
     """The run of a cell, begun or gone on with."""
     name, own = ROWS[row]
-    budget = flow_minutes if row not in ("compact", PARENT) else minutes
-    fixed = [f"train.minutes={budget:g}", "train.kimg=1000000", f"train.seed={seed}", "train.validate_minutes=null"]
+    fixed = [*budgets[name], f"train.seed={seed}", "train.validate_minutes=null"]
     config = Config.load(CONFIGS / f"{name}.yaml", [*own, *fixed, *settings])
     begin = None
     if name == "latent_flow":
-        begin = trained(PARENT, seed, minutes, store, work, flow_minutes, settings)
+        begin = trained(PARENT, seed, store, work, budgets, settings)
     return train(config, store, work / f"{row}-seed{seed}" / "run", resume=True, begin=begin)
 
 
@@ -100,15 +99,19 @@ def likelihood(run: Run, store: SliceStore, folder: Path, seed: int) -> dict[str
         codes[split] = encode(run, store, folder / split, split=split, checkpoint="last", progress=False)
     drawn = {name: _drawn(one, seed) for name, one in codes.items()}
     fitted = torch.distributions.MultivariateNormal(drawn["train"].mean(0), drawn["train"].T.cov())
-    plain = torch.distributions.Normal(0.0, 1.0).log_prob(drawn["test"]).sum(1)
+    plain = _log_prob(torch.distributions.Normal(0.0, 1.0), drawn["test"]).sum(1)
     told = networks.told({one.name: list(codes["test"].table[one.name]) for one in networks.conditions})
     by_flow = None if density is None else density(drawn["test"], told)
     if by_flow is None:
         return None
     patients = [str(name) for name in codes["test"].table["patient"]]
-    full = fitted.log_prob(drawn["test"])
+    full = _log_prob(fitted, drawn["test"])
     named = {"flow": by_flow, "full covariance": full, "N(0, I)": plain, "flow - full covariance": by_flow - full}
     return {name: over_patients(values.numpy().astype(np.float64), patients) for name, values in named.items()}
+
+
+def _log_prob(distribution: torch.distributions.Distribution, z: torch.Tensor) -> torch.Tensor:
+    return torch.as_tensor(distribution.log_prob(z))  # type: ignore[no-untyped-call]
 
 
 def _drawn(latents: Latents, seed: int) -> torch.Tensor:
@@ -117,14 +120,15 @@ def _drawn(latents: Latents, seed: int) -> torch.Tensor:
     return torch.from_numpy(latents.means + latents.spread * noise).float()
 
 
-def measured(run: Run, row: str, seed: int, store: SliceStore, kimg: float, extractor: str) -> dict[str, Any]:
+def measured(run: Run, row: str, seed: int, store: SliceStore, told: dict[str, Any]) -> dict[str, Any]:
     """Everything that is taken of a trained cell."""
     folder, part = run.path.parent, store.split("test")
     for name in ("samples", "scores", "latents", "redrawn"):
         shutil.rmtree(folder / name, ignore_errors=True)
-    sample(run, folder / "samples", count=len(part), seed=seed, checkpoint="last")
-    scores = evaluate(folder / "samples", store, folder / "scores", extractor=extractor)
-    latents = encode(run, store, folder / "latents", kimg=kimg, checkpoint="last")
+    count = min(told["limit"] or len(part), len(part))
+    sample(run, folder / "samples", count=count, seed=seed, checkpoint="last")
+    scores = evaluate(folder / "samples", store, folder / "scores", extractor=told["extractor"], limit=told["limit"])
+    latents = encode(run, store, folder / "latents", kimg=told["encoder_kimg"], checkpoint="last")
     redrawn = reconstruct(run, latents, folder / "redrawn", data=store, checkpoint="last")
     patients = [str(name) for name in part.index["patient"]]
     checkpoint = read_json(run.checkpoint("last") / "checkpoint.json")
@@ -133,7 +137,7 @@ def measured(run: Run, row: str, seed: int, store: SliceStore, kimg: float, extr
         "seed": seed,
         "kimg": checkpoint["images"] / 1000,
         "minutes": checkpoint["seconds"] / 60,
-        "encoder_kimg": None if row != "compact" else kimg,
+        "encoder_kimg": told["encoder_kimg"] if row == "compact" else None,
         "scores": {name.partition("[")[0]: _kept(one) for name, one in scores.items() if name.startswith(SCORES)},
         "ssim": over_patients(redrawn.table["ssim"].to_numpy().astype(np.float64), patients),
         "likelihood": likelihood(run, store, folder / "codes", seed) if row == "coupling" else None,
@@ -171,18 +175,26 @@ def main(
     seed: Annotated[list[int] | None, typer.Option(help="Repeat for more; 0 by default.")] = None,
     minutes: Annotated[float, typer.Option(help="Of training of compact and vae_gan.")] = 40.0,
     flow_minutes: Annotated[float, typer.Option(help="Of training of a flow.")] = 10.0,
-    kimg: Annotated[float, typer.Option(help="Thousands of slices for the encoder of compact.")] = 40.0,
+    kimg: Annotated[float, typer.Option(help="Thousands of images for compact and vae_gan, at most.")] = 1e6,
+    flow_kimg: Annotated[float, typer.Option(help="Thousands of images for a flow, at most.")] = 1e6,
+    encoder_kimg: Annotated[float, typer.Option(help="Thousands of slices for the encoder of compact.")] = 40.0,
+    limit: Annotated[int | None, typer.Option(help="Score so many slices a side at most.")] = None,
     extractor: Annotated[str, typer.Option(help="Of the scores.")] = "efficientnet-lite0",
     settings: Annotated[list[str] | None, typer.Option("--set", help="Override a key in every cell.")] = None,
 ) -> None:
     """Fill the table and print it."""
     store, extra = SliceStore.open(data), list(settings or ())
-    told = {"minutes": minutes, "flow_minutes": flow_minutes, "kimg": kimg, "settings": extra, "extractor": extractor}
+    long, short = (
+        [f"train.minutes={m:g}", f"train.kimg={k:g}"] for m, k in ((minutes, kimg), (flow_minutes, flow_kimg))
+    )
+    budgets = {"compact": long, PARENT: long, "latent_flow": short}
+    told = {"encoder_kimg": encoder_kimg, "limit": limit, "extractor": extractor}
+    asked = told | {"budgets": budgets, "settings": extra}
     stands = read_json(out) if out.is_file() else {}
-    if stands and (stands["store_digest"], stands["told"]) != (store.digest, told):
+    if stands and (stands["store_digest"], stands["told"]) != (store.digest, asked):
         raise UserError(f"{out} is of another store or other settings; give another --out.")
     size = Config.load(CONFIGS / "vae_gan.yaml", extra).data.size
-    table: dict[str, Any] = stands or {"store_digest": store.digest, "told": told, "cells": []}
+    table: dict[str, Any] = stands or {"store_digest": store.digest, "told": asked, "cells": []}
     table.setdefault("baselines", baselines(store, size))
     for number in seed or [0]:
         for name in row or list(ROWS):
@@ -190,8 +202,8 @@ def main(
                 raise UserError(f"--row {name} is not one of {', '.join(ROWS)}.")
             if any((cell["row"], cell["seed"]) == (name, number) for cell in table["cells"]):
                 continue
-            run = trained(name, number, minutes, store, work, flow_minutes, extra)
-            table["cells"].append(measured(run, name, number, store, kimg, extractor))
+            run = trained(name, number, store, work, budgets, extra)
+            table["cells"].append(measured(run, name, number, store, told))
             write_json(out, table | {"differences": differences(table["cells"])})
     show(table["cells"], table["baselines"])
 

@@ -22,7 +22,7 @@ from medattngan.models.latent_encoder import LatentEncoder
 from medattngan.models.layers import prefer, require_labels_and_numbers
 from medattngan.models.shape import Shape
 
-FLOWS = {"coupling": CouplingFlow, "matching": MatchingFlow}
+FLOWS: dict[str, type[CouplingFlow] | type[MatchingFlow]] = {"coupling": CouplingFlow, "matching": MatchingFlow}
 """By `model.flow`."""
 
 
@@ -31,13 +31,17 @@ class Generator(compact.Generator):
 
     def __init__(self, shape: Shape) -> None:
         super().__init__(shape)
-        self.flow = FLOWS[shape.flow or "coupling"](self.z_dim, shape.classes, shape.numbers)
+        self.flow: CouplingFlow | MatchingFlow = FLOWS[shape.flow or "coupling"](
+            self.z_dim, shape.classes, shape.numbers
+        )
 
     def forward(
         self, z: Latent, conditions: Conditions = NOTHING, learning: Mapping[str, Tensor] | None = None
     ) -> Tensor:
         """Noise (B, z_dim) → (B, 1, size, size) in [-1, 1]; of codes and the draws of a round, the flow's loss (B,)."""
-        return super().forward(z, conditions) if learning is None else self.flow.loss(z, learning, conditions)
+        if learning is None:
+            return super().forward(z, conditions)
+        return self.flow.loss(z, learning, conditions)
 
     def style(self, z: Latent, conditions: Conditions = NOTHING) -> Tensor:
         """Noise (B, z_dim) → (B, z_dim)."""

@@ -91,7 +91,7 @@ class Triangular(nn.Module):
 
     def inverse(self, v: Latent) -> Latent:
         """From latents to noise."""
-        return torch.linalg.solve_triangular(self.matrix(), (v - self.mean).T, upper=False).T
+        return torch.as_tensor(torch.linalg.solve_triangular(self.matrix(), (v - self.mean).T, upper=False).T)
 
 
 class CouplingFlow(nn.Module):

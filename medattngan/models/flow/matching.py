@@ -67,4 +67,4 @@ class MatchingFlow(nn.Module):
         """|v - (z - u)|² a dimension, (B,), with `start` u (B, width) and `time` t (B, 1) of `draws`."""
         start, time = draws["start"], draws["time"]
         found = self.velocity(start + time * (z - start), time, self.context(conditions, z))
-        return (found - (z - start)).square().mean(1)
+        return torch.as_tensor((found - (z - start)).square().mean(1))

@@ -20,7 +20,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
+from medattngan.conditions.condition import Conditions
 from medattngan.core.files import UserError, atomic_folder, require_absent, write_json, write_text
 from medattngan.core.locks import alone
 from medattngan.core.progress import watching
@@ -99,16 +101,10 @@ def anomalies(
     encoder = networks.encoder_for(latents)
     images = originals(latents, SliceStore.of(data), networks.size)
     told = networks.told({one.name: list(latents.table[one.name]) for one in networks.conditions})
-    judge = residuals(networks.discriminator)
 
     def scored(slices: Images) -> tuple[Scores, Images]:
         made = reconstructed(networks, encoder, slices, told)
-        pairs = torch.cat([slices, made], 1)
-        both = in_chunks(lambda two, known: torch.stack(judge(two[:, :1], two[:, 1:], known), 1), pairs, told)
-        found = {"pixels": both[:, 0], "features": both[:, 1], "score": both[:, 0] + KAPPA * both[:, 1]}
-        found["peak"] = gaussian((slices - made).square(), slices.shape[-1] * PEAK).amax((1, 2, 3))
-        plain = {"sharpness": sharpness(slices), "noise": noise(slices)}
-        return {name: one.double().numpy() for name, one in (found | plain).items()}, made
+        return _scores(networks, slices, made, told), made
 
     changes = {**LESIONS, **CONTROLS}
     with watching(progress) as watch:
@@ -136,6 +132,25 @@ def anomalies(
         write_json(folder / "anomalies.json", report)
         seal(folder, "anomalies")
     return Anomalies(Path(out), report)
+
+
+def _scores(networks: Networks, images: Images, made: Images, told: Conditions) -> Scores:
+    """Every score of slices and of what the run made of them, (N,) each."""
+    judge = residuals(networks.discriminator)
+
+    def both(pairs: Tensor, known: Conditions) -> Tensor:
+        return torch.stack(judge(pairs[:, :1], pairs[:, 1:], known), 1)
+
+    errors = in_chunks(both, torch.cat([images, made], 1), told)
+    found = {
+        "pixels": errors[:, 0],
+        "features": errors[:, 1],
+        "score": errors[:, 0] + KAPPA * errors[:, 1],
+        "peak": gaussian((images - made).square(), images.shape[-1] * PEAK).amax((1, 2, 3)),
+        "sharpness": sharpness(images),
+        "noise": noise(images),
+    }
+    return {name: one.double().numpy() for name, one in found.items()}
 
 
 def _planted(change: Change, images: Images, seed: int, number: int) -> Images:

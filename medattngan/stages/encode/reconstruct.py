@@ -132,7 +132,7 @@ def _each(networks: Networks, latents: Latents, edits: Mapping[str, Any]) -> Dra
         value = known[name].parse(given) if isinstance(given, str) else given
         known[name].require([value])
         values[name] = [value] * len(latents)
-    behind = [(row,) for row in range(len(latents))]
+    behind: list[tuple[int, ...]] = [(row,) for row in range(len(latents))]
     z = torch.from_numpy(np.array(latents.means))
     return Drawn(z, values, networks.told(values), behind, torch.zeros(len(z)))
 

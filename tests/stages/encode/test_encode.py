@@ -145,10 +145,10 @@ def test_an_audit_names_the_sources(own: Run, tiny_store: SliceStore, tmp_path: 
     from medattngan.stages.audit.sentences import summary
     from medattngan.stages.encoder.encoder import encoder
 
-    ruler = encoder(tiny_store, tmp_path / "encoder", kimg=0.1).path
+    encoder(tiny_store, tmp_path / "encoder", kimg=0.1)
     latents = encode(own, tiny_store, tmp_path / "latents", split="train", progress=False)
     reconstruct(own, latents, tmp_path / "made", progress=False)
-    options = {"encoder": ruler, "false_positives": 0.3, "planted": 12}
+    options = {"encoder": tmp_path / "encoder", "false_positives": 0.3, "planted": 12}
     report = audit(tmp_path / "made", tiny_store, tmp_path / "audit", **options)  # type: ignore[arg-type]
     assert report["sources"]["patients"] == 8
     assert report["sources"]["nearest_is_source"]["of"] == 48

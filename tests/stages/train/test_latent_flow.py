@@ -7,16 +7,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.tape import Guard
 from helpers.tiny import tiny_config
 from safetensors.torch import load_file
 
 from medattngan.core.config import Config
 from medattngan.core.files import UserError
 from medattngan.core.run import Run
+from medattngan.data.batches import Batches
+from medattngan.data.resident import Resident
 from medattngan.data.store import SliceStore
+from medattngan.models import build
 from medattngan.stages.encode.encode import encode
 from medattngan.stages.encode.reconstruct import reconstruct
 from medattngan.stages.sample.sample import sample
+from medattngan.stages.train.graphs import Unrecorded
+from medattngan.stages.train.players import Players
 from medattngan.stages.train.train import train
 
 SHORT = {
@@ -76,6 +82,19 @@ def test_what_it_samples_is_synthetic(flow: Run, tmp_path: Path) -> None:
     made = sample(flow, tmp_path / "samples", count=3, progress=False)
     assert not made.of_patients
     assert made.codes.std() > 0
+
+
+@pytest.mark.parametrize("kind", ["coupling", "matching"])
+def test_a_round_reads_nothing_back_and_draws_nothing(kind: str, tiny_store: SliceStore) -> None:
+    asked = config("latent_flow", kind).model_copy(update={"data": tiny_config().data})
+    batches = Batches(tiny_store.split("train"), 32, 4, 0)
+    game = Players(asked, build(asked), batches, recorder=Unrecorded())
+    game.slices = Resident(batches, game.fabric.device)
+    inputs = game._inputs()
+    with Guard() as guard:
+        game.whole_round(inputs)
+    assert guard.count > 50
+    assert not guard.broken
 
 
 @pytest.mark.slow
