@@ -75,8 +75,10 @@ def _training(run: Run, made: dict[str, Any]) -> Rows:
 
 def _privacy(run: Run) -> Rows:
     """What a private training promises, and what not."""
-    found = numbers_of(run.checkpoint("last")).get("privacy")
-    return [] if found is None else [("privacy", f"{promised(found)}. {LIMITS}")]
+    if run.config.private.epsilon is None:
+        return []
+    found = numbers_of(run.checkpoint("last"))["privacy"]
+    return [("privacy", f"{promised(found)}. {LIMITS}")]
 
 
 def threads_in_words(hardware: dict[str, Any]) -> str:
