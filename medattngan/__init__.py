@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from medattngan.core.files import UserError
     from medattngan.core.run import Run
     from medattngan.core.shipped import configs
+    from medattngan.core.zoo import zoo
     from medattngan.data.samples import Samples
     from medattngan.data.store import SliceStore
     from medattngan.pacs.push import push
@@ -52,6 +53,7 @@ _HOMES = {
     "export_model": "stages.export_model.export_model",
     "demo": "stages.demo.demo",
     "configs": "core.shipped",
+    "zoo": "core.zoo",
     "Config": "core.config",
     "Run": "core.run",
     "Samples": "data.samples",
@@ -117,4 +119,5 @@ __all__ = [
     "sample",
     "train",
     "utility",
+    "zoo",
 ]

@@ -35,13 +35,19 @@ def resolved(config: Config, system: System, slices: int) -> Config:
     chosen: dict[str, dict[str, Any]] = {
         "model": {"z_dim": system.z_dim, **widths, **pretrained},
         "attention": {"words": () if reads is None else reads},
-        "loss": asdict(game.objective) if isinstance(game, AdversarialGame) else {},
+        "loss": asdict(game.objective) | {"gamma_rule": "given"} if isinstance(game, AdversarialGame) else {},
         "augment": {
             "policy": tuple(system.policy),
             "probability": config.augment.probability or 0.0,
             "adaptive": is_adaptive(config, slices),
         },
-        "optimizer": {**rates, "beta1": system.betas[0], "beta2": system.betas[1]},
+        "optimizer": {
+            **rates,
+            "beta1": system.betas[0],
+            "beta2": system.betas[1],
+            "lr_end": system.rate_end,
+            "beta2_end": system.last_beta2,
+        },
         "train": {"batch_size": system.batch_size, "precision": precision_for(config.train)},
     }
     updated = {}
