@@ -11,6 +11,7 @@ trainings that begin from weights which saw its patients would tell nothing. A s
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -77,7 +78,7 @@ def cohort(work: Path, patients: int, size: int) -> SliceStore:
 
 def judged(run: Run, store: SliceStore, work: Path, count: int) -> tuple[Path, ...]:
     """Samples of the last checkpoint, their scores and their audit."""
-    steps = {
+    steps: dict[str, Callable[[Path], object]] = {
         "samples": lambda to: sample(run, to, count=count, seed=0, checkpoint="last"),
         "encoder": lambda to: encoder(store, to, kimg=10),
         "scores": lambda to: evaluate(work / "samples", store, to),

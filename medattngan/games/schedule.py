@@ -43,7 +43,7 @@ def r3gan(size: int, batch: int) -> float:
     >>> [round(r3gan(size, 8), 6) for size in (64, 256)]
     [2.0, 150.0]
     """
-    return 2.0 * (size / 64) ** math.log(75, 4)
+    return float(2.0 * (size / 64) ** math.log(75, 4))
 
 
 GAMMA_RULES: dict[GammaRule, Callable[[int, int], float]] = {"stylegan2_ada": stylegan2_ada, "r3gan": r3gan}

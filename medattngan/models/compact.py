@@ -235,8 +235,8 @@ class Discriminator(nn.Module):
                 _initialise(layer)
         self.embedding = nn.Embedding(shape.classes, channels * 16) if shape.classes else None
         self.values = ValueEmbedding(shape.numbers, channels * 16) if shape.numbers else None
-        heights = [width_at(height, shape.size, base) for height in (16, 8)]
-        self.rebuild = Rebuild(*heights, shape.size) if shape.rebuilding else None
+        fine, coarse = (width_at(height, shape.size, base) for height in (16, 8))
+        self.rebuild = Rebuild(fine, coarse, shape.size) if shape.rebuilding else None
 
     def forward(self, images: Images, conditions: Conditions = NOTHING) -> Logits:
         """Logits; or, told corners, the slices drawn again (see `models/rebuild.py`)."""

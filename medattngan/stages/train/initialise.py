@@ -134,7 +134,7 @@ def _take(weights: Weights, network: nn.Module, before: Told, now: Told) -> set[
     """Write what can be kept into the network; which kinds of its weights begin afresh."""
     afresh = set()
     attention = tuple(all_attention().values())
-    gated = [f"{at}." for at, module in network.named_modules() if isinstance(module, attention)]
+    gated = [f"{at}." for at, module in network.named_modules() if type(module) in attention]
     for key, own in network.state_dict().items():
         kind = next((kind for kind, pattern in KINDS.items() if pattern.match(key)), None)
         kept = weights.get(key)

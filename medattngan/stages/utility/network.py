@@ -102,7 +102,8 @@ def fit(real: Labelled, made: Labelled | None, recipe: Recipe) -> nn.Module:
     source = torch.Generator().manual_seed(recipe.seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        network = Classifier(recipe.classes).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network = Classifier(recipe.classes)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=DECAY)
     rates = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe.steps)
     synthetic = 0 if made is None else round(recipe.share * BATCH)
@@ -113,7 +114,8 @@ def fit(real: Labelled, made: Labelled | None, recipe: Recipe) -> nn.Module:
         if recipe.probability:
             images = augment(images, recipe.policy, recipe.probability, source).clamp(-1, 1)
         optimizer.zero_grad(set_to_none=True)
-        F.cross_entropy(network(images.contiguous(memory_format=torch.channels_last)), classes).backward()
+        loss = F.cross_entropy(network(images.contiguous(memory_format=torch.channels_last)), classes)
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         rates.step()
     return network.eval()
