@@ -151,7 +151,7 @@ class Players:
             self.control.answer(count)
         return logged
 
-    def _inputs(self, annealed: float) -> dict[str, Tensor]:
+    def _inputs(self, annealed: float = 0.0) -> dict[str, Tensor]:
         """All that the next round is given: what is fetched of its slices, and what is drawn."""
         numbers, seed, count = self.state.progress, self.config.train.seed, self.batches.batch_size
         torch.manual_seed(derived_seed(seed, numbers.step, 0, *([self.ranks.number] if self.ranks.number else [])))
