@@ -123,7 +123,7 @@ def main(
     card: Annotated[Path | None, typer.Option(help="With --data: what is to be said of them, as for report.")] = None,
     licence: Annotated[Path | None, typer.Option(help="With --data: the text of LICENCE.txt.")] = None,
     line: Annotated[str | None, typer.Option(help="With --data: what it is, in a line.")] = None,
-    patients: Annotated[int, typer.Option(help="Pseudo-patients.")] = 60,
+    patients: Annotated[int, typer.Option(help="Pseudo-patients; an audit needs 199 slices of a tenth.")] = 80,
     size: Annotated[int, typer.Option(help="Height and width in pixels.")] = 64,
     count: Annotated[int, typer.Option(help="Slices to evaluate and audit.")] = 500,
     place: Annotated[Path, typer.Option(help="The zoo.")] = PLACE,

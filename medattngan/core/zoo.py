@@ -53,7 +53,11 @@ class Entry:
 
 
 def zoo(place: Path = PLACE) -> dict[str, Entry]:
-    """Every entry by its name."""
+    """The trained networks that come with the package, by name: `train(…, begin="zoo:NAME")` begins from one.
+
+    Args:
+        place: the folder of the entries.
+    """
     found = {}
     for record in sorted(place.glob(f"*/{RECORD}")):
         held = read_json(record)
