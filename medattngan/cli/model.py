@@ -58,8 +58,11 @@ def zoo() -> None:
     """List the trained networks that come with the package, for train --begin."""
     from medattngan.core.zoo import zoo as entries
 
-    for name, entry in entries().items():
+    found = entries()
+    for name, entry in found.items():
         say(f"zoo:{name:20} {entry.line}")
+    if not found:
+        say("the zoo is empty in this version; train --begin takes a run of yours, too", err=True)
 
 
 def sample(
