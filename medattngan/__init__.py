@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from medattngan.core.files import UserError
     from medattngan.core.run import Run
     from medattngan.core.shipped import configs
+    from medattngan.core.zoo import zoo
     from medattngan.data.latents import Latents
     from medattngan.data.samples import Samples
     from medattngan.data.store import SliceStore
@@ -62,6 +63,7 @@ _HOMES = {
     "anomalies": "stages.encode.anomaly",
     "encode": "stages.encode.encode",
     "reconstruct": "stages.encode.reconstruct",
+    "zoo": "core.zoo",
     "Config": "core.config",
     "Latents": "data.latents",
     "Run": "core.run",
@@ -140,4 +142,5 @@ __all__ = [
     "serve_study",
     "train",
     "utility",
+    "zoo",
 ]

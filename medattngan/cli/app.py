@@ -16,7 +16,7 @@ from medattngan.core.version import __version__
 GROUPS: Mapping[str, tuple[Callable[..., None], ...]] = {
     "Try it": (deliver.demo,),
     "Data": (data.ingest, data.inspect, data.reseal),
-    "Model": (model.configs, model.train, model.sample, model.explain, model.explore, model.encoder),
+    "Model": (model.configs, model.zoo, model.train, model.sample, model.explain, model.explore, model.encoder),
     "Real slices in a run": (hybrid.encode, hybrid.reconstruct, hybrid.anomalies),
     "Judge": (judge.evaluate, judge.audit, judge.utility, judge.report),
     "Deliver": (deliver.export, deliver.export_model, deliver.push),

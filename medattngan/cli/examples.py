@@ -29,8 +29,12 @@ EXAMPLES: Mapping[str, tuple[str, str]] = {
         "medattngan configs",
         "medattngan configs | grep text",
     ),
+    "zoo": (
+        "medattngan zoo",
+        "medattngan zoo | grep heads",
+    ),
     "train": (
-        "medattngan train compact --data store -o run",
+        "medattngan train auto --data store -o run",
         "medattngan train compact --data store -o run --set train.minutes=120",
     ),
     "sample": (

@@ -98,6 +98,7 @@ def evaluate(
         workers=workers,
         cluster=cluster,
     )
+    _tell_parts(out)
     if text:
         _tell_text(read_json(out / "text.json"))
     for name, reason in read_json(out / "provenance.json")["left_out"].items():
@@ -134,6 +135,20 @@ def _tell(scores: Mapping[str, Mapping[str, Any]]) -> None:
         say(_score_line(name, entry))
         if found := entry.get("worst_stratum"):
             say(_score_line(f"  worst: {found['by']} {found['stratum']}", found))
+
+
+def _tell_parts(out: Path) -> None:
+    """Label by label, and where in the volume slices lie."""
+    from medattngan.stages.evaluate.by_label import lines
+    from medattngan.stages.evaluate.evaluate import POSITIONS
+
+    for line in lines(read_json(out / "scores.json")):
+        say(line)
+    if (out / POSITIONS).is_file():
+        found = read_json(out / POSITIONS)
+        low, high = found["ci95"]
+        told = f"{found['coverage']:>10.4g}   95 % {low:.4g} to {high:.4g}   real {found['floor']:.4g}"
+        say(f"{'coverage of slice positions':32} {told}")
 
 
 def _tell_text(scores: Mapping[str, Any]) -> None:
@@ -204,7 +219,17 @@ def utility(
     task: TaskOption = None,
     patients: Annotated[str, typer.Option(help="Of --task segmentation: numbers of patients with masks.")] = "5,10,20",
     amount: Annotated[int, typer.Option(help="Of --task segmentation: synthetic pairs per real pair.")] = 3,
-    steps: Annotated[int, typer.Option(help="Of --task segmentation: training steps of each segmenter.")] = 1000,
+    steps: Annotated[
+        int | None,
+        typer.Option(help="Training steps of each segmenter (1000), or with --end-to-end of each classifier (400)."),
+    ] = None,
+    end_to_end: Annotated[
+        bool,
+        typer.Option("--end-to-end", help="Train the classifier on the slices themselves, and choose by validation."),
+    ] = False,
+    test_data: Annotated[
+        Path | None, typer.Option(help="With --end-to-end: test on this store's test patients instead.")
+    ] = None,
 ) -> None:
     """Measure whether synthetic slices help a classifier, or synthetic pairs a segmenter, trained on few real ones.
 
@@ -218,7 +243,16 @@ def utility(
 
         segmentation_utility(
             Config.load(config, settings or ()), data, out, patients=parse.counts(patients, "--patients"), seeds=seeds,
-            amount=amount, steps=steps, pretrain_minutes=pretrain_minutes, say=say,
+            amount=amount, steps=steps or 1000, pretrain_minutes=pretrain_minutes, say=say,
+        )  # fmt: skip
+        typer.echo(out)
+        return
+    if end_to_end:
+        from medattngan.stages.utility.end_to_end import end_to_end as run_end_to_end
+
+        run_end_to_end(
+            Config.load(config, settings or ()), data, out, test=test_data, seeds=seeds, steps=steps or 400,
+            per_class=parse.counts(per_class, "--per-class"), pretrain_minutes=pretrain_minutes,
         )  # fmt: skip
         typer.echo(out)
         return

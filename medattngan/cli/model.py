@@ -30,7 +30,10 @@ def train(
     settings: SettingsOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="Resume from the last checkpoint in --out.")] = False,
     begin: Annotated[
-        Path | None, typer.Option(help="Initialise the networks from this run, trained on other scans.")
+        str | None,
+        typer.Option(
+            metavar="RUN|zoo:NAME", help="Initialise the networks from those of other scans: a run, or zoo:NAME."
+        ),
     ] = None,
     private: Annotated[
         float | None,
@@ -40,14 +43,11 @@ def train(
     ] = None,
 ) -> None:
     """Train an attention-GAN on a store."""
-    from medattngan.core.config import Config
-    from medattngan.core.run import Run
     from medattngan.stages.train.ranks import is_first
     from medattngan.stages.train.train import train as run_train
 
-    start = None if begin is None else Run.open(begin)
-    overrides = [*(settings or ()), *([] if private is None else [f"private.epsilon={private}"])]
-    run = run_train(Config.load(config, overrides), data, out, resume=resume, begin=start)
+    asked = [*(settings or ()), *([] if private is None else [f"private.epsilon={private}"])]
+    run = run_train(config, data, out, settings=asked, resume=resume, begin=begin)
     if is_first():
         typer.echo(run.path)
 
@@ -56,8 +56,20 @@ def configs() -> None:
     """List the configurations that train takes by name."""
     from medattngan.core.shipped import configs as shipped_configs
 
+    say(f"{'auto':20} Chosen by train from the store and this machine, and said in two sentences")
     for name, line in shipped_configs().items():
         say(f"{name:20} {line}")
+
+
+def zoo() -> None:
+    """List the trained networks that come with the package, for train --begin."""
+    from medattngan.core.zoo import zoo as entries
+
+    found = entries()
+    for name, entry in found.items():
+        say(f"zoo:{name:20} {entry.line}")
+    if not found:
+        say("the zoo is empty in this version; train --begin takes a run of yours, too", err=True)
 
 
 def sample(

@@ -29,7 +29,7 @@ from medattngan.core.seal import thorough
 
 ALWAYS = ("audit", "export", "push")
 """What is judged or leaves the house is always read whole and compared with its seal first."""
-OPENS_NOTHING = ("ingest", "demo", "plan", "reseal", "configs")
+OPENS_NOTHING = ("ingest", "demo", "plan", "reseal", "configs", "zoo")
 GOES_ON = {
     "train": "run the same command with --resume to go on",
     "ingest": "run the same command again to go on; finished work is kept",

@@ -15,7 +15,8 @@ from medattngan.scans.text.screens import SCREENS
 ConfigArgument = Annotated[
     str,
     typer.Argument(
-        help="A configuration: the name of one that is shipped, or a file.", autocompletion=lambda: [*shipped()]
+        help="A configuration: the name of one that is shipped, or a file; for train also auto.",
+        autocompletion=lambda: [*shipped()],
     ),
 ]
 OutOption = Annotated[Path, typer.Option("--out", "-o", help="Where to write; must not exist yet.")]

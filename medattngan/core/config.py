@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from medattngan.core import cards
 from medattngan.core.files import UserError, mistaken, write_text
+from medattngan.core.overrides import apply, with_text_keys
 from medattngan.core.section import Section
 from medattngan.core.shipped import find, shipped
 from medattngan.core.stack_config import StackConfig
@@ -45,6 +46,8 @@ class ModelConfig(Section):
     z_dim: int | None = Field(None, ge=1)
     generator_width: int | None = Field(None, ge=4)
     discriminator_width: int | None = Field(None, ge=4)
+    excitation: bool = False
+    """FastGAN's skip-layer excitation in the generator: maps 16 times as coarse scale the channels of fine ones."""
     pretrain_kimg: float | None = Field(None, ge=0)
     """Thousands of slices that attngan's encoders of text and slices are shown before the game."""
     flow: Literal["coupling", "matching"] | None = None
@@ -57,8 +60,8 @@ class AttentionConfig(Section):
     kind: str = "scaled_dot"
     """scaled_dot, additive, multi_head, multi_scale, dynamic, bipartite, none, or that of an installed package."""
     resolutions: tuple[int, ...] = (16,)
-    """Attend wherever a network's maps have one of these heights. The preset attention_generator attends at a
-    quarter of data.size and nowhere else."""
+    """Attend wherever a network's maps have one of these heights, twice in a row where it is named twice. The preset
+    attention_generator attends at a quarter of data.size and nowhere else."""
     heads: int = Field(4, ge=1)
     """For whatever has heads: multi_head, and dynamic where that is one of its experts."""
     tokens: int = Field(8, ge=1)
@@ -87,6 +90,13 @@ class LossConfig(Section):
     """Weight of (|gradient| - 1)² between real and synthetic images (Wasserstein)."""
     penalty_every: int | None = Field(None, ge=1)
     """Lazy regularisation: penalties on every n-th step, n times as strong."""
+    rebuild: float = Field(0.0, ge=0)
+    """Weight of FastGAN's self-supervision: the discriminator draws real slices again, from its own maps."""
+    gamma_rule: Literal["given", "stylegan2_ada", "r3gan"] = "given"
+    """What sets r1_gamma and r2_gamma: they themselves, or a rule by size and batch (see `games/schedule.py`), whose
+    number the run then keeps."""
+    gamma_end: float | None = Field(None, ge=0)
+    """All penalties' weights fall or rise to this share of themselves, over `train.anneal`."""
 
 
 AugmentName = Literal["flip", "translate", "scale", "rotate", "brightness", "contrast", "cutout"]
@@ -113,6 +123,10 @@ class OptimizerConfig(Section):
     discriminator_lr: float | None = Field(None, gt=0)
     beta1: float | None = Field(None, ge=0, lt=1)
     beta2: float | None = Field(None, gt=0, lt=1)
+    lr_end: float | None = Field(None, gt=0)
+    """Both rates fall to this share of themselves, over `train.anneal`."""
+    beta2_end: float | None = Field(None, gt=0, lt=1)
+    """β2 moves to this, over `train.anneal`."""
 
 
 class TrainConfig(Section):
@@ -129,8 +143,13 @@ class TrainConfig(Section):
     """Half-life of the averaged generator."""
     ema_rampup: float = Field(0.1, ge=0)
     """The half-life is never more than this share of the images shown so far."""
+    ema_more: tuple[float, ...] = ()
+    """Further half-lives in kimg, averaged beside; the one with the best validation score is what `sample` takes."""
     lr_decay: float = Field(0.0, ge=0, le=1)
     """Share of the budget, at its end, over which the learning rates fall to zero linearly."""
+    anneal: float = Field(1.0, gt=0, le=1)
+    """Share of the budget, at its beginning, over which loss.gamma_end, optimizer.lr_end and beta2_end are reached,
+    along a cosine."""
     precision: Literal["32-true", "bf16-mixed", "auto"] = "32-true"
     """Of the networks; penalties, scores and averaged weights are float32 always. `auto` takes bf16 on a CPU that
     multiplies it in hardware."""
@@ -153,6 +172,13 @@ class TrainConfig(Section):
     """Minutes between validation scores; null for none."""
     validate_count: int = Field(500, ge=50)
     """Synthetic slices, and at most as many real ones, per validation score."""
+
+    @field_validator("ema_more")
+    @classmethod
+    def _half_lives(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if any(one <= 0 for one in value) or len(set(value)) < len(value):
+            raise ValueError("each half-life must be more than 0 and listed only once")
+        return value
 
     @field_validator("graphs", mode="before")
     @classmethod
@@ -238,9 +264,9 @@ class Config(Section):
             tree = {}
         if not isinstance(tree, dict):
             raise UserError(f"{path} must hold sections such as `train:`; it holds a {type(tree).__name__}.")
-        tree = {str(name): _with_text_keys(section) for name, section in tree.items()}
+        tree = {str(name): with_text_keys(section) for name, section in tree.items()}
         for override in overrides:
-            _apply(tree, override)
+            apply(tree, override)
         return cls.from_tree(tree, str(path))
 
     @classmethod
@@ -258,28 +284,6 @@ class Config(Section):
     def save(self, path: Path) -> None:
         """Write every key with its value, atomically."""
         write_text(path, yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False))
-
-
-def _with_text_keys(section: Any) -> Any:
-    """A section as read from YAML, where an empty one is None and keys need not be text."""
-    if section is None:
-        return {}
-    return {str(key): value for key, value in section.items()} if isinstance(section, dict) else section
-
-
-def _apply(tree: dict[str, Any], override: str) -> None:
-    """Set one `section.key=value`; the value is read as YAML, so `[16, 32]` and `null` work."""
-    name, equals, text = override.partition("=")
-    parts = name.strip().split(".")
-    if not equals or len(parts) != 2 or not all(parts):
-        raise UserError(f"--set {override!r} must look like section.key=value, for example train.kimg=50.")
-    section = tree.setdefault(parts[0], {})
-    if not isinstance(section, dict):
-        raise UserError(f"--set {override!r}: {parts[0]} is not a section.")
-    try:
-        section[parts[1]] = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise UserError(f"--set {override!r}: {text!r} is not a YAML value.") from None
 
 
 def _meant(location: list[str], section: type[BaseModel]) -> str:

@@ -24,6 +24,7 @@ from medattngan.core.files import UserError, atomic_folder, digest, opened, read
 from medattngan.core.privacy import promised
 from medattngan.core.provenance import provenance
 from medattngan.core.seal import check, finish, is_thorough, replace_file, seal, unfinish
+from medattngan.core.zoo import located
 
 MODEL_CONFIG, MODEL_WEIGHTS = "config.json", "model.safetensors"
 """What `export-model --format safetensors` writes of one checkpoint: opened like a run, and good for drawing only."""
@@ -79,7 +80,8 @@ class Run:
         """
         with atomic_folder(path) as folder:
             write_json(folder / "store.json", store)
-            write_json(folder / "provenance.json", provenance(config.train.seed))
+            began = {key: store[key] for key in ("began_from",) if key in store}
+            write_json(folder / "provenance.json", provenance(config.train.seed) | began)
             config.save(folder / "config.yaml")
             seal(folder, "run")
             unfinish(folder, "run", RECORDS, [ALL])
@@ -96,12 +98,12 @@ class Run:
 
     @classmethod
     def open(cls, path: str | Path) -> Run:
-        """Open the run at `path`, and find out whether its records are still what was written.
+        """Open the run at `path`, or `zoo:NAME`, and find out whether its records are still what was written.
 
         Raises:
             UserError: there is none, or it is damaged.
         """
-        path = Path(path)
+        path = located(path)
         if is_packed(path):
             return cls._unpacked(path)
         if not (path / "config.yaml").is_file():

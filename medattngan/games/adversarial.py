@@ -19,6 +19,8 @@ from medattngan.games.game import Batch, Draws, Networks, Phase, Round, Terms
 from medattngan.games.losses import LOSSES
 from medattngan.games.objective import Objective
 from medattngan.games.penalties import squared_gradient, unit_gradient_penalty
+from medattngan.games.rebuild import CORNER, misdrawn
+from medattngan.games.schedule import cosine
 
 Discriminator = Callable[[Images], Logits]
 SEEN = ("real", "fake", "moved")
@@ -46,16 +48,21 @@ class AdversarialGame:
         rules = self.objective
         weights = {"r1": rules.r1_gamma, "r2": rules.r2_gamma, "gradient_penalty": rules.gradient_penalty}
         penalties = (name for name, weight in weights.items() if weight > 0)
-        return "loss_generator", "loss_discriminator", *penalties, "logits_real", "logits_fake", "sign_real"
+        drawn = ("rebuild",) if rules.rebuild > 0 else ()
+        return "loss_generator", "loss_discriminator", *penalties, *drawn, "logits_real", "logits_fake", "sign_real"
 
     def draw(self, now: Round, source: torch.Generator) -> dict[str, Tensor]:
         """Latents, where between real and synthetic to penalise, and an augmentation for each time images are seen."""
         drawn = {"z": torch.randn(now.count, self.z_dim, generator=source)}
         if penalties_due(self.objective, now.step):
             drawn["mix"] = torch.rand(now.count, 1, 1, 1, generator=source)
+            if self.objective.gamma_end != 1:  # a tensor, so that a recorded round reads it anew
+                drawn["gamma"] = torch.full((now.count,), cosine(now.annealed, self.objective.gamma_end))
         for name in SEEN:
             seen = augment.draw(now.count, now.size, now.policy, now.probability, source)
             drawn |= {f"{name}.{key}": tensor for key, tensor in seen.items()}
+        if self.objective.rebuild > 0:
+            drawn[CORNER] = torch.randint(4, (now.count,), generator=source)
         return drawn
 
     def phases(self, networks: Networks, batch: Batch, draws: Draws) -> Iterator[Phase]:
@@ -78,8 +85,13 @@ class AdversarialGame:
 
         def first_move() -> Terms:
             asked = partial(discriminator, twice=mix is not None)
-            terms, *found = discriminator_terms(asked, rules, seen_real, seen(fake.detach(), "fake"), mix, joint)
+            terms, *found = discriminator_terms(
+                asked, rules, seen_real, seen(fake.detach(), "fake"), mix, joint, draws.get("gamma")
+            )
             logits.extend(found)
+            if rules.rebuild > 0:
+                again = networks["discriminator"].bare(seen_real, {**batch.conditions, CORNER: draws[CORNER]})
+                terms["rebuild"] = misdrawn(again, seen_real, draws[CORNER]).mean() * rules.rebuild
             return terms
 
         yield Phase(("discriminator",), first_move, lambda: self._watched(*logits))
@@ -102,6 +114,7 @@ def discriminator_terms(
     fake: Images,
     mix: Tensor | None,
     joint: bool = False,
+    gamma: Tensor | None = None,
 ) -> tuple[Terms, Logits, Logits]:
     """The discriminator's losses, and its logits (B,) on real and on synthetic images, without graph.
 
@@ -109,6 +122,7 @@ def discriminator_terms(
         real, fake: (B, 1, H, W) as the discriminator sees them, after augmentation; `fake` without a graph.
         mix: (B, 1, 1, 1) in [0, 1] where this step takes the penalties, None where it does not.
         joint: ask the discriminator about both in one pass, (2B, 1, H, W).
+        gamma: (B,) what all penalties are multiplied by, where they are annealed.
     """
     wants = [("r1", objective.r1_gamma), ("r2", objective.r2_gamma)]
     weights = {name: gamma for name, gamma in wants if mix is not None and gamma > 0}
@@ -122,11 +136,15 @@ def discriminator_terms(
     strength = objective.penalty_every  # lazy: seldom, and as many times as strong
     for name, square in (("r1", at_real), ("r2", at_fake)):
         if name in weights:
-            terms[name] = square.mean() * (weights[name] / 2 * strength)
+            terms[name] = _weighed(square, gamma) * (weights[name] / 2 * strength)
     if mix is not None and objective.gradient_penalty > 0:
         penalty = unit_gradient_penalty(discriminator, real, fake, mix)
-        terms["gradient_penalty"] = penalty.mean() * (objective.gradient_penalty * strength)
+        terms["gradient_penalty"] = _weighed(penalty, gamma) * (objective.gradient_penalty * strength)
     return terms, real_logits.detach(), fake_logits.detach()
+
+
+def _weighed(penalty: Tensor, gamma: Tensor | None) -> Tensor:
+    return penalty.mean() if gamma is None else (penalty * gamma).mean()
 
 
 def _judge(discriminator: Discriminator, images: Images, penalised: bool) -> tuple[Logits, Tensor]:

@@ -90,6 +90,7 @@ class Round:
         size: their height and width, in pixels.
         policy: names of the augmentations.
         probability: of each of them, for each image.
+        annealed: share of `train.anneal` that is over, 0 to 1.
     """
 
     step: int
@@ -97,6 +98,7 @@ class Round:
     size: int
     policy: tuple[str, ...] = ()
     probability: float = 0.0
+    annealed: float = 0.0
 
 
 class Game(Protocol):
@@ -134,6 +136,8 @@ class System:
         rates: Adam's learning rate by network; one that is not named stays as it is.
         z_dim: width of the latent.
         betas: Adam's decay rates.
+        rate_end: share of the rates that is left when `train.anneal` is over.
+        beta2_end: what the second decay rate is then; None where it stays.
         batch_size: the preset's own.
         generator: name of the network that `sample` asks: called as generator(z, conditions) with z (B, z_dim), gives
             (B, 1, H, W), in [-1, 1] or close to it.
@@ -152,6 +156,8 @@ class System:
     rates: Mapping[str, float]
     z_dim: int
     betas: tuple[float, float] = (0.0, 0.99)
+    rate_end: float = 1.0
+    beta2_end: float | None = None
     batch_size: int = 32
     generator: str = "generator"
     discriminator: str | None = "discriminator"
@@ -166,3 +172,8 @@ class System:
         if unknown := sorted(asked - set(self.networks)):
             raise UserError(f"a system names the network {unknown[0]}, but has only: {', '.join(self.networks)}.")
         object.__setattr__(self, "averaged", tuple(dict.fromkeys((self.generator, *self.averaged))))
+
+    @property
+    def last_beta2(self) -> float:
+        """What the second decay rate is at the end."""
+        return self.betas[1] if self.beta2_end is None else self.beta2_end

@@ -22,6 +22,8 @@ from medattngan.core.types import Features, Images, Latent, Logits
 from medattngan.games.adversarial import AdversarialGame
 from medattngan.games.game import System
 from medattngan.games.objective import Objective
+from medattngan.games.rebuild import CORNER
+from medattngan.models.excitation import APART, Excitation
 from medattngan.models.layers import (
     GROUP,
     attended,
@@ -30,6 +32,7 @@ from medattngan.models.layers import (
     prefer,
     require_labels_and_numbers,
 )
+from medattngan.models.rebuild import Rebuild
 from medattngan.models.shape import Shape
 
 Z_DIM = 128
@@ -157,6 +160,11 @@ class Generator(nn.Module):
             self.attentions.append(nn.Sequential(*attention_at(shape, resolution, width, self.z_dim)))
             self.images.append(_to_image(width))
             channels = width
+        self.excitations = nn.ModuleDict()
+        for height in self.resolutions if shape.excitation else ():
+            if (low := height // APART) >= 4:
+                widths = (width_at(one, shape.size, base) for one in (low, height))
+                self.excitations[str(height)] = Excitation(*widths)
 
     def forward(self, z: Latent, conditions: Conditions = NOTHING) -> Images:
         return self.draw([self.style(z, conditions)] * len(self.resolutions), conditions)
@@ -186,10 +194,17 @@ class Generator(nn.Module):
         # channels_last from here on is a quarter to a third faster on the CPU.
         x = x.contiguous(memory_format=torch.channels_last)
         image = x.new_zeros(first.shape[0], 1, 4, 4)
-        for stage, attention, part, w in zip(self.stages, self.attentions, self.images, others, strict=True):
+        maps, heights = {4: x}, self.resolutions[1:]
+        parts = zip(heights, self.stages, self.attentions, self.images, others, strict=True)
+        for height, stage, attention, part, w in parts:
             # Nearest: the convolution after it has a kernel of its own for each of the four new pixels, and so can
             # write detail finer than the maps it reads. The image itself is interpolated.
-            x = after(attended(attention, stage(x, w), w))
+            x = stage(x, w)
+            if str(height) in self.excitations:
+                x = self.excitations[str(height)](maps[height // APART], x)
+            x = after(attended(attention, x, w))
+            if self.excitations:  # kept for them alone: all maps of 512 px are much
+                maps[height] = x
             image = _upsample(image) + part(x)
         # tanh: the background of a scan is exactly -1, and a discriminator sees at once where it is not.
         return torch.tanh(image)
@@ -221,11 +236,24 @@ class Discriminator(nn.Module):
                 _initialise(layer)
         self.embedding = nn.Embedding(shape.classes, channels * 16) if shape.classes else None
         self.values = ValueEmbedding(shape.numbers, channels * 16) if shape.numbers else None
+        fine, coarse = (width_at(height, shape.size, base) for height in (16, 8))
+        self.rebuild = Rebuild(fine, coarse, shape.size) if shape.rebuilding else None
 
     def forward(self, images: Images, conditions: Conditions = NOTHING) -> Logits:
-        if self.group > 1:  # else asked by vmap, perhaps, which knows no layouts
-            images = images.contiguous(memory_format=torch.channels_last)
-        return self.judge(self.stages(images), conditions)
+        """Logits; or, told corners, the slices drawn again (see `models/rebuild.py`)."""
+        # Else asked by vmap, perhaps, which knows no layouts.
+        x = images.contiguous(memory_format=torch.channels_last) if self.group > 1 else images
+        if CORNER in conditions:
+            return self._drawn_again(x, conditions[CORNER])
+        return self.judge(self.stages(x), conditions)
+
+    def _drawn_again(self, x: Features, corner: Tensor) -> Images:
+        assert self.rebuild is not None
+        maps = {}
+        for layer in self.stages:
+            x = layer(x)
+            maps[x.shape[-1]] = x  # the last of each height
+        return torch.as_tensor(self.rebuild(maps[16], maps[8], corner))
 
     def judge(self, x: Features, conditions: Conditions) -> Logits:
         """The logits of maps 4 px high."""

@@ -38,8 +38,8 @@ def make_attention(shape: Shape, channels: int, latent: int = 0) -> nn.Module:
 
 
 def attention_at(shape: Shape, resolution: int, channels: int, latent: int = 0) -> list[nn.Module]:
-    """The attention module for maps of this height, or nothing where none is asked for."""
-    return [make_attention(shape, channels, latent)] if resolution in shape.attention_resolutions else []
+    """As many attention modules for maps of this height as it is asked for times: none, one, or several in a row."""
+    return [make_attention(shape, channels, latent) for _ in range(shape.attention_resolutions.count(resolution))]
 
 
 def attended(attentions: nn.Module, x: Features, w: Tensor) -> Features:

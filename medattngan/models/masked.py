@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from medattngan.conditions.condition import NOTHING, Conditions
 from medattngan.conditions.mask import Mask, mask_among
+from medattngan.core.files import UserError
 from medattngan.core.types import Features, Images, Logits
 from medattngan.games.adversarial import AdversarialGame
 from medattngan.games.game import System
@@ -125,6 +126,9 @@ def build(shape: Shape) -> System:
     mask = mask_among(shape.conditions)
     if mask is None:
         return compact.build(shape)
+    for name, asked in (("model.excitation", shape.excitation), ("loss.rebuild", shape.rebuilding)):
+        if asked:
+            raise UserError(f"{name} is set, and the networks with masks have no place for it; take it out.")
     plain = compact.build(replace(shape, conditions=tuple(one for one in shape.conditions if one is not mask)))
     game = plain.game
     assert isinstance(game, AdversarialGame)

@@ -22,9 +22,11 @@ class Shape:
         conditions: what the networks are to be told of each slice.
         z_dim, generator_width, discriminator_width: None for the preset's own.
         attention: a key of ATTENTION.
-        attention_resolutions: attend wherever the maps have one of these heights.
+        attention_resolutions: attend wherever the maps have one of these heights; twice where it is named twice.
         attention_options: keyword arguments for the module, by kind.
         words: heights of the maps whose positions read the words of a caption; None for the preset's own.
+        excitation: whether coarse maps of the generator scale the channels of fine ones.
+        rebuilding: whether the discriminator has decoders that draw a slice again.
         pretrain_kimg: thousands of slices that encoders are shown before the game; None for the preset's own.
         stack: of a preset that draws stacks: see the configuration.
         alone: the discriminator is to judge each slice by itself, whatever else is in the batch.
@@ -44,6 +46,8 @@ class Shape:
     stack: StackConfig = StackConfig()  # noqa: RUF009
     alone: bool = False
     flow: str | None = None
+    excitation: bool = False
+    rebuilding: bool = False
 
     @property
     def text(self) -> Text | None:

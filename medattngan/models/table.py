@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from inspect import signature
+from typing import Any
 
 from torch import nn
 
@@ -15,10 +16,12 @@ from medattngan.core.config import AttentionConfig, Config
 from medattngan.core.files import UserError
 from medattngan.core.plugins import with_plugins
 from medattngan.games.game import System
+from medattngan.games.schedule import GAMMA_RULES, R3GAN_END
 from medattngan.models.attention_generator import build as build_attention_generator
 from medattngan.models.attngan import build as build_attngan
 from medattngan.models.compact_text import build as build_compact_text
 from medattngan.models.dcgan import build as build_dcgan
+from medattngan.models.large import build as build_large
 from medattngan.models.latent_flow import build as build_latent_flow
 from medattngan.models.masked import build as build_compact
 from medattngan.models.private import private_system, require_private
@@ -34,6 +37,7 @@ PRESETS: dict[str, Callable[[Shape], System]] = {
     "compact_text": build_compact_text,
     "dcgan": build_dcgan,
     "latent_flow": build_latent_flow,
+    "large": build_large,
     "sagan": build_sagan,
     "stack": build_stack,
     "vae_gan": build_vae_gan,
@@ -66,6 +70,7 @@ def build(config: Config, conditions: Sequence[Condition] = ()) -> System:
     _require_sides(system.policy, shape)
     _require_words(system, config)
     _require_stacks(system, config)
+    _require_parts(system, config)
     return private_system(system, config) if is_private else system
 
 
@@ -86,6 +91,8 @@ def shape_of(config: Config, conditions: Sequence[Condition] = ()) -> Shape:
         stack=config.stack,
         alone=config.private.epsilon is not None,
         flow=model.flow,
+        excitation=model.excitation,
+        rebuilding=config.loss.rebuild > 0,
     )
 
 
@@ -144,6 +151,26 @@ def _require_stacks(system: System, config: Config) -> None:
         raise UserError(f"stack.{given[0]} is set, but model.preset={preset} draws slice by slice; take it out.")
 
 
+def _require_parts(system: System, config: Config) -> None:
+    """Refuse parts of FastGAN with a preset that has no place for them, or at a size that has no such maps.
+
+    Raises:
+        UserError: naming the key.
+    """
+    preset, generator = config.model.preset, system.networks[system.generator]
+    if config.model.excitation and not getattr(generator, "excitations", ()):
+        raise UserError(
+            f"model.excitation is set, but model.preset={preset} has no maps for it with data.size={config.data.size}; "
+            "take it out, or use compact or large at 64 px or more."
+        )
+    judge = None if system.discriminator is None else system.networks[system.discriminator]
+    if config.loss.rebuild > 0 and getattr(judge, "rebuild", None) is None:
+        raise UserError(
+            f"loss.rebuild is set, but the discriminator of model.preset={preset} draws nothing; take it out, or use "
+            "compact or large."
+        )
+
+
 def _require_sides(policy: Sequence[str], shape: Shape) -> None:
     """Refuse mirror images of slices whose captions say `left` or `right`.
 
@@ -157,13 +184,33 @@ def _require_sides(policy: Sequence[str], shape: Shape) -> None:
         )
 
 
+def _loss(config: Config, batch_size: int) -> dict[str, Any]:
+    """What a configuration says of the losses, a rule for the penalties' weight as its number.
+
+    Raises:
+        UserError: it has a rule and a number.
+    """
+    said = {key: value for key, value in config.loss.model_dump().items() if value is not None}
+    rule = said.pop("gamma_rule")
+    if said["rebuild"] == 0:
+        del said["rebuild"]
+    if rule == "given":
+        return said
+    if twice := [key for key in ("r1_gamma", "r2_gamma") if key in said]:
+        raise UserError(f"loss.gamma_rule is {rule} and loss.{twice[0]} is set, too; take one of them out.")
+    gamma = GAMMA_RULES[rule](config.data.size, batch_size)
+    annealed = {"gamma_end": R3GAN_END} if rule == "r3gan" else {}
+    return {**annealed, **said, "r1_gamma": gamma, "r2_gamma": gamma}
+
+
 def _override(system: System, config: Config) -> System:
     """The preset's settings, but for those the configuration gives.
 
     Raises:
         UserError: it gives one that the system has no place for.
     """
-    loss = {key: value for key, value in config.loss.model_dump().items() if value is not None}
+    batch_size = config.train.batch_size or system.batch_size
+    loss = _loss(config, batch_size)
     optimizer = config.optimizer
     given = {"generator": optimizer.generator_lr, "discriminator": optimizer.discriminator_lr}
     rates = {name: rate for name, rate in given.items() if rate is not None}
@@ -181,6 +228,8 @@ def _override(system: System, config: Config) -> System:
         game=system.game.override(loss) if loss else system.game,
         rates={**system.rates, **rates},
         betas=(betas[0], betas[1]),
-        batch_size=config.train.batch_size or system.batch_size,
+        rate_end=system.rate_end if optimizer.lr_end is None else optimizer.lr_end,
+        beta2_end=system.beta2_end if optimizer.beta2_end is None else optimizer.beta2_end,
+        batch_size=batch_size,
         policy=system.policy if config.augment.policy is None else config.augment.policy,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers.tiny import PLAIN
+from helpers.tiny import LIGHT, PLAIN
 from torch import Tensor
 
 from medattngan.attention import ATTENTION
@@ -61,7 +61,7 @@ def test_other_games_ask_about_synthetic_images_alone(kind: LossKind) -> None:
 
 @pytest.mark.parametrize("penalised", [False, True])
 @pytest.mark.parametrize("attention", ATTENTION)
-@pytest.mark.parametrize("preset", [name for name in PLAIN if group(name)])
+@pytest.mark.parametrize("preset", [one for name, one in zip(PLAIN, LIGHT, strict=True) if group(name)])
 def test_a_critic_that_may_see_both_at_once_says_of_each_what_it_says_apart(
     preset: str, attention: str, penalised: bool
 ) -> None:

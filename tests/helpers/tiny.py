@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
 import torch
 
 from helpers.told import conditions
@@ -53,3 +54,5 @@ def _takes(preset: str, classes: int, numbers: tuple[str, ...]) -> bool:
 
 PLAIN = tuple(preset for preset in PRESETS if _plain(preset))
 """The presets that learn from nothing and draw without a condition; the others have tests of their own."""
+LIGHT = tuple(name if name != "large" else pytest.param(name, marks=pytest.mark.slow) for name in PLAIN)
+"""The same, for tests over every attention as well: they take the largest where there is time."""

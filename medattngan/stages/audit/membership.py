@@ -61,14 +61,12 @@ def membership_inference(run: Run, store: SliceStore, held_out: SliceStore, *, s
         return {"not_measured": "held-out slices have labels that the run does not know"}
     # Not the best: of the two discriminators in the folder the one that has learned for longer tells more.
     checkpoint = every_network(run, "last")
-    system = build(run.config, conditions)
-    if system.discriminator is None:
+    discriminator = discriminator_of(run)
+    if discriminator is None:
         return {"not_measured": "the run has no discriminator"}
-    discriminator = system.networks[system.discriminator]
-    discriminator.load_state_dict(load_file(checkpoint / f"{system.discriminator}.safetensors"))
     images = torch.cat([load_images(side, size=run.config.data.size, dtype=torch.float16) for side in sides])
     told = encoded(conditions, {"label": [name for side in sides for name in side.index["label"]]})
-    logits = score_mixed(discriminator.eval(), images, told, seed).numpy()
+    logits = score_mixed(discriminator, images, told, seed).numpy()
     first = len(sides[0])
     patients = [[str(name) for name in side.index["patient"]] for side in sides]
     value = area(logits[:first], logits[first:])
@@ -82,6 +80,17 @@ def membership_inference(run: Run, store: SliceStore, held_out: SliceStore, *, s
         "held_out_slices": len(sides[1]),
         "held_out_patients": len(set(patients[1])),
     }
+
+
+def discriminator_of(run: Run) -> nn.Module | None:
+    """The discriminator of the last checkpoint, for evaluation; None where the run has none."""
+    system = build(run.config, of_run(run.store))
+    if system.discriminator is None:
+        return None
+    discriminator = system.networks[system.discriminator]
+    weights = load_file(every_network(run, "last") / f"{system.discriminator}.safetensors")
+    discriminator.load_state_dict(weights)
+    return discriminator.eval()
 
 
 @torch.inference_mode()

@@ -3,8 +3,9 @@ score.
 
     scores.json        {name: {value, ci95, floor, ratio, n_real, n_fake, strata, worst_stratum, …}}, written last
     provenance.json    the digests of what was compared, the extractor, the seed, the versions; what was left out
+    positions.json     of volumes: do slices come from all heights as often as real ones (see `positions`)
     text.json          of samples with captions, where asked for: do they show what is said
-    contact_sheet.png, scores.png
+    contact_sheet.png, scores.png, and positions.png and labels.png where there are such
 """
 
 from __future__ import annotations
@@ -31,12 +32,17 @@ from medattngan.extractors.cache import content_digest
 from medattngan.extractors.crew import crew
 from medattngan.extractors.table import Extractor, load_extractor
 from medattngan.stages.evaluate.arrays import is_array, score_arrays
+from medattngan.stages.evaluate.by_label import by_label
 from medattngan.stages.evaluate.figures import save_contact_sheet, save_scores
+from medattngan.stages.evaluate.part_figures import save_labels, save_positions
+from medattngan.stages.evaluate.positions import asked_coverage
 from medattngan.stages.evaluate.real_sets import choose_real
 from medattngan.stages.evaluate.score import Scored
 from medattngan.stages.evaluate.scoring import score
 from medattngan.stages.evaluate.text import text_scores
 from medattngan.statistics.bootstrap import REPLICATES
+
+POSITIONS = "positions.json"
 
 
 def evaluate(
@@ -158,6 +164,10 @@ class _Asked:
             scored = score(real, fake, self.network, contents, seed=self.seed, watch=watch, by=by)
         for entry in scored.entries.values():
             entry |= {"warnings": warnings} if warnings else {}
+        table = None if self.found.samples is None else self.found.samples.table
+        if scored.positions is not None and table is not None and "position_mm" in table:
+            asked = asked_coverage(real, table["position_mm"].to_numpy(np.float64, na_value=np.nan))
+            scored.positions.update({} if asked is None else {"asked": asked})
         return scored.entries, scored, contents, (real.reference, fake.images)
 
 
@@ -174,22 +184,25 @@ def _write(
             provenance["samples_file"] = digest(asked.found.path / "pixels.npy")
         write_json(folder / "provenance.json", provenance | {"left_out": scored.left_out})
         write_json(folder / "scores.json", scores)
-        if told is not None:
-            write_json(folder / "text.json", told)
-        pictures = _save_pictures(folder, *shown, scores)
+        for name, found in (("text.json", told), (POSITIONS, scored.positions)):
+            if found is not None:
+                write_json(folder / name, found)
+        pictures = _save_pictures(folder, *shown, scored)
         seal(folder, "scores")
     if not pictures:
         raise UserError(f"{out} holds every score, but there was no room for its pictures; free some space for those.")
     return scores
 
 
-def _save_pictures(
-    folder: Path, real: SliceImages, fake: Images | SliceImages, scores: dict[str, dict[str, Any]]
-) -> bool:
+def _save_pictures(folder: Path, real: SliceImages, fake: Images | SliceImages, scored: Scored) -> bool:
     """Draw what a first look is for; False where the disk had no room for it."""
     try:
         save_contact_sheet(folder / "contact_sheet.png", real, fake)
-        save_scores(folder / "scores.png", scores)
+        save_scores(folder / "scores.png", scored.entries)
+        if labels := by_label(scored.entries):
+            save_labels(folder / "labels.png", labels)
+        if scored.positions is not None:
+            save_positions(folder / "positions.png", scored.positions)
     except OSError as error:
         if error.errno not in NO_ROOM:
             raise

@@ -16,7 +16,7 @@ from medattngan.stages.evaluate.strata import THIRDS
 
 LEAST_IMAGES = 10
 """With fewer a side, every score is noise."""
-THIRD_OF_VOLUME = "third_of_volume"
+THIRD_OF_VOLUME, SHARE_OF_VOLUME = "third_of_volume", "share_of_volume"
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,8 @@ def divide_real(real: Images, patients: Sequence[str], n_fake: int, rng: np.rand
             f"a score needs {LEAST_IMAGES} synthetic slices and twice as many real ones, of at least 4 patients; got "
             f"{n_fake} synthetic and {len(real)} real ones of {len(shuffled)} patients."
         )
-    tables = [
-        pd.DataFrame({"patient": names[rows[:n]], "label": "", THIRD_OF_VOLUME: ""}) for rows in halves
-    ]  # fmt: skip
+    unknown = {"label": "", THIRD_OF_VOLUME: "", SHARE_OF_VOLUME: np.nan}
+    tables = [pd.DataFrame({"patient": names[rows[:n]], **unknown}) for rows in halves]
     sets = [SliceImages.of(real).take(rows[:n].tolist()) for rows in halves]
     return RealSets(sets[0], tables[0], sets[1], tables[1], "the real slices, their patients divided into two halves")
 
@@ -114,12 +113,13 @@ def _require_enough(n: int, n_fake: int, reference: SliceStore, other: SliceStor
 
 
 def with_third_of_volume(index: pd.DataFrame) -> pd.DataFrame:
-    """`index` with the column `third_of_volume`: where a slice lies between the first and the last of its series.
+    """`index` with the columns `share_of_volume` and `third_of_volume`: where each slice lies in its series.
 
-    `low` are the smallest positions along the slice normal. Empty where a series has no positions, or only one.
+    0 and `low` are the smallest positions along the slice normal. NaN and empty where a series has no positions, or
+    only one.
     """
     positions = index.groupby("series")["position_mm"]
     first, last = positions.transform("min"), positions.transform("max")
     share = (index["position_mm"] - first) / (last - first).where(last > first)
     third = pd.cut(share, [-1, 1 / 3, 2 / 3, 2], labels=list(THIRDS)).astype("string").fillna("")
-    return index.assign(**{THIRD_OF_VOLUME: third})
+    return index.assign(**{THIRD_OF_VOLUME: third, SHARE_OF_VOLUME: share})

@@ -29,10 +29,12 @@ class Scored:
     Args:
         entries: metric → its entry.
         left_out: metric → why it was not measured and what it takes, in a sentence.
+        positions: where in the volume the slices lie (see `positions.position_scores`), where that is known.
     """
 
     entries: dict[str, Entry]
     left_out: dict[str, str]
+    positions: Entry | None = None
 
 
 def score_sides(

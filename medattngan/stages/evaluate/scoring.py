@@ -11,6 +11,7 @@ from medattngan.extractors.crew import Crew
 from medattngan.extractors.table import Extractor, load_extractor
 from medattngan.metrics import all_metrics
 from medattngan.metrics.sets import Sides
+from medattngan.stages.evaluate.positions import position_scores
 from medattngan.stages.evaluate.real_sets import THIRD_OF_VOLUME, RealSets
 from medattngan.stages.evaluate.score import Scored
 from medattngan.stages.evaluate.strata import Strata, brightness_thirds, by_vote, score_strata, worst
@@ -46,7 +47,8 @@ def score(
         for name, metric in all_metrics().items()
     }
     left_out = {names[metric]: sentence for metric, sentence in scored.left_out.items()}
-    return Scored({names[metric]: entry for metric, entry in scored.entries.items()}, left_out | absent | too_few)
+    entries = {names[metric]: entry for metric, entry in scored.entries.items()}
+    return Scored(entries, left_out | absent | too_few, position_scores(real, features, seed=seed))
 
 
 def _features(extractor: Extractor, images: Sides, contents: Sequence[str], watch: Watch, by: Crew | None) -> Sides:

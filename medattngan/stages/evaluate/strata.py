@@ -162,19 +162,23 @@ def _means(images: Images | SliceImages) -> np.ndarray[tuple[int], np.dtype[np.f
 
 
 def _vote(asking: Tensor, voters: Tensor, names: Sequence[str], patients: Tensor | None = None) -> list[str]:
-    """The name that most of the VOTERS nearest voters bear; of equally many, the nearest one's.
+    """The name that most of the VOTERS nearest voters bear; of equally many, the nearest one's."""
+    return [_most([names[voter] for voter in row]) for row in nearest_voters(asking, voters, patients).tolist()]
+
+
+def nearest_voters(asking: Tensor, voters: Tensor, patients: Tensor | None = None) -> Tensor:
+    """The rows of the VOTERS nearest of `voters` (count, dim) to each of `asking`, nearest first: (asking, VOTERS).
 
     Where `patients` of those asking are given, who are the voters themselves, nobody votes on a slice of their own.
     """
-    found: list[str] = []
+    found = []
     for start in range(0, len(asking), _ASKING):
         distance = torch.cdist(asking[start : start + _ASKING], voters)
         if patients is not None:
             own = patients[start : start + _ASKING, None] == patients
             distance = distance.masked_fill(own, float("inf"))
-        nearest = distance.topk(min(VOTERS, len(voters)), largest=False).indices.tolist()
-        found += [_most([names[voter] for voter in row]) for row in nearest]
-    return found
+        found.append(distance.topk(min(VOTERS, len(voters)), largest=False).indices)
+    return torch.cat(found)
 
 
 def _most(names: Sequence[str]) -> str:

@@ -71,8 +71,11 @@ def _table(known: Known) -> str:
 
 def _training(known: Known) -> str:
     config, store = known.run.config, known.run.store
+    began = store.get("began_from")
+    whence = "" if began is None else f" Begun from {began['name']} (`{began['generator_sha256'][:16]}`)."
     return (
         f"Preset `{config.model.preset}`, seed {config.train.seed}, {config.train.precision}, batches of "
         f"{config.train.batch_size}; {store['slices']} slices of {store['patients']} patients, of the store "
         f"`{store['digest'][:16]}`. Written by medattngan {__version__} from the checkpoint `{known.checkpoint.name}`."
+        f"{whence}"
     )

@@ -42,6 +42,12 @@ def set_rate(optimizer: Optimizer, rate: float) -> None:
             group["lr"] = rate
 
 
+def set_beta2(optimizer: Optimizer, beta2: float) -> None:
+    """Let every group of parameters average its squared gradients at this rate from here on."""
+    for group in optimizer.param_groups:
+        group["betas"] = (group["betas"][0], beta2)
+
+
 @torch.no_grad()
 def put_back(optimizer: Optimizer, saved: Mapping[str, Any]) -> None:
     """Write the moments and steps of a `state_dict` into those of `optimizer`; rate and settings stay its own.

@@ -21,6 +21,8 @@ from medattngan.core.run import best_checkpoint
 from medattngan.core.seal import check, replace_file, seal, thorough
 from medattngan.stages.train.adam import put_back
 
+AVERAGED = "ema"
+"""The file that `sample` reads, less its ending."""
 KEEP = 2
 """Newest checkpoints kept, besides the best."""
 
@@ -46,14 +48,18 @@ class Progress:
     privacy: dict[str, Any] | None = None
     """What has been spent, of a private training; see `stages.train.private.Privacy`."""
 
-    def record(self) -> dict[str, Any]:
-        """For checkpoint.json."""
-        return {key: value for key, value in asdict(self).items() if key != "privacy" or value is not None}
+    ema_kimg: float | None = None
+    """The half-life with the best score in the last validation, where several are averaged."""
 
     @property
     def kimg(self) -> float:
         """Thousands of real images shown."""
         return self.images / 1000
+
+    def record(self) -> dict[str, Any]:
+        """As checkpoint.json keeps it; what only some trainings have is left out of the others."""
+        some = ("ema_kimg", "privacy")
+        return {key: value for key, value in asdict(self).items() if key not in some or value is not None}
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,8 @@ class State:
     Args:
         generator: name of the network that `sample` asks, whose averaged twin is `ema` on the disk.
         due: a number on the device: what ADA's control has counted and not answered yet.
+        half_lives: where several are averaged, the generator's twins by half-life in kimg, the first of `averaged`
+            among them; else empty.
     """
 
     networks: dict[str, nn.Module]
@@ -80,11 +88,20 @@ class State:
     progress: Progress
     generator: str = "generator"
     due: Tensor = field(default_factory=lambda: torch.zeros((), dtype=torch.float64))
+    half_lives: dict[float, nn.Module] = field(default_factory=dict)
+
+    @property
+    def best(self) -> nn.Module:
+        """The averaged generator, of several the one with the best score so far."""
+        chosen = self.progress.ema_kimg
+        return self.averaged[self.generator] if chosen is None else self.half_lives[chosen]
 
     def files(self) -> dict[str, nn.Module]:
-        """Every network by the name of its file."""
+        """Every network by the name of its file; of several averages the best is written as `ema` besides."""
         twins = {averaged_name(name, self.generator): twin for name, twin in self.averaged.items()}
-        return {**self.networks, **twins}
+        if self.half_lives:
+            twins.pop(AVERAGED)
+        return {**self.networks, **twins, **{f"{AVERAGED}-{one:g}": twin for one, twin in self.half_lives.items()}}
 
     def snapshot(self) -> Snapshot:
         """A copy of every tensor that a round writes to."""
@@ -119,7 +136,7 @@ def averaged_name(name: str, generator: str) -> str:
     >>> averaged_name("generator", "generator"), averaged_name("encoder", "generator")
     ('ema', 'encoder_ema')
     """
-    return "ema" if name == generator else f"{name}_ema"
+    return AVERAGED if name == generator else f"{name}_ema"
 
 
 def save(state: State, checkpoints: Path) -> Path:
@@ -133,6 +150,8 @@ def save(state: State, checkpoints: Path) -> Path:
     target = checkpoints / f"step-{state.progress.step:09d}"
     if target.exists():
         numbers = state.progress.record()
+        if state.half_lives:  # a validation may have chosen another one since
+            replace_file(target, "checkpoint", f"{AVERAGED}.safetensors", lambda path: _save(state.best, path))
         replace_file(target, "checkpoint", "checkpoint.json", lambda path: write_json(path, numbers))
         return target
     checkpoints.mkdir(parents=True, exist_ok=True)
@@ -154,15 +173,18 @@ def save(state: State, checkpoints: Path) -> Path:
 
 def _write(state: State, folder: Path) -> None:
     """Put a whole checkpoint into the empty `folder`, and have it on the disk."""
-    for name, network in state.files().items():
-        tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
-        save_file(tensors, folder / f"{name}.safetensors")
+    for name, network in {**state.files(), AVERAGED: state.best}.items():
+        _save(network, folder / f"{name}.safetensors")
     optimizers = {name: optimizer.state_dict() for name, optimizer in state.optimizers.items()}
     torch.save(optimizers, folder / "optimizers.pt")
     write_json(folder / "checkpoint.json", state.progress.record())
     seal(folder, "checkpoint")
     for path in [*folder.iterdir(), folder]:
         _sync(path)
+
+
+def _save(network: nn.Module, path: Path) -> None:
+    save_file({k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}, path)
 
 
 def load(state: State, checkpoint: Path) -> None:
@@ -182,7 +204,7 @@ def load(state: State, checkpoint: Path) -> None:
     except (RuntimeError, OSError, KeyError, ValueError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{checkpoint} cannot be resumed from ({reason}); remove it to use the one before.") from error
-    for key, value in numbers.items():
+    for key, value in {"ema_kimg": None, **numbers}.items():
         setattr(state.progress, key, value)
 
 

@@ -68,8 +68,11 @@ class CudaGraphs:
         return graph.replay
 
 
-def recorder_for(options: TrainConfig, ranks: Ranks) -> tuple[Recorder | None, str]:
+def recorder_for(options: TrainConfig, ranks: Ranks, moving: bool = False) -> tuple[Recorder | None, str]:
     """What records the rounds of a training, if anything does; where `auto` finds nothing, why, in one sentence.
+
+    Args:
+        moving: β2 changes from round to round: Adam's kernel takes it as a number, which a graph holds fast.
 
     Raises:
         UserError: train.graphs is on, and rounds cannot be captured here.
@@ -84,6 +87,8 @@ def recorder_for(options: TrainConfig, ranks: Ranks) -> tuple[Recorder | None, s
         reason = f"{ranks.count} processes talk to each other within every round"
     elif options.compile:
         reason = "train.compile is on, and makes kernels while rounds are played"
+    elif moving:
+        reason = "optimizer.beta2_end moves what a graph holds fast"
     if not reason:
         return CudaGraphs(device), ""
     if options.graphs == "on":

@@ -55,7 +55,7 @@ class Training:
         else:
             self._grid()  # first, as who resumes draws it no more
             self._checkpoint()
-        validated = [] if self.validation is None else [self.validation.name]
+        validated = [] if self.validation is None else [self.validation.name, *self._averages(self.validation)]
         validated += [] if self.overfitting is None else [overfit.COLUMN]
         validated += [] if self.privacy is None else [EPSILON]
         log = Log(
@@ -199,6 +199,9 @@ class Training:
         row = self.ranks.done_by_first(self._scores) or {}
         numbers.validated_at, numbers.validated_step = numbers.seconds, numbers.step
         numbers.score = self.ranks.agreed(row.get(self.validation.name, math.nan))
+        if averages := self._averages(self.validation):
+            best = min(averages, key=lambda name: row.get(name, math.nan))
+            numbers.ema_kimg = self.ranks.agreed(averages[best])
         self._checkpoint()
         log.write({**self._position(), **row})
         told = ", ".join(f"{name} {value:.2f}" for name, value in row.items())
@@ -207,5 +210,14 @@ class Training:
     def _scores(self) -> Row:
         """What a validation measures, by column."""
         assert self.validation is not None
-        row = {self.validation.name: self.validation.score(self.players.synthesize(self.validation.count))}
+        judge, players = self.validation, self.players
+        if averages := self._averages(judge):
+            of_each = {name: judge.score(players.synthesize(judge.count, one)) for name, one in averages.items()}
+            row = {judge.name: min(of_each.values()), **of_each}
+        else:
+            row = {judge.name: judge.score(players.synthesize(judge.count))}
         return row if self.overfitting is None else {**row, overfit.COLUMN: self.overfitting.measure()}
+
+    def _averages(self, judge: Validation) -> dict[str, float]:
+        """Where several half-lives are averaged, each by the name of its column."""
+        return {f"{judge.name} ema {one:g}": one for one in self.players.state.half_lives}

@@ -20,9 +20,10 @@ from medattngan.core.types import Images
 from medattngan.data.batches import Batches, derived_seed
 from medattngan.data.resident import Slices, slices_on
 from medattngan.games.game import DRAWN, Batch, Draws, Round, System, Terms
+from medattngan.games.schedule import cosine
 from medattngan.stages.sample.sample import generate, latents
 from medattngan.stages.sample.volumes import draw_stacks
-from medattngan.stages.train.adam import make_adam, set_rate
+from medattngan.stages.train.adam import make_adam, set_beta2, set_rate
 from medattngan.stages.train.averages import follow, share_taken
 from medattngan.stages.train.checkpoint import Progress, State
 from medattngan.stages.train.control import Control
@@ -89,7 +90,7 @@ class Players:
         self.ranks = ranks or Ranks(config.train)
         self.fabric = self.ranks.fabric
         if recorder is None:
-            recorder, reason = recorder_for(config.train, self.ranks)
+            recorder, reason = recorder_for(config.train, self.ranks, moves_beta2(system))
             if reason:
                 say(reason)
         self.state = self._set_up(recorder is not None)
@@ -105,7 +106,13 @@ class Players:
         adaptive = is_adaptive(config, len(batches.store))
         self.control = Control(self.state, system.control, config.augment.target) if adaptive else None
         self._rates: dict[str, float] = {}
-        self._share: float | Tensor = torch.zeros((), device=self.fabric.device) if recorder is not None else 0.0
+        device, options = self.fabric.device, config.train
+        self._share: float | Tensor = torch.zeros((), device=device) if recorder is not None else 0.0
+        self._shares: dict[float, float | Tensor] = {
+            half_life: torch.zeros((), device=device) if recorder is not None else 0.0
+            for half_life in self.state.half_lives
+            if half_life != options.ema_kimg
+        }
         self.recordings = None
         if recorder is not None:
             required = config.train.graphs == "on"
@@ -130,7 +137,9 @@ class Players:
         numbers = Progress(augment_probability=self.config.augment.probability or 0.0)
         precise = torch.float32 if device.type == "mps" else torch.float64  # which has no float64
         due = torch.zeros((), dtype=precise, device=device)
-        return State(dict(networks), averaged, optimizers, numbers, system.generator, due)
+        own, more = averaged[system.generator], sorted(set(options.ema_more) - {options.ema_kimg})
+        half_lives = {options.ema_kimg: own, **{one: copy.deepcopy(own) for one in more}} if more else {}
+        return State(dict(networks), averaged, optimizers, numbers, system.generator, due, half_lives)
 
     def play(self, budget_spent: float) -> Terms:
         """One round; returns every loss term and a few numbers to watch, the means of all processes, without graph.
@@ -141,11 +150,11 @@ class Players:
             budget_spent: share of the budget, 0 to 1, for the learning rates.
         """
         numbers, count = self.state.progress, self.batches.batch_size
-        inputs = self._inputs()
+        inputs = self._inputs(min(1.0, budget_spent / self.config.train.anneal))
         numbers.step += 1
         numbers.images += count
         self._set_learning_rates(budget_spent)
-        self._set_share(share_taken(numbers.images, count, self.config.train.ema_kimg, self.config.train.ema_rampup))
+        self._set_shares(numbers.images, count)
         if self.recordings is not None:
             logged = self.recordings.play(inputs)
         else:
@@ -154,13 +163,13 @@ class Players:
             self.control.answer(count)
         return logged
 
-    def _inputs(self) -> dict[str, Tensor]:
+    def _inputs(self, annealed: float = 0.0) -> dict[str, Tensor]:
         """All that the next round is given: what is fetched of its slices, and what is drawn."""
         numbers, seed, count = self.state.progress, self.config.train.seed, self.batches.batch_size
         torch.manual_seed(derived_seed(seed, numbers.step, 0, *([self.ranks.number] if self.ranks.number else [])))
         source = torch.Generator().manual_seed(derived_seed(seed, numbers.step, 1))
         fetched = self.slices.fetch(numbers.step, self.ranks.share(count))
-        now = Round(numbers.step, count, self.batches.size, self.system.policy, numbers.augment_probability)
+        now = Round(numbers.step, count, self.batches.size, self.system.policy, numbers.augment_probability, annealed)
         drawn = self.ranks.rows(self.system.game.draw(now, source), count)
         return fetched | {DRAWN + name: tensor for name, tensor in drawn.items()}
 
@@ -175,6 +184,8 @@ class Players:
         self.ranks.mean(list(logged.values()))
         for name, twin in self.state.averaged.items():
             follow(twin, self.state.networks[name], self._share)
+        for half_life, taken in self._shares.items():
+            follow(self.state.half_lives[half_life], self.state.networks[self.system.generator], taken)
         if self.control is not None:
             self.control.watch(logged)
         return logged
@@ -209,32 +220,53 @@ class Players:
                 parameter.requires_grad_(name in players)
 
     def _set_learning_rates(self, budget_spent: float) -> None:
-        """The preset's rates, halved at each roll-back, falling to zero over the last `lr_decay` of the budget."""
+        """The preset's rates, halved at each roll-back, annealed, and falling to zero over the last `lr_decay` of the
+        budget; and β2, annealed."""
         scale, decay = self.state.progress.lr_scale, self.config.train.lr_decay
         if decay > 0:
             scale *= min(1.0, max(0.0, (1 - budget_spent) / decay))
+        annealed = budget_spent / self.config.train.anneal
+        scale *= cosine(annealed, self.system.rate_end)
+        if moves_beta2(self.system):
+            for optimizer in self.state.optimizers.values():
+                first, last = self.system.betas[1], self.system.last_beta2
+                set_beta2(optimizer, first * cosine(annealed, last / first))
         for name, optimizer in self.state.optimizers.items():
             rate = self.system.rates[name] * scale
             if self._rates.get(name) != rate:  # on a device it is a kernel
                 set_rate(optimizer, rate)
                 self._rates[name] = rate
 
-    def _set_share(self, share: float) -> None:
+    def _set_shares(self, images: int, count: int) -> None:
         """Of the live weights, that the averaged ones take over in this round."""
-        if isinstance(self._share, Tensor):
-            self._share.fill_(share)
-        else:
-            self._share = share
+        options = self.config.train
+        self._share = _put(self._share, share_taken(images, count, options.ema_kimg, options.ema_rampup))
+        for half_life, held in self._shares.items():
+            self._shares[half_life] = _put(held, share_taken(images, count, half_life, options.ema_rampup))
 
-    def synthesize(self, count: int) -> Images:
+    def synthesize(self, count: int, half_life: float | None = None) -> Images:
         """The averaged generator's images of the run's fixed latents, (count, 1, H, W); labels take turns.
 
         Other conditions have values as often as the training slices.
+
+        Args:
+            half_life: of the averaging, where there are several; None for what `sample` would take.
         """
-        depth, generator = self.system.depth, self.state.averaged[self.system.generator]
+        twin = self.state.best if half_life is None else self.state.half_lives[half_life]
+        depth = self.system.depth
         stacks = -(-count // depth)
         z = self.fabric.to_device(latents(self.config.train.seed, 0, stacks, self.system.z_dim))
         told = self.fabric.to_device(self.batches.spread(stacks * depth))
         if depth > 1:
-            return draw_stacks(generator, z, told)[:count].cpu()
-        return generate(generator, z, told)[:, :1].cpu()
+            return draw_stacks(twin, z, told)[:count].cpu()
+        return generate(twin, z, told)[:, :1].cpu()
+
+
+def moves_beta2(system: System) -> bool:
+    """Whether Adam's second decay rate changes during a training."""
+    return system.last_beta2 != system.betas[1]
+
+
+def _put(held: float | Tensor, value: float) -> float | Tensor:
+    """A number where a recorded round finds it, or itself where none is recorded."""
+    return held.fill_(value) if isinstance(held, Tensor) else value

@@ -21,6 +21,7 @@ from medattngan.data.poisson import PoissonPatients
 from medattngan.data.store import SliceStore
 from medattngan.games.game import DRAWN, System
 from medattngan.games.private import NOISE
+from medattngan.stages.train.initialise import Start
 from medattngan.statistics.privacy import Accountant, least_noise, version_of
 
 KEY = "secret.key"
@@ -30,13 +31,13 @@ BATCH = 64
 NOISE_PLACE = 0
 
 
-def settled(config: Config, part: SliceStore, begun: Path | None, begin: Run | None) -> Config:
+def settled(config: Config, part: SliceStore, begun: Path | None, begin: Start | None) -> Config:
     """`config`, of a private training with everything that its promise depends on.
 
     Args:
         part: the training slices.
         begun: the folder of a run that is gone on with, whose noise stays, if it is there.
-        begin: a run whose networks are begun from.
+        begin: networks that it begins from.
 
     Raises:
         UserError: it cannot be private, or not as wanted.

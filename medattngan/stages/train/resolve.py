@@ -8,7 +8,7 @@ from typing import Any
 from medattngan.core.config import Config
 from medattngan.games.adversarial import AdversarialGame
 from medattngan.games.attngan import AttnGanGame
-from medattngan.games.game import System
+from medattngan.games.game import Game, System
 from medattngan.games.private import PrivateGame
 from medattngan.stages.train.precision import precision_for
 
@@ -40,13 +40,19 @@ def resolved(config: Config, system: System, slices: int) -> Config:
         "model": {"z_dim": system.z_dim, **widths, **pretrained},
         "attention": {"words": () if reads is None else reads},
         "stack": {} if stack is None else stack.model_dump(),
-        "loss": asdict(game.objective) if isinstance(game, AdversarialGame | PrivateGame) else {},
+        "loss": _objective(game),
         "augment": {
             "policy": tuple(system.policy),
             "probability": config.augment.probability or 0.0,
             "adaptive": is_adaptive(config, slices),
         },
-        "optimizer": {**rates, "beta1": system.betas[0], "beta2": system.betas[1]},
+        "optimizer": {
+            **rates,
+            "beta1": system.betas[0],
+            "beta2": system.betas[1],
+            "lr_end": system.rate_end,
+            "beta2_end": system.last_beta2,
+        },
         "train": {"batch_size": system.batch_size, "precision": precision_for(config.train)},
     }
     updated = {}
@@ -55,3 +61,10 @@ def resolved(config: Config, system: System, slices: int) -> Config:
         known = {key: value for key, value in values.items() if key in type(section).model_fields}
         updated[name] = section.model_copy(update=known)
     return config.model_copy(update=updated)
+
+
+def _objective(game: Game) -> dict[str, Any]:
+    """Of a game that has one, as it is played."""
+    if isinstance(game, PrivateGame):
+        return asdict(game.objective)
+    return asdict(game.objective) | {"gamma_rule": "given"} if isinstance(game, AdversarialGame) else {}

@@ -114,7 +114,7 @@ def _begins(
     begins: dict[str, Run | None] = {SCRATCH: None}
     if pretrain_minutes > 0:
         unlabelled = training.select(~halve(training.index, 0))
-        begins[PRETRAINED] = _pretrain(config, unlabelled, out, pretrain_minutes, progress)
+        begins[PRETRAINED] = pretrain(config, unlabelled, out, pretrain_minutes, progress)
     return begins
 
 
@@ -173,7 +173,7 @@ def begin_folder(out: Path, settings: dict[str, Any]) -> None:
     unfinish(out, "utility", [name for name in known.files if name != "utility.png"], ["*"])
 
 
-def _pretrain(config: Config, unlabelled: SliceStore, out: Path, minutes: float, progress: bool) -> Run:
+def pretrain(config: Config, unlabelled: SliceStore, out: Path, minutes: float, progress: bool) -> Run:
     """A GAN without labels on the patients whose labels nobody is to have."""
     plain = config.data.model_copy(update={"conditional": False})
     options = config.train.model_copy(update={"minutes": minutes, "validate_minutes": None})

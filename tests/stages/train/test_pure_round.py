@@ -27,11 +27,11 @@ PENALTIES = {"r1_gamma": 0.1, "r2_gamma": 0.1, "gradient_penalty": 1.0, "penalty
 POLICY = ("flip", "translate", "scale", "rotate", "brightness", "contrast", "cutout")
 
 
-def players(store: SliceStore, preset: str, kind: str | None = None, resident: bool = False) -> Players:
+def players(store: SliceStore, preset: str, kind: str | None = None, resident: bool = False, **more: float) -> Players:
     """A game with every penalty and augmentation there is, as it is played where rounds are recorded."""
     config = tiny_config(
         preset,
-        loss=PENALTIES | ({"kind": kind} if kind else {}),
+        loss=PENALTIES | ({"kind": kind} if kind else {}) | more,
         augment={"policy": POLICY, "probability": 0.5, "adaptive": True},
         train={"accelerator": "cpu", "batch_size": 4},
     )
@@ -66,6 +66,15 @@ def test_a_round_reads_nothing_back_and_draws_nothing(preset: str, kind: str, ti
             game.whole_round(inputs)
         assert guard.count > 300
         assert not guard.broken
+
+
+def test_a_round_whose_penalties_move_and_whose_discriminator_draws_is_as_pure(tiny_store: SliceStore) -> None:
+    game = players(tiny_store, "compact", resident=True, gamma_end=0.1, rebuild=0.5)
+    inputs = game._inputs(annealed=0.5)
+    assert {"draw.gamma", "draw.corner"} <= inputs.keys()
+    with Guard() as guard:
+        game.whole_round(inputs)
+    assert not guard.broken
 
 
 @pytest.mark.parametrize(
