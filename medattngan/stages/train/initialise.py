@@ -74,7 +74,7 @@ class Start:
         path = located(given) if isinstance(given, str | Path) else None
         run = Run.of(given if path is None else path)
         whole = is_packed(run.path) and (run.path / "discriminator.safetensors").is_file()
-        name = str(given) if str(given).startswith(PREFIX) else "a run"
+        name = str(given) if isinstance(given, str | Path) and str(given).startswith(PREFIX) else "a run"
         folder = run.path if whole else every_network(run, "last")
         return cls(name, name if name != "a run" else str(run.path), folder, run.store, run.config.model.preset)
 
