@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,7 @@ from medattngan.cli.app import app
 from medattngan.core.files import UserError
 from medattngan.review.close import close_study
 from medattngan.review.database import Database
+from medattngan.review.serve import _run
 from medattngan.review.statistics import guessing
 
 TOKEN = "owner-" + "x" * 26
@@ -119,3 +122,26 @@ def test_a_study_made_before_there_was_an_owners_page_has_never_been_looked_at(m
     database = Database(made.path / "study.sqlite")
     assert database.looked_at() is None
     database.close()
+
+
+def test_a_study_is_served_from_a_notebook_whose_loop_runs() -> None:
+    class Server:
+        """Stands for uvicorn's: serves until it is told to stop."""
+
+        should_exit = False
+        thread: threading.Thread | None = None
+
+        async def serve(self) -> None:
+            self.thread = threading.current_thread()
+            while not self.should_exit:
+                await asyncio.sleep(0.01)
+
+    server = Server()
+
+    async def cell() -> None:
+        threading.Timer(0.05, lambda: setattr(server, "should_exit", True)).start()
+        _run(server, secure=False)  # type: ignore[arg-type]
+
+    asyncio.run(cell())
+    assert server.thread not in (None, threading.current_thread())
+    assert not server.thread.is_alive()
