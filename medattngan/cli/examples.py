@@ -99,7 +99,7 @@ EXAMPLES: Mapping[str, tuple[str, str]] = {
     ),
     "review link": (
         "medattngan review link study --reader 2",
-        "medattngan review link study --reader 2 --url https://reading.example --qr svg",
+        "medattngan review link study --reader 2 --qr terminal",
     ),
     "review close": (
         "medattngan review close study",

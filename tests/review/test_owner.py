@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +18,7 @@ from medattngan.cli.app import app
 from medattngan.core.files import UserError
 from medattngan.review.close import close_study
 from medattngan.review.database import Database
-from medattngan.review.statistics import guessing
+from medattngan.review.serve import _run
 
 TOKEN = "owner-" + "x" * 26
 
@@ -42,15 +44,18 @@ def read_all(address: str, made: Made) -> None:
             assert reader.put(n, {**ANSWERS, "authenticity": 1 + n % 5}).status_code == 200
 
 
-def test_the_owner_sees_counts_and_nothing_else_until_the_study_is_closed(
-    made: Made, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(guessing, "PERMUTATIONS", 99)
+def test_the_owner_sees_counts_and_nothing_else_before_the_study_is_closed(made: Made) -> None:
     with serving(made.path, TOKEN) as address, owner(address) as http:
         read_all(address, made)
         told = http.get("/api/owner").json()
-        assert [one["read"] for one in told["readers"]] == [6, 6]
-        assert (told["found"], told["closed_at"], told["looked_at"]) == (None, None, None)
+    assert [one["read"] for one in told["readers"]] == [6, 6]
+    assert (told["found"], told["closed_at"], told["looked_at"]) == (None, None, None)
+
+
+@pytest.mark.slow
+def test_the_owner_sees_what_the_statistics_say_once_the_study_is_closed(made: Made) -> None:
+    with serving(made.path, TOKEN) as address, owner(address) as http:
+        read_all(address, made)
         close_study(made.path)
         told = http.get("/api/owner").json()
         assert told["closed_at"] is not None
@@ -119,3 +124,26 @@ def test_a_study_made_before_there_was_an_owners_page_has_never_been_looked_at(m
     database = Database(made.path / "study.sqlite")
     assert database.looked_at() is None
     database.close()
+
+
+def test_a_study_is_served_from_a_notebook_whose_loop_runs() -> None:
+    class Server:
+        """Stands for uvicorn's: serves until it is told to stop."""
+
+        should_exit = False
+        thread: threading.Thread | None = None
+
+        async def serve(self) -> None:
+            self.thread = threading.current_thread()
+            while not self.should_exit:
+                await asyncio.sleep(0.01)
+
+    server = Server()
+
+    async def cell() -> None:
+        threading.Timer(0.05, lambda: setattr(server, "should_exit", True)).start()
+        _run(server, secure=False)  # type: ignore[arg-type]
+
+    asyncio.run(cell())
+    assert server.thread not in (None, threading.current_thread())
+    assert not server.thread.is_alive()

@@ -25,6 +25,7 @@ CUT_OFF = """() => [...document.querySelectorAll(".question, .option, legend, #s
   .filter((one) => {
     const box = one.getBoundingClientRect();
     const outside = box.left < -0.5 || box.top < -0.5 || box.right > innerWidth + 0.5 || box.bottom > innerHeight + 0.5;
+    if (one.clientWidth === 1) return false; // said to who cannot see it; the box below says it to who can
     const spilt = one.scrollWidth > one.clientWidth + 1 && one.matches(".option, legend, #questions");
     return outside || spilt || (one.id === "questions" && one.scrollHeight > one.clientHeight + 1);
   }).map((one) => `${one.tagName} ${one.id || one.className} ${one.textContent.trim().slice(0, 30)}`)"""
@@ -78,6 +79,7 @@ def opened(browser: Any, address: str, made: Made, reader: int) -> Iterator[Open
 def test_all_questions_and_the_slice_are_seen_at_once(opened: Open, screen: str, language: str) -> None:
     window = opened(**SCREENS[screen], locale=language)
     assert window.page.evaluate(CUT_OFF) == []
+    assert window.page.get_attribute("textarea", "placeholder") != ""
     slice_box, form = window.page.evaluate(BOXES, ["#slice", "form"])
     assert min(slice_box["width"], slice_box["height"]) >= 200
     assert slice_box["right"] <= form["left"] + 1 or slice_box["bottom"] <= form["top"] + 1

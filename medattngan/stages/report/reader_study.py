@@ -10,6 +10,7 @@ from medattngan.stages.report.pictures import data_uri
 
 FIGURES = {
     "roc.png": "Each reader's ROC curve: the nearer to the diagonal, the less they could tell.",
+    "choices.png": "In what share of pairs each reader named the synthetic one; 50 % is guessing.",
     "confidence.png": "How often each answer was given, for real and for synthetic slices.",
     "times.png": "How long each case took, and how often they were right, along their order.",
 }
