@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from helpers.scan_files import write_dicom
 from PIL import Image
+from pydicom.uid import JPEG2000Lossless
 
 from medattngan.core.files import UserError
 from medattngan.data.intensity import IntensityMap
@@ -65,6 +67,15 @@ def test_dicom_slices_of_unlike_sizes_are_refused(tmp_path: Path) -> None:
     export(make_samples([None], size=24), tmp_path / "dicom" / "large")
     with pytest.raises(UserError, match="16 x 16, 24 x 24"):
         open_slices(tmp_path / "dicom").unit(MAP)
+
+
+def test_dicom_whose_codestream_has_rows_and_columns_exchanged_is_refused(tmp_path: Path) -> None:
+    dataset = write_dicom(tmp_path / "a.dcm", np.arange(48 * 64, dtype=np.uint16).reshape(48, 64))
+    dataset.compress(JPEG2000Lossless)
+    dataset.Rows, dataset.Columns = 64, 48
+    dataset.save_as(tmp_path / "a.dcm")
+    with pytest.raises(UserError, match="cannot be judged: damaged"):
+        open_slices(tmp_path)
 
 
 def test_slices_are_taken_with_their_labels(tmp_path: Path) -> None:

@@ -59,7 +59,6 @@ def load(pieces: Sequence[Piece]) -> Loaded:
                 if piece.path != opened:
                     dataset, opened, shown = _open(piece.path), piece.path, -1
                 if piece.frame != shown:
-                    check_encoded(dataset, piece.frame)
                     whole, window, unit = physical_frame(dataset, piece.frame)
                     shown = piece.frame
             values = whole if piece.tile is None else cut_out(whole, piece.tile)
@@ -129,7 +128,9 @@ def physical_frame(dataset: Dataset, frame: int) -> tuple[Physical, tuple[float,
 
     Raises:
         SetAside: it cannot be decoded, is in colour, or is all padding.
+        MissingError, TooLargeError: it claims what is not there, or too much.
     """
+    check_encoded(dataset, frame)
     try:
         container, stored = _stored(dataset, frame)
         grey = stored.ndim == 2 and str(dataset.PhotometricInterpretation).startswith("MONOCHROME")

@@ -40,8 +40,9 @@ NOBODY = words_of(
 """What stands in Patient ID where nobody is meant, without blanks and signs. With a number, ANON017, it is somebody."""
 
 VISIT = re.compile(
-    r"(?<=\d)[\W_]+(?:(?:v|vis|visit|ses|session|s|tp|t|time|timepoint|scan|exam|study|d|day|w|wk|week|m|mo|month|y|yr|year"
-    r"|fu|followup|mr|ct)[\W_]?\d{1,4}|fu|followup|follow-up|bl|baseline|pre|post|pre-?op|post-?op|screening)[\W_]*$",
+    r"(?:(?<=\d\d\d)[\W_]+(?:v|t|d|w|m|y|mr|ct)\d{1,2}"
+    r"|(?<=\d)[\W_]+(?:(?:vis|visit|ses|session|tp|time|timepoint|scan|exam|study|day|wk|week|mo|month|yr|year|fu|followup)"
+    r"[\W_]?\d{1,4}|fu|follow-?up|bl|baseline|pre|post|pre-?op|post-?op|screening))[\W_]*$",
     re.IGNORECASE,
 )
 """A visit behind the number of a patient: XYZ-001-V2, P12_pre, 0047 FU3."""

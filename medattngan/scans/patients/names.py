@@ -12,7 +12,7 @@ from medattngan.scans.patients.words import COLLECTION, COUNTER, FINDINGS, NOBOD
 
 _MONTH = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 _YEAR, _MM, _DD = r"(?:19|20)\d\d", r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])"
-_TIME = r"(?:[ _\-T.]?(?:[01]\d|2[0-3])[-_.:]?[0-5]\d(?:[-_.:]?[0-5]\d(?:\.\d+)?)?)?"
+_TIME = r"(?:[ _\-T.]?(?:[01]\d|2[0-3])[-_.:]?[0-5]\d(?:[-_.:]?[0-5]\d(?:\.\d+|\d{1,6})?)?)?"
 DATE = re.compile(
     rf"(?<!\d)(?:{_YEAR}([-_. ]?){_MM}\1{_DD}{_TIME}|{_DD}([-_. ]?){_MM}\2{_YEAR}{_TIME}"
     rf"|{_MM}([-_. ]?){_DD}\3{_YEAR}{_TIME}"
@@ -39,7 +39,8 @@ _JOINED = re.compile(r"(?<![^\W_])(\d{1,2})(?=(?![0-9a-f]+(?![^\W_]))[^\W\d_]{3,
 _GLUED = re.compile(r"(?<=\d)[^\W\d_]{3,}(?![^\W_])")
 """What a program did, written behind a number without a sign: 001Warped."""
 _HASH = re.compile(
-    r"[0-9a-f]{8}(?:-[0-9a-f]{4,12}){3,}|(?!(?:19|20)\d{12})[0-9a-f]{16,}"
+    r"[0-9a-f]{8}(?:-[0-9a-f]{4,12}){3,}"
+    rf"|(?<![0-9a-f])(?!{_YEAR}{_MM}{_DD}\d{{6,12}}(?![0-9a-f]))[0-9a-f]{{16,}}"
     r"|(?<![^\W_])(?:1\.[23]|2\.16)(?:\.\d+){4,}|(?<![^\W_])2\.25\.\d{6,}",
     re.IGNORECASE,
 )

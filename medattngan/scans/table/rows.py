@@ -18,6 +18,8 @@ from medattngan.scans.table import categories
 from medattngan.scans.table.numbers import MISSING, choose, number
 
 PATIENT_COLUMNS = ("patient", "subject", "participant_id", "patient_id", "id")
+BEYOND = "\0"
+"""Stands for the cells of a row that have no column."""
 USED_COLUMNS = ("file", "label", "age", "sex")
 
 
@@ -111,17 +113,27 @@ def read_labels(path: Path) -> Labels:
 def read_cells(path: Path, option: str = "--labels") -> tuple[list[str], list[dict[str, str | None]]]:
     """The header and the rows of a CSV in UTF-8, or in UTF-16 that says so by its byte order mark.
 
+    A header without a comma may have tabs, as BIDS' participants.tsv, or semicolons, as Excel writes in half of Europe.
+
     Raises:
-        UserError: it is none; `option` gave it.
+        UserError: it is none, or a row has more cells than the header; `option` gave it.
     """
     try:
         data = path.read_bytes()
         wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        reader = csv.DictReader(io.StringIO(data.decode("utf-16" if wide else "utf-8-sig"), newline=""))
-        header = list(reader.fieldnames or [])
-        return header, list(reader)
+        text = data.decode("utf-16" if wide else "utf-8-sig")
+        first = text.partition("\n")[0]
+        apart = next((one for one in ",\t;" if one in first), ",")
+        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=apart, restkey=BEYOND)
+        header, rows = list(reader.fieldnames or []), list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path} cannot be read as CSV in UTF-8 ({type(error).__name__}); check {option}.") from None
+    for line, cells in enumerate(rows, start=2):
+        if any(cell.strip() for cell in cells.get(BEYOND) or []):
+            raise UserError(
+                f"{path}, line {line} has more cells than the header; put text that holds a comma in quotes."
+            )
+    return header, rows
 
 
 def _cell(cells: Mapping[str, str | None], column: str | None) -> str | None:

@@ -251,6 +251,21 @@ def test_a_truncated_volume_is_turned_down(tmp_path: Path, length: int) -> None:
         assert not recognised or reason(cut) == "unreadable"
 
 
+def test_a_checksum_that_is_wrong_is_noticed_and_what_follows_the_stream_is_not_read(tmp_path: Path) -> None:
+    nib.Nifti1Image(VOLUME, np.eye(4)).to_filename(tmp_path / "a.nii")
+    zipped = gzip.compress((tmp_path / "a.nii").read_bytes())
+    (tmp_path / "wrong").write_bytes(zipped[:-8] + bytes(4) + zipped[-4:])
+    assert reason(tmp_path / "wrong") == "unreadable"
+    (tmp_path / "more").write_bytes(zipped + b"padding of a tape")
+    np.testing.assert_array_equal(read(tmp_path / "more")[0], VOLUME)
+
+
+def test_the_header_of_zipped_pixels_may_be_zipped(tmp_path: Path) -> None:
+    nib.Nifti1Pair(VOLUME, np.eye(4)).to_filename(tmp_path / "a.img.gz")
+    found = {path.name: describe(path, path.name) for path in tmp_path.iterdir() if is_volume(path, b"")}
+    assert {name: len(pieces) for name, pieces in found.items()} == {"a.hdr.gz": 1, "a.img.gz": 0}
+
+
 def test_time_stands_before_space_in_minc(tmp_path: Path) -> None:
     written = Path(nib.__file__).parent / "tests" / "data" / "minc1_4d.mnc"
     path = tmp_path / "a.mnc"

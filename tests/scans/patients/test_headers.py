@@ -59,6 +59,7 @@ def test_padding_case_and_signs_make_no_second_patient(one: str, other: str) -> 
 
 def test_unlike_numbers_are_unlike_patients() -> None:
     assert count(("123", "", "1"), ("1230", "", "2"), ("12-3", "", "3"), ("P123", "", "4")) == 4
+    assert count(("101-S-12", "", "1"), ("101-S-13", "", "2"), ("01-M12", "", "3"), ("01-M13", "", "4")) == 4
     assert count(("1-234567", "", "1"), ("12-34567", "", "2")) == 2
     assert count(("123456", "A", "1"), ("123456", "B", "2"), ("12-3456", "A", "3")) == 2
 

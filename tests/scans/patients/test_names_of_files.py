@@ -86,6 +86,7 @@ def test_a_visit_sequence_channel_or_side_never_splits_a_patient_and_two_patient
 
 def test_series_of_an_unnamed_study_are_of_one_patient() -> None:
     assert len(patients("20190302101112_3.nii", "20190302101112_4_e2_ph.nii", "DWI_20190302101112_5a_ADC.nii")) == 1
+    assert len(patients("20190302101530123456.png", "IM_20190302101530987654.png", pages=True)) == 1
 
 
 @pytest.mark.parametrize(
