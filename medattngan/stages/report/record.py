@@ -8,7 +8,7 @@ from typing import Any
 
 from medattngan.core.files import read_json
 from medattngan.core.privacy import LIMITS, promised
-from medattngan.core.run import Run, numbers_of
+from medattngan.core.run import Run
 from medattngan.data.alike import spacing_in_words
 from medattngan.data.samples import Samples
 from medattngan.data.store import SPLITS, SliceStore
@@ -21,7 +21,7 @@ def record_tables(run: Run, samples: Samples, store: SliceStore, scores: dict[st
     made = read_json(run.path / "provenance.json")
     tables = [
         ("Real slices", _data(store)),
-        ("Training", _training(run, made)),
+        ("Training", [*_training(run, made), *_privacy(samples)]),
         ("Synthetic slices", _samples(samples)),
     ]
     tables += [] if scores is None else [("Scores", _scores(scores))]
@@ -65,20 +65,11 @@ def _training(run: Run, made: dict[str, Any]) -> Rows:
             + f"{config.train.kimg * 1000:,.0f} slices",
         ),
         ("trained", spent(run)),
-        *_privacy(run),
         ("seed", str(made["seed"])),
         ("hardware", device_in_words(hardware)),
         ("threads", threads_in_words(hardware)),
         ("versions", ", ".join(f"{name} {number}" for name, number in made["versions"].items())),
     ]
-
-
-def _privacy(run: Run) -> Rows:
-    """What a private training promises, and what not."""
-    if run.config.private.epsilon is None:
-        return []
-    found = numbers_of(run.checkpoint("last"))["privacy"]
-    return [("privacy", f"{promised(found)}. {LIMITS}")]
 
 
 def threads_in_words(hardware: dict[str, Any]) -> str:
@@ -108,6 +99,12 @@ def spent(run: Run) -> str:
         for row in csv.DictReader(handle):
             last = row
     return f"{float(last['kimg']):.1f} thousand slices shown in {float(last['seconds']) / 60:.1f} minutes"
+
+
+def _privacy(samples: Samples) -> Rows:
+    """What the private training of the network that drew them promises, and what not."""
+    found = samples.provenance.get("checkpoint", {}).get("privacy")
+    return [] if found is None else [("privacy", f"{promised(found)}. {LIMITS}")]
 
 
 def _samples(samples: Samples) -> Rows:
