@@ -51,32 +51,41 @@ class Start:
     Args:
         name: `zoo:NAME`, or `a run`: a path may name a patient.
         path: where they are, for sentences.
-        folder: of their files.
-        store: what the run kept of its training slices.
-        preset: of the run.
+        run: that trained them.
     """
 
     name: str
     path: str
-    folder: Path
-    store: Mapping[str, Any]
-    preset: str
+    run: Run
 
     @classmethod
     def of(cls, given: Start | Run | str | Path) -> Start:
         """A start that is open already, or that of a run, of its path, or of `zoo:NAME`.
 
         Raises:
-            UserError: there is none there, or a generator alone.
+            UserError: there is none there.
         """
         if isinstance(given, Start):
             return given
         path = located(given) if isinstance(given, str | Path) else None
         run = Run.of(given if path is None else path)
-        whole = is_packed(run.path) and (run.path / "discriminator.safetensors").is_file()
         name = str(given) if isinstance(given, str | Path) and str(given).startswith(PREFIX) else "a run"
-        folder = run.path if whole else every_network(run, "last")
-        return cls(name, name if name != "a run" else str(run.path), folder, run.store, run.config.model.preset)
+        return cls(name, name if name != "a run" else str(run.path), run)
+
+    @property
+    def store(self) -> Mapping[str, Any]:
+        """What the run kept of its training slices."""
+        return self.run.store
+
+    @property
+    def folder(self) -> Path:
+        """Of the files of its networks.
+
+        Raises:
+            UserError: it has no checkpoint, or a generator alone.
+        """
+        whole = is_packed(self.run.path) and (self.run.path / "discriminator.safetensors").is_file()
+        return self.run.path if whole else every_network(self.run, "last")
 
     def file(self, name: str) -> Path:
         """That of a network, or of its averaged weights."""
@@ -114,7 +123,7 @@ def require_begin(begin: Start | None, system: System, config: Config, resumed: 
     """
     if system.continues is None or (begin is None and resumed):
         return
-    if begin is None or begin.preset != system.continues:
+    if begin is None or begin.run.config.model.preset != system.continues:
         raise UserError(
             f"model.preset={config.model.preset} goes on with what a run of {system.continues} has learned; give one: "
             "--begin RUN."
