@@ -148,7 +148,7 @@ def test_a_damaged_entry_is_refused(entry: Path, tmp_path: Path) -> None:
 def test_a_generator_alone_is_no_beginning(labelled: Run, tmp_path: Path) -> None:
     export_model(labelled, tmp_path / "packed", format="safetensors")
     with pytest.raises(UserError, match="generator alone"):
-        Start.of(tmp_path / "packed")
+        _ = Start.of(tmp_path / "packed").folder
 
 
 @pytest.mark.parametrize("name", sorted(zoo.zoo()))
