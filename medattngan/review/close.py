@@ -74,7 +74,8 @@ def tabulate(reads: list[Read], truth: pd.DataFrame, protocol: Protocol) -> pd.D
     beside = pd.DataFrame({"truth": known.map(words)})
     if protocol.pairs:
         beside["group"] = pd.factorize(truth["patient"])[0]
-    rows = [_row(read, beside.loc[read.case].to_dict(), protocol) for read in reads]
+    of_case = {case: dict(zip(beside.columns, row, strict=True)) for case, *row in beside.itertuples(name=None)}
+    rows = [_row(read, of_case[read.case], protocol) for read in reads]
     return pd.DataFrame(rows, columns=_columns(protocol))
 
 
@@ -106,7 +107,8 @@ def in_types(table: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
     words = SIDES if protocol.pairs else TRUTH
     if set(table["truth"]) - set(words.values()):
         raise ValueError(f"it has a truth that is neither {words[False]} nor {words[True]}")
-    truth = {"right" if protocol.pairs else "synthetic": (table["truth"] == words[True]).astype(bool)}
+    named = "right" if protocol.pairs else "synthetic"
+    truth: dict[str, pd.Series[Any]] = {named: (table["truth"] == words[True]).astype(bool)}
     if protocol.pairs:
         truth["group"] = table["group"].astype("int64")
     return pd.DataFrame(

@@ -18,6 +18,6 @@ def edges(plane: str | None) -> dict[str, str] | None:
     """
     if plane not in PLANES:
         return None
-    down, across = PLANES[plane][:2]
+    down, across = PLANES[plane][0], PLANES[plane][1]
     letters = (OPPOSITE[across], across, OPPOSITE[down], down)
     return {edge: SHOWN.get(letter, letter) for edge, letter in zip(EDGES, letters, strict=True)}

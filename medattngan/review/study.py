@@ -105,7 +105,7 @@ class Study:
 
     def pixels(self, case: int) -> bytes:
         """All pixels of a case, little-endian uint16: side by side, each from the first slice to the last."""
-        return self.cases[case].tobytes()
+        return bytes(self.cases[case].tobytes())
 
 
 def sides(facts: dict[str, Any]) -> int:

@@ -102,7 +102,7 @@ def share_entry(chosen: Grid, groups: Groups, level: float = 0.95) -> dict[str, 
 def d_prime_of_pairs(right: float, pairs: int) -> float:
     """√2 z(share), with the log-linear correction of `signal_detection`.
 
-    >>> round(d_prime_of_pairs(0.7602499, 1), 2), d_prime_of_pairs(5, 10)
-    (0.46, 0.0)
+    >>> round(d_prime_of_pairs(76_025, 100_000), 2), d_prime_of_pairs(5, 10)
+    (1.0, 0.0)
     """
     return float(np.sqrt(2) * norm.ppf(corrected_rate(right, pairs))) + 0.0

@@ -35,7 +35,7 @@ def arrange_pairs(table: pd.DataFrame, authenticity: str, ratings: Any, middle: 
         UserError: as `arrange`.
     """
     reads = arrange(table.drop(columns="group").rename(columns={"right": "synthetic"}), authenticity, ratings, middle)
-    return reads, table.groupby("case")["group"].first().loc[reads.cases].to_numpy(np.int64)
+    return reads, table.groupby("case")["group"].first().reindex(reads.cases).to_numpy(np.int64)
 
 
 def pair_statistics(reads: Reads, groups: Groups, seed: int) -> Entry:
