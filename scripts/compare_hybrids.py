@@ -111,7 +111,7 @@ def likelihood(run: Run, store: SliceStore, folder: Path, seed: int) -> dict[str
 
 
 def _log_prob(distribution: torch.distributions.Distribution, z: torch.Tensor) -> torch.Tensor:
-    return torch.as_tensor(distribution.log_prob(z))  # type: ignore[no-untyped-call]
+    return torch.as_tensor(distribution.log_prob(z))
 
 
 def _drawn(latents: Latents, seed: int) -> torch.Tensor:

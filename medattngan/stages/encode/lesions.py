@@ -42,9 +42,9 @@ def lesion(images: Images, source: torch.Generator, *, radius: float, step: floa
 
 
 def blurred(images: Images, source: torch.Generator) -> Images:
-    """Less sharp: a Gaussian of half a pixel in 64."""
+    """Less sharp: a Gaussian of half a pixel in 64, and of no less, as a narrower one leaves every pixel to itself."""
     del source
-    return gaussian(images, images.shape[-1] / 128)
+    return gaussian(images, max(0.5, images.shape[-1] / 128))
 
 
 def sharpened(images: Images, source: torch.Generator) -> Images:
