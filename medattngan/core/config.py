@@ -9,17 +9,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from medattngan.core import cards
 from medattngan.core.files import UserError, mistaken, write_text
+from medattngan.core.private_section import PrivateConfig
+from medattngan.core.section import Section
 from medattngan.core.shipped import find, shipped
-
-
-class Section(BaseModel):
-    """A part of the configuration: fixed once made, and closed to unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class DataConfig(Section):
@@ -161,23 +157,6 @@ class TrainConfig(Section):
     def _on_and_off(cls, value: Any) -> Any:
         # YAML 1.1 takes on and off for true and false.
         return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
-
-
-class PrivateConfig(Section):
-    """Differential privacy for every training patient (docs/how-to/private.md). On where `epsilon` is given."""
-
-    epsilon: float | None = Field(None, gt=0)
-    """What may be spent at most; training ends before it would be passed."""
-    delta: float = Field(1e-5, gt=0, lt=1)
-    """Must lie below one in the number of training patients."""
-    noise: float | None = Field(None, gt=0)
-    """Standard deviation of the noise in multiples of `clip`. `None` for the least that lets all of train.kimg pass."""
-    clip: float = Field(1.0, gt=0)
-    """Greatest norm of what one patient adds to the discriminator's gradient."""
-    slices: int = Field(1, ge=1)
-    """Of each patient who is drawn, that its gradient is the mean of."""
-    generator_every: int = Field(5, ge=1)
-    """The generator moves after every so many moves of the discriminator, and spends nothing."""
 
 
 class Config(Section):
