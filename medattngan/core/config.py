@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 from medattngan.core import cards
 from medattngan.core.files import UserError, mistaken, write_text
 from medattngan.core.overrides import apply, with_text_keys
-from medattngan.core.private_config import PrivateConfig
+from medattngan.core.private_section import PrivateConfig
 from medattngan.core.section import Section
 from medattngan.core.shipped import find, shipped
 from medattngan.core.stack_config import StackConfig

@@ -1,4 +1,4 @@
-"""The part of a configuration that asks for differential privacy."""
+"""The keys of a private training."""
 
 from __future__ import annotations
 
