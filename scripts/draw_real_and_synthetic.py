@@ -45,7 +45,7 @@ def main(
 def tiled(codes: npt.NDArray[np.uint16], columns: int) -> Picture:
     """Slices (count, H, W) in rows of `columns`, in 8 bits."""
     count, height, width = codes.shape
-    grey = np.rint(codes * (255 / 65535)).astype(np.uint8)
+    grey: Picture = np.rint(codes * (255 / 65535)).astype(np.uint8)
     return grey.reshape(count // columns, columns, height, width).swapaxes(1, 2).reshape(-1, columns * width)
 
 
