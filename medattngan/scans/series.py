@@ -108,6 +108,7 @@ class SetAside(Exception):  # noqa: N818 - nothing went wrong
 def name_of(error: BaseException) -> str:
     """The class of an exception, with its module where it is called `error`.
 
+    >>> import zlib
     >>> name_of(EOFError()), name_of(zlib.error())
     ('EOFError', 'zlib.error')
     """

@@ -104,6 +104,7 @@ def test_set_overrides_configurations_and_nothing_else() -> None:
     assert conditioned == {"sample", "explain", "explore", "reconstruct"}
 
 
+@pytest.mark.slow
 def test_the_shell_completes_verbs_options_and_names_of_configurations() -> None:
     assert completed("eval") == ["evaluate"]
     assert completed("train", "compact") == [name for name in mg.configs() if name.startswith("compact")]

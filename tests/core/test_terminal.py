@@ -54,9 +54,8 @@ def test_a_label_with_markup_is_shown_as_it_stands(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="names of files are text elsewhere")
-@pytest.mark.parametrize(
-    "encoding", ["ascii", pytest.param("cp1252", marks=pytest.mark.slow), pytest.param("utf-8", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
 def test_a_name_that_is_not_utf_8_costs_nothing_on_any_terminal(tmp_path: Path, encoding: str) -> None:
     top = Path(os.fsdecode(os.fsencode(tmp_path) + b"/gr\xfc\xdfe \x1b[31m"))
     write_ct(top, "patient")

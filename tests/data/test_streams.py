@@ -89,6 +89,7 @@ def test_percentiles_from_counts_are_those_of_numpy(quantiles: tuple[float, ...]
         assert percentiles(codes, quantiles) == np.percentile(codes, quantiles).tolist()
 
 
+@pytest.mark.slow
 def test_an_export_holds_one_object_at_a_time(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("medattngan.stages.export.write.OBJECT_FRAMES", 128)
     report = export(folder, tmp_path / "warm", multiframe=True, limit=128, letters="keep")

@@ -98,6 +98,7 @@ def test_weights_and_power_iteration_survive_a_file(tmp_path: Path) -> None:
         assert torch.equal(first(images), second(images))
 
 
+@pytest.mark.slow
 def test_a_resumed_game_goes_on_to_the_same_weights(tiny_store: SliceStore, tmp_path: Path) -> None:
     config = tiny_config("sagan", **SMALL)
     part = select_training(tiny_store, config)

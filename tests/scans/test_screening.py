@@ -119,6 +119,7 @@ def test_text_at_one_place_is_covered_on_every_slice_of_a_long_ct(
         assert (store.physical(i)[top:bottom, left:right] <= -1020).all()
 
 
+@pytest.mark.slow
 @needs_reader
 def test_a_series_with_text_is_set_aside_whole_and_others_stay(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
@@ -202,6 +203,7 @@ def test_text_in_a_nifti_is_read_the_way_it_is_looked_at(tmp_path: Path) -> None
     assert all((store.codes(i)[ink] == 0).all() for i in range(9))
 
 
+@pytest.mark.slow
 @needs_reader
 def test_headers_that_speak_of_text_or_faces_are_heeded(tmp_path: Path) -> None:
     flags = ("BurnedInAnnotation", "RecognizableVisualFeatures", None)

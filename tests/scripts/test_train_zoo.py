@@ -28,6 +28,7 @@ def test_the_store_of_a_table_is_refused(tiny_store: SliceStore, tmp_path: Path)
         train_zoo.require_no_benchmark(tiny_store, tmp_path)
 
 
+@pytest.mark.slow
 def test_what_is_packed_is_an_entry_to_begin_from(made: Path, tmp_path: Path) -> None:
     from medattngan.core.run import Run
 

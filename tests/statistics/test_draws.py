@@ -42,6 +42,7 @@ def test_the_percentile_interval_leaves_its_tail_on_either_side(method: str) -> 
     assert (values > high).mean() == pytest.approx(0.05, abs=2e-4)
 
 
+@pytest.mark.slow
 def test_what_a_reader_study_needs_is_free_of_torch() -> None:
     code = "import sys\nfrom medattngan.statistics import draws, intervals, roc\nsys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -166,6 +166,7 @@ CASES: dict[str, Callable[[Path], None]] = {
 """What a damaged or malicious file claims, by a file name of its own."""
 
 
+@pytest.mark.slow
 def test_a_claim_costs_its_file_alone(tmp_path: Path) -> None:
     (tmp_path / "scans").mkdir()
     write_ct(tmp_path / "scans" / "good", "good", slices=6)

@@ -49,6 +49,7 @@ def test_ingest_reads_the_same_hounsfield_units_back(options: dict[str, object],
     np.testing.assert_allclose(back, wanted[order], rtol=0, atol=square.map.step / 2)
 
 
+@pytest.mark.slow
 def test_ingest_reads_mr_back_wherever_its_own_percentiles_do_not_clip(tmp_path: Path) -> None:
     samples = make_samples("MR", "a.u.", 0.0, 873.22334455)
     store = ingest([export(samples, tmp_path / "dicom").path], tmp_path / "store", size=SIZE, progress=False)

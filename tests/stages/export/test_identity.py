@@ -53,6 +53,7 @@ def read(path: Path) -> list[pydicom.Dataset]:
     return [pydicom.dcmread(file) for file in files_of(path)]
 
 
+@pytest.mark.slow
 def test_every_option_that_changes_a_slice_makes_another_series(tmp_path: Path) -> None:
     exported = [read(export(samples(), tmp_path / str(i), **one).path) for i, one in enumerate([{}, *OTHERS])]
     exported += [read(export(samples(**one), tmp_path / f"m{i}").path) for i, one in enumerate(MEANINGS)]

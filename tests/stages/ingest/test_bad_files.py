@@ -216,6 +216,7 @@ def test_two_workers_set_the_same_aside_as_one(tmp_path: Path, monkeypatch: pyte
     assert one.provenance["set_aside"]["files"] == {"unreadable": 9, "too-slow": 3, "too-large": 3}
 
 
+@pytest.mark.slow
 def test_the_summary_counts_the_unreadable_by_what_was_raised(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

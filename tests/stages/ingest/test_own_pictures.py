@@ -38,6 +38,7 @@ def write_pictures(folder: Path, store: SliceStore) -> list[Path]:
     return sorted(folder.glob("*.png"))
 
 
+@pytest.mark.slow
 def test_no_picture_of_ours_among_scans_becomes_a_scan(tiny_store: SliceStore, tmp_path: Path) -> None:
     scans = tmp_path / "scans"
     write_ct(scans, "patient")

@@ -73,6 +73,7 @@ def test_the_seed_alone_does_not_give_the_noise_away(trained: Run, tiny_store: S
     assert one != other
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_to_the_same_bytes_and_counts_on(
     tiny_store: SliceStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

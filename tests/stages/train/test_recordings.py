@@ -82,6 +82,7 @@ def test_after_twenty_rounds_a_recorded_game_has_the_bytes_of_a_played_one(prese
     assert recorded.state.progress.augment_probability > 0
 
 
+@pytest.mark.slow
 def test_what_a_recording_froze_would_be_seen(tiny_store: SliceStore) -> None:
     """The tape holds what Python knew when it ran: with a rate of the host's the recorded game goes elsewhere."""
     played, recorded = players(tiny_store, Unrecorded()), players(tiny_store, Taped())
@@ -101,6 +102,7 @@ def test_recorded_and_plain_games_differ_by_rounding_alone(tiny_store: SliceStor
         assert other == pytest.approx(one, rel=1e-4, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_a_recorded_game_goes_back_to_a_checkpoint_and_another_goes_on_from_it(
     tiny_store: SliceStore, tmp_path: Path
 ) -> None:

@@ -99,6 +99,7 @@ def test_however_many_copies_are_added_the_classifier_stays_the_same() -> None:
     np.testing.assert_allclose(with_copies.predict_proba(x), alone.predict_proba(x), atol=1e-3)
 
 
+@pytest.mark.slow
 def test_noise_asks_for_a_strong_penalty_and_clear_classes_for_a_weak_one() -> None:
     rng = np.random.default_rng(1)
     labels = np.array(["ill", "well"] * 20)
