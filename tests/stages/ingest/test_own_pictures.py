@@ -6,6 +6,7 @@ import base64
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from helpers.scan_files import write_ct
 
