@@ -45,6 +45,8 @@ def test_where_no_file_may_grow_one_sentence_says_so(made: Path, tmp_path: Path,
         return
     assert ended.status == 2, ended.said
     require_a_sentence_and_nothing_half_made(verb, ended, tmp_path)
+    if verb == "demo":
+        return  # that it works where there is room is for tests/stages/demo
     again = command(*call(verb, made, tmp_path / ("out" if verb in RESUMED else "again")))
     assert again.status == 0, again.said
 

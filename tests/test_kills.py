@@ -73,7 +73,7 @@ def test_a_verb_killed_at_any_moment_leaves_nothing_or_all_and_is_done_again_to_
         shutil.rmtree(folder)
 
 
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("part", [0])  # every verb of it is killed at 20 moments above; this is the chain
 def test_a_demo_killed_at_any_moment_leaves_whole_steps_and_says_what_to_remove(
     made: Path, undisturbed: Undisturbed, tmp_path: Path, part: int
 ) -> None:

@@ -93,7 +93,7 @@ def test_controls_stand_beside_the_slice_where_the_page_is_wide(opened: Open) ->
     assert slice_box["height"] > 0.85 * 900
 
 
-@pytest.mark.parametrize("focus", ["#pause", "#theme", "#invert", "#zoom-in", "#next", "#slice", "#width", "textarea"])
+@pytest.mark.parametrize("focus", ["#pause", "#slice", "textarea"])
 def test_enter_saves_wherever_the_focus_is(opened: Open, made: Made, reader: int, focus: str) -> None:
     window = opened()
     theme = window.page.evaluate("() => document.documentElement.dataset.theme")

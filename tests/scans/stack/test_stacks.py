@@ -132,12 +132,13 @@ def test_a_scan_that_took_every_other_slice_first_is_one_stack(tmp_path: Path) -
 @pytest.mark.slow
 def test_series_and_their_names_do_not_depend_on_the_names_of_files(tmp_path: Path) -> None:
     for name, said in SAID.items():
-        write_stacks(tmp_path / "a", STACKS, PLACES, said, without=[(1, 4)])
-        files = sorted((tmp_path / "a").iterdir())
-        (tmp_path / "b").mkdir()
+        # In folders of one name: where somebody removed the UIDs, the folder is what says that files belong together.
+        write_stacks(tmp_path / "a" / "scan", STACKS, PLACES, said, without=[(1, 4)])
+        files = sorted((tmp_path / "a" / "scan").iterdir())
+        (tmp_path / "b" / "scan").mkdir(parents=True)
         for file, other in zip(files, np.random.default_rng(1).permutation(len(files)), strict=True):
-            shutil.copy(file, tmp_path / "b" / f"{other}.dcm")
-        first, second = ({one.key: named(one) for one in found(tmp_path / folder)} for folder in "ab")
+            shutil.copy(file, tmp_path / "b" / "scan" / f"{other}.dcm")
+        first, second = ({one.key: named(one) for one in found(tmp_path / folder / "scan")} for folder in "ab")
         assert first == second, name
         shutil.rmtree(tmp_path / "a")
         shutil.rmtree(tmp_path / "b")
