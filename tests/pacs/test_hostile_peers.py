@@ -157,6 +157,7 @@ def endless(event: Any) -> Iterator[tuple[int, Dataset]]:
         yield 0xFF00, found
 
 
+@pytest.mark.slow
 def test_matches_without_an_end_are_left(exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dimse, "SEARCH_S", 0.3)
     with archive(endless, lambda event: 0) as port:
@@ -164,6 +165,7 @@ def test_matches_without_an_end_are_left(exported: Path, tmp_path: Path, monkeyp
     assert report.count("stored") == 5
 
 
+@pytest.mark.slow
 def test_matches_of_too_many_bytes_are_left(exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounded_association, "MOST_BYTES", 20_000)
     with archive(endless, lambda event: 0) as port:
@@ -186,6 +188,7 @@ def test_a_store_that_is_not_answered_is_of_unknown_outcome(exported: Path, tmp_
     assert {states[-1] for states in history(tmp_path / "push.csv").values() if states} <= {"unknown"}
 
 
+@pytest.mark.slow
 def test_a_peer_that_takes_a_few_bytes_at_a_time_is_one_sentence(
     exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

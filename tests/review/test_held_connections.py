@@ -187,6 +187,7 @@ def test_the_oldest_without_a_request_of_the_address_with_the_most_goes(
     assert connections._least_wanted(opened) is opened[gone]
 
 
+@pytest.mark.slow
 def test_strangers_who_try_links_lock_no_reader_out(made: Made) -> None:
     with serving(made.path) as address:
         answers = [httpx.get(f"{address}/r/wrong-{number}").status_code for number in range(LINK_TRIES + 5)]

@@ -93,6 +93,7 @@ def test_a_truth_that_was_changed_shows_no_findings_before_the_end(made: Made) -
         assert "not the file that was sealed" in told["problem"]
 
 
+@pytest.mark.slow
 def test_neither_readers_nor_strangers_see_the_owners_page(made: Made) -> None:
     with serving(made.path, TOKEN) as address:
         reader = Reader(address, made.tokens[0])

@@ -271,6 +271,7 @@ def test_other_methods_are_refused(reader: Reader, method: str, path: str) -> No
     assert_refused(reader.http.request(method, path), 405)
 
 
+@pytest.mark.slow
 def test_links_cannot_be_guessed_fast(made: Made) -> None:
     with serving(made.path) as address:
         for number in range(LINK_TRIES):

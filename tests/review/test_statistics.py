@@ -101,6 +101,7 @@ def test_lower_quality_of_synthetic_slices_is_found(folder: Path) -> None:
     assert sum(rating["real"]["counts"].values()) == rating["real"]["reads"] == len(READS) / 2
 
 
+@pytest.mark.slow
 def test_a_perfect_study_has_intervals_that_stay_open(tmp_path: Path) -> None:
     perfect = READS.assign(authenticity=np.where(READS["synthetic"], 5, 1))
     stats = report_statistics(perfect, tmp_path / "right")

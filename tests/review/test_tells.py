@@ -106,6 +106,7 @@ def test_how_patients_differ_is_no_tell() -> None:
     assert not measure(as_codes(noisy), SYNTHETIC, PATIENTS, 0)["flagged"]
 
 
+@pytest.mark.slow
 def test_the_same_seed_measures_the_same_and_truth_only_mirrors_it() -> None:
     cases = pictures(4)
     first = measure(cases, SYNTHETIC, PATIENTS, 7)
@@ -197,6 +198,7 @@ def test_a_study_says_what_its_pixels_tell(tmp_path: Path) -> None:
     assert json.loads((study / "tells.json").read_text())["flagged"]
 
 
+@pytest.mark.slow
 def test_references_go_through_the_same_cure(tmp_path: Path) -> None:
     cases = pictures(8, 3 * COUNT)
     splits = ["test"] * COUNT + ["train"] * COUNT

@@ -279,6 +279,7 @@ def test_another_way_of_screening_is_refused(tmp_path: Path) -> None:
     assert CliRunner().invoke(app, ["ingest", str(tmp_path), "--out", "o", "--screen", "blur"]).exit_code == 2
 
 
+@pytest.mark.slow
 @needs_reader
 def test_a_box_lies_around_its_line_at_any_size_of_picture() -> None:
     for size in (96, 512):

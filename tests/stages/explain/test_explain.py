@@ -99,6 +99,7 @@ def test_the_gate_says_what_is_added() -> None:
     assert opened.added == pytest.approx(float(2 * read.norm() / opened.before.norm()), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_an_explanation_holds_maps_gates_and_ways_and_is_marked(run: Run, tmp_path: Path) -> None:
     made = explain(run, tmp_path / "e", seed=3, points=[(4, 20)])
     names = {path.name for path in made.path.iterdir()}

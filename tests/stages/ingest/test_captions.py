@@ -49,6 +49,7 @@ def test_each_slice_has_the_regions_of_its_own_plane_beside_its_attributes(tmp_p
     assert any("Captions:" in note for note in store.provenance["notes"])
 
 
+@pytest.mark.slow
 def test_a_word_of_three_held_out_patients_is_not_known_and_one_of_three_training_patients_is(tmp_path: Path) -> None:
     """The published code builds its vocabulary of training and test captions together."""
     folder = tmp_path / "pictures"

@@ -77,6 +77,7 @@ def test_no_patient_is_in_two_splits(tmp_path: Path) -> None:
     assert store.index.groupby("patient")["series"].nunique().eq(2).all()
 
 
+@pytest.mark.slow
 def test_the_split_does_not_depend_on_the_salt(tmp_path: Path, salt: Path) -> None:
     for patient in range(6):
         write_ct(tmp_path / "scans" / str(patient), f"patient {patient}", slices=patient + 2, seed=patient)

@@ -250,6 +250,7 @@ def test_the_audit_says_how_many_were_flagged_and_which_control_failed(tiny_stor
     assert "training slice most like" not in str(page.tags)  # the audit's own gallery stands in its place
 
 
+@pytest.mark.slow
 def test_runs_stand_side_by_side_and_what_one_lacks_is_a_dash(tiny_store: SliceStore, tmp_path: Path) -> None:
     first, second = write_parts(tiny_store, tmp_path / "a"), write_parts(tiny_store, tmp_path / "b", "large")
     weights = second[0] / "checkpoints" / "step-000000001" / "ema.safetensors"

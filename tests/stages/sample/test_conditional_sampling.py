@@ -141,6 +141,7 @@ def test_every_preset_takes_conditions_or_says_that_it_does_not(
     assert sample(trained, tmp_path / "s", count=2).codes.shape == (2, 32, 32)
 
 
+@pytest.mark.slow
 def test_labels_and_values_go_together(tiny_store: SliceStore, tmp_path: Path) -> None:
     for preset in TAKE_VALUES:
         both = train(configuration(preset, conditional=True), tiny_store, tmp_path / preset, progress=False)

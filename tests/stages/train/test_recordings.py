@@ -93,6 +93,7 @@ def test_what_a_recording_froze_would_be_seen(tiny_store: SliceStore) -> None:
     assert found[4:] != frozen[4:]
 
 
+@pytest.mark.slow
 def test_recorded_and_plain_games_differ_by_rounding_alone(tiny_store: SliceStore) -> None:
     """`train.graphs=off` has Adam of many operations and rates of the host's; the losses are the same but for that."""
     plain, recorded = play(players(tiny_store, None), 4), play(players(tiny_store, Taped()), 4)

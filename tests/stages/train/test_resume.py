@@ -104,6 +104,7 @@ def test_a_run_killed_at_any_step_resumes_to_the_same_weights(
     assert weights(run_with_kills(tiny_store, tmp_path, kills)) == uninterrupted
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
     tiny_store: SliceStore, tmp_path: Path, uninterrupted: dict[str, str]
 ) -> None:
