@@ -57,7 +57,10 @@ def test_push_refuses_a_folder_in_which_anything_is_of_patients(redrawn: Path, t
 
 def test_a_synthetic_folder_is_let_through(tmp_path: Path) -> None:
     write_json(tmp_path / "provenance.json", {"synthetic": True})
-    require_none_of_patients(tmp_path, "pushed")
+    require_none_of_patients(tmp_path, "pushed")  # raises nothing
+    write_json(tmp_path / "provenance.json", {"synthetic": False, "of_patients": True})
+    with pytest.raises(UserError, match="not synthetic"):  # and would have, had the folder said so
+        require_none_of_patients(tmp_path, "pushed")
 
 
 def test_latents_are_sealed_and_taken_for_slices_by_nobody(tiny_store: SliceStore, tmp_path: Path) -> None:

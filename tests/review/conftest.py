@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 from collections.abc import Iterator
@@ -22,3 +23,14 @@ def browser() -> Iterator[Any]:
         launched = playwright.chromium.launch(executable_path=chromium, args=arguments, timeout=120_000)
         yield launched
         launched.close()
+
+
+@pytest.fixture(scope="module")
+def numbers() -> Iterator[int]:
+    """A reader for each test."""
+    return itertools.count(1)
+
+
+@pytest.fixture
+def reader(numbers: Iterator[int]) -> int:
+    return next(numbers)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import itertools
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -69,17 +68,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 def address(made: Made) -> Iterator[str]:
     with serving(made.path) as url:
         yield url
-
-
-@pytest.fixture(scope="module")
-def numbers() -> Iterator[int]:
-    """A reader for each test."""
-    return itertools.count(1)
-
-
-@pytest.fixture
-def reader(numbers: Iterator[int]) -> int:
-    return next(numbers)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import itertools
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,17 +43,6 @@ def address(made: Made) -> Iterator[str]:
 def window() -> Iterator[Firefox]:
     with firefox() as opened:
         yield opened
-
-
-@pytest.fixture(scope="module")
-def numbers() -> Iterator[int]:
-    """A reader for each test."""
-    return itertools.count(1)
-
-
-@pytest.fixture
-def reader(numbers: Iterator[int]) -> int:
-    return next(numbers)
 
 
 def shows(window: Firefox, n: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -45,17 +44,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 def address(made: Made) -> Iterator[str]:
     with serving(made.path) as url:
         yield url
-
-
-@pytest.fixture(scope="module")
-def numbers() -> Iterator[int]:
-    """A reader for each test."""
-    return itertools.count(1)
-
-
-@pytest.fixture
-def reader(numbers: Iterator[int]) -> int:
-    return next(numbers)
 
 
 @pytest.fixture
