@@ -17,7 +17,7 @@ from __future__ import annotations
 import argparse
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import nibabel as nib
 import numpy as np
@@ -55,6 +55,22 @@ POINTED_AT_MOST = 400
 Masks = npt.NDArray[np.float64]
 
 
+class Length(NamedTuple):
+    """How long a cell trains: equal minutes, or equal images in thousands."""
+
+    minutes: float | None
+    kimg: float | None
+
+    @property
+    def ends(self) -> list[str]:
+        if self.kimg is not None:
+            return ["train.minutes=null", f"train.kimg={self.kimg:g}"]
+        return [f"train.minutes={self.minutes:g}", "train.kimg=1000000"]
+
+    def __str__(self) -> str:
+        return f"{self.minutes:g}min" if self.kimg is None else f"{self.kimg:g}kimg"
+
+
 def stores(work: Path, store: SliceStore) -> tuple[SliceStore, SliceStore, list[str]]:
     """The slices whose captions tell them apart; the same with a column of 0 and 1 for each word; those columns."""
     words = attributes(measure_text(store.split("train").index), list(map(str, store.split("train").index[TEXT])))
@@ -68,14 +84,14 @@ def stores(work: Path, store: SliceStore) -> tuple[SliceStore, SliceStore, list[
 
 
 def trained(
-    row: str, seed: int, minutes: float, store: SliceStore, columns: list[str], work: Path, extra: list[str]
+    row: str, seed: int, length: Length, store: SliceStore, columns: list[str], work: Path, extra: list[str]
 ) -> Run:
     """Train a cell, or go on with it."""
     name, settings = ROWS[row]
     settings = [one.format(columns=",".join(columns)) for one in settings]
-    budget = [f"train.minutes={minutes:g}", "train.kimg=1000000", "train.validate_minutes=null", f"train.seed={seed}"]
+    budget = [*length.ends, "train.validate_minutes=null", f"train.seed={seed}"]
     config = Config.load(CONFIGS / f"{name}.yaml", [*settings, *budget, *extra])
-    return train(config, store, work / f"{row}-{minutes:g}min-seed{seed}" / "run", resume=True)
+    return train(config, store, work / f"{row}-{length}-seed{seed}" / "run", resume=True)
 
 
 def measured(row: str, run: Run, store: SliceStore, columns: list[str], seed: int) -> dict[str, Any]:
@@ -214,25 +230,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("data", "work", "out"):
         parser.add_argument(f"--{name}", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, required=True)
+    length = parser.add_mutually_exclusive_group(required=True)
+    length.add_argument("--minutes", type=float, help="of training a cell")
+    length.add_argument("--kimg", type=float, help="equal images in place of minutes: so many thousand")
     parser.add_argument("--row", action="append", choices=list(ROWS))
     parser.add_argument("--seed", action="append", type=int)
     parser.add_argument("--masks", type=Path, help="recipe of regions, for the pointing game")
     parser.add_argument("--scans", type=Path, help="the scans that the store was made of, with the same salt")
     parser.add_argument("--set", action="append", default=[], dest="extra")
     asked = parser.parse_args()
+    length_of = Length(asked.minutes, asked.kimg)
     store, numbers, columns = stores(asked.work, SliceStore.open(asked.data))
     recipe = None if asked.masks is None else read_regions(asked.masks)
     masks = None if recipe is None else kept_masks(asked.work / "masks.npy", store, recipe, asked.scans)
     cells = read_json(asked.out)["cells"] if asked.out.is_file() else []
     for seed in asked.seed or [0]:
         for row in asked.row or list(ROWS):
-            if any((one["row"], one["seed"], one["minutes"]) == (row, seed, asked.minutes) for one in cells):
+            if any((one["row"], one["seed"], one["length"]) == (row, seed, str(length_of)) for one in cells):
                 continue
             own = numbers if row == "numbers" else store
-            run = trained(row, seed, asked.minutes, own, columns, asked.work, asked.extra)
-            images = read_json(run.checkpoint("last") / "checkpoint.json")["images"]
-            entry = {"row": row, "seed": seed, "minutes": asked.minutes, "kimg": images / 1000}
+            run = trained(row, seed, length_of, own, columns, asked.work, asked.extra)
+            entry = {"row": row, "seed": seed, "length": str(length_of)}
+            entry |= {"kimg": read_json(run.checkpoint("last") / "checkpoint.json")["images"] / 1000}
             entry |= {"scores": measured(row, run, own, columns, seed)}
             if recipe is not None and masks is not None and ROWS[row][0] != "compact" and row != "sentence":
                 entry["pointing"] = pointing(run, store, masks, recipe, seed)

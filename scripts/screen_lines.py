@@ -40,9 +40,11 @@ PREFIXES = (
 
 @dataclass(frozen=True)
 class Line:
-    """A drawn line: its ink and outline from 0 to 1, and the rectangle of the line, all (rows, columns)."""
+    """A drawn line: its ink and outline from 0 to 1, and the rectangle of the line, all (rows, columns); where each
+    character ends, as a share of the line's length before it was turned."""
 
     text: str
+    ends: tuple[float, ...]
     ink: Grey
     outline: Grey
     within: Grey
@@ -141,6 +143,18 @@ def letters(text: str, font: str, size: int, stroke: int = 0) -> Grey:
     return ink
 
 
+def ends(text: str, font: str, size: int) -> tuple[float, ...]:
+    """How far along the line each character ends, from 0 to 1."""
+    if font.startswith("hershey"):
+        import cv2
+
+        lengths = [float(cv2.getTextSize(text[: i + 1], int(font[-1]), size / 30, 1)[0][0]) for i in range(len(text))]
+    else:
+        face = ImageFont.load_default_imagefont() if font == BITMAP else _font(font, size)
+        lengths = [float(face.getlength(text[: i + 1])) for i in range(len(text))]
+    return tuple(length / lengths[-1] for length in lengths)
+
+
 def _hershey(text: str, face: int, size: int, stroke: int) -> Grey:
     import cv2
 
@@ -174,7 +188,7 @@ def some_line(rng: np.random.Generator, text: str, size: int, *, turned: bool = 
         line = tuple(
             np.asarray(Image.fromarray(one).rotate(angle, Image.Resampling.BILINEAR, expand=True)) for one in line
         )  # type: ignore[assignment]
-    return Line(text, *line)
+    return Line(text, ends(text, font, size), *line)
 
 
 def _angle(rng: np.random.Generator) -> float:

@@ -14,6 +14,7 @@ import json
 import math
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,10 +31,12 @@ from medattngan.scans.text import alphabet
 from medattngan.scans.text.detector import STRIDE, Detector
 from medattngan.scans.text.markers import VIEW_WORDS
 from medattngan.scans.text.reader import LINE_PX, MAX_COLUMNS, Reader
+from medattngan.scans.text.reader import STRIDE as READER_STRIDE
 
 CROP_PX = 192
 CROPS = 8
 STRIPS = 24
+DOWN, ACROSS = READER_STRIDE
 PEAK_RATE = 2e-3
 SAVE_EVERY = 100
 
@@ -116,8 +119,7 @@ def train(
 
 def ship(model: nn.Module, path: Path) -> None:
     """Write what the package needs of a network, as 16-bit numbers."""
-    kept = model.reader if isinstance(model, Spelled) else model
-    state = {name: value.half() if value.is_floating_point() else value for name, value in kept.state_dict().items()}
+    state = {name: value.half() if value.is_floating_point() else value for name, value in model.state_dict().items()}
     save_file({name: value.contiguous() for name, value in state.items()}, path)
 
 
@@ -191,21 +193,37 @@ def of_pixels(model: nn.Module, batch: Batch) -> Tensor:
 
 
 def strips(groups: Groups, rng: np.random.Generator) -> Batch:
-    """Crops of one shape (B, 1, H, W), their tokens (B, T), padded by -1. One in six batches is of crops of more
-    lines."""
+    """Crops of one shape (B, 1, H, W), their tokens (B, T), padded by -1, and where each character stands (B, T, H/8,
+    W/4). One in ten batches is of crops of more lines."""
     lines = int(rng.integers(2, 4)) if rng.random() < 0.1 else 1
-    longest = (4, 8, 8, 12, 18)[rng.integers(5)] if lines == 1 else 8
-    pictures, texts = zip(*(strip(groups, lines, longest, rng) for _ in range(STRIPS)), strict=True)
-    width = min(MAX_COLUMNS * 8, -(-max(picture.shape[1] for picture in pictures) // 32) * 32)
-    crops = torch.stack([fitted(torch.from_numpy(picture), width) for picture in pictures])
-    tokens = [torch.tensor(alphabet.encode(text)) for text in texts]
-    return crops, nn.utils.rnn.pad_sequence(tokens, batch_first=True, padding_value=-1)
+    longest = (4, 8, 8, 12, 20)[rng.integers(5)] if lines == 1 else 8
+    drawn = [strip(groups, lines, longest, rng) for _ in range(STRIPS)]
+    wide = max(picture.shape[1] for picture, *_ in drawn)
+    width = min(MAX_COLUMNS * ACROSS, -(-wide // 32) * 32)
+    crops = torch.stack([fitted(torch.from_numpy(picture), width) for picture, *_ in drawn])
+    tokens = [torch.tensor(alphabet.encode(text)) for _, text, _ in drawn]
+    padded = nn.utils.rnn.pad_sequence(tokens, batch_first=True, padding_value=-1)
+    places = torch.zeros(*padded.shape, lines * LINE_PX // DOWN, width // ACROSS)
+    for target, (picture, _, boxes) in zip(places, drawn, strict=True):
+        squeezed = min(1.0, width / picture.shape[1])
+        for one, box in zip(target, boxes, strict=False):
+            one[covered(box * (1, 1, squeezed, squeezed), one.shape)] = 1
+    return crops, padded, places
 
 
-def strip(groups: Groups, lines: int, longest: int, rng: np.random.Generator) -> tuple[Grey, str]:
-    """A crop as the detector's boxes give it, `lines` times LINE_PX high, and what is written in it; at times,
-    nothing."""
-    size, contrast = min(max(9, size_px(rng)), 24), max(0.3, contrast_of(rng))
+def covered(box: Grey, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """The features that a box (top, bottom, left, right) in pixels touches; none where it is empty."""
+    top, bottom, left, right = box
+    if right <= left:
+        return slice(0), slice(0)
+    down = slice(max(0, int(top / DOWN)), max(1, math.ceil(bottom / DOWN)))
+    return down, slice(min(int(left / ACROSS), shape[1] - 1), math.ceil(right / ACROSS))
+
+
+def strip(groups: Groups, lines: int, longest: int, rng: np.random.Generator) -> tuple[Grey, str, Grey]:
+    """A crop as the detector's boxes give it, `lines` times LINE_PX high, what is written in it (at times, nothing),
+    and where each character stands: (characters, 4), top, bottom, left, right in pixels of the crop."""
+    size, contrast = min(max(8, size_px(rng)), 24), max(0.15, contrast_of(rng))
     drawn = [some_line(rng, said(rng, longest), size, turned=False) for _ in range(lines)]
     kept = [line for line in drawn if line is not None]
     if len(kept) < lines:
@@ -217,16 +235,22 @@ def strip(groups: Groups, lines: int, longest: int, rng: np.random.Generator) ->
     rows = above + below + sum(gaps) + sum(len(line.ink) for line in kept)
     columns = before + after + max(line.ink.shape[1] for line in kept)
     picture = piece(groups, rows, columns, rng)
-    top = above
+    top, boxes = above, []
     for line, gap in zip(kept, gaps, strict=True):
         top += gap
         if not nothing:
             write(picture, line, top, before, contrast, rng)
+        along = before + np.array([0.0, *line.ends]) * line.ink.shape[1]
+        boxes += [(top, top + len(line.ink), left, right) for left, right in pairwise(along)]
+        boxes.append((0, 0, 0, 0))  # the end of the line stands nowhere
         top += len(line.ink)
     height = lines * LINE_PX
     width = max(16, round(columns * height / rows * float(np.exp(rng.normal(0, 0.1)))))
     resized = np.array(Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC))
-    return resized, "" if nothing else alphabet.LINE_END.join(line.text for line in kept)
+    if nothing:
+        return resized, "", np.zeros((0, 4), np.float32)
+    scaled = np.array(boxes) * (height / rows, height / rows, width / columns, width / columns)
+    return resized, alphabet.LINE_END.join(line.text for line in kept), scaled.astype(np.float32)
 
 
 def said(rng: np.random.Generator, longest: int) -> str:
@@ -245,32 +269,17 @@ def fitted(picture: Tensor, width: int) -> Tensor:
     return F.pad(picture[None, None], (0, width - picture.shape[1], 0, 0), mode="replicate")[0]
 
 
-class Spelled(nn.Module):
-    """The reader, and a head that spells its features column by column (Kim et al. 2017, arXiv:1609.06773): it
-    makes the
-    features legible before the attention has learnt where to look, and is left behind when training ends."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.reader = Reader()
-        self.spell = nn.Conv1d(64, alphabet.TOKENS, 1)
-
-
 def of_characters(model: nn.Module, batch: Batch) -> Tensor:
-    """Cross-entropy with label smoothing (Szegedy et al. 2016, arXiv:1512.00567), and of crops of one line the
-    spelling too."""
-    crops, tokens = batch
-    assert isinstance(model, Spelled)
-    features = model.reader.look(crops)
-    logits = model.reader.follow(features, tokens.clamp(min=0))
-    value = F.cross_entropy(logits.flatten(0, 1), tokens.flatten(), ignore_index=-1, label_smoothing=0.05)
-    if crops.shape[2] > LINE_PX:
-        return value
-    columns = model.spell(features.mean(2)).log_softmax(1).permute(2, 0, 1)
-    lengths = (tokens > 0).sum(1)
-    steps = torch.full_like(lengths, len(columns))
-    spelled = F.ctc_loss(columns, tokens.clamp(min=0), steps, lengths, blank=alphabet.END, zero_infinity=True)
-    return value + 0.3 * spelled
+    """Cross-entropy with label smoothing (Szegedy et al. 2016, arXiv:1512.00567); and the attention that does not
+    fall on the character that is read, since a line that we wrote ourselves says where its letters stand (Cheng et
+    al. 2017, arXiv:1709.02054)."""
+    crops, tokens, places = batch
+    assert isinstance(model, Reader)
+    logits, attention = model.follow(model.look(crops), tokens.clamp(min=0))
+    spelled = F.cross_entropy(logits.flatten(0, 1), tokens.flatten(), ignore_index=-1, label_smoothing=0.05)
+    somewhere = places.sum((2, 3)) > 0
+    missed = -((attention * places).sum((2, 3))[somewhere] + 1e-6).log()
+    return spelled + 0.5 * missed.mean()
 
 
 def channels_last() -> nn.Module:
@@ -281,7 +290,7 @@ def channels_last() -> nn.Module:
 
 TASKS: dict[str, Task] = {
     "detector": Task(channels_last, crops, of_pixels),
-    "reader": Task(Spelled, strips, of_characters),
+    "reader": Task(Reader, strips, of_characters),
 }
 
 

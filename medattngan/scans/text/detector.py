@@ -44,7 +44,9 @@ class Residual(nn.Module):
         return F.relu(x + self.second(self.first(x)))
 
 
-def convolution(inside: int, outside: int, *, size: int = 3, stride: int = 1, dilation: int = 1) -> nn.Sequential:
+def convolution(
+    inside: int, outside: int, *, size: int = 3, stride: int | tuple[int, int] = 1, dilation: int = 1
+) -> nn.Sequential:
     """Convolution, batch normalisation, ReLU."""
     padding = dilation * (size // 2)
     conv = nn.Conv2d(inside, outside, size, stride, padding, dilation, bias=False)

@@ -100,7 +100,7 @@ def crop(picture: Grey, line: Line) -> Tensor:
     part = _level(picture, line) if line.askew else _cut(picture, line.box, math.ceil(MARGIN * max(line.height, 4.0)))
     if line.box.bottom - line.box.top > MARKER_ELONGATION * (line.box.right - line.box.left):
         part = np.rot90(part, -1)  # most lines that stand are read from below
-    width = min(MAX_COLUMNS * STRIDE, max(16, round(part.shape[1] * LINE_PX / part.shape[0])))
+    width = min(MAX_COLUMNS * STRIDE[1], max(16, round(part.shape[1] * LINE_PX / part.shape[0])))
     scaled = Image.fromarray(np.ascontiguousarray(part)).resize((width, LINE_PX), Image.Resampling.BICUBIC)
     pixels = np.asarray(scaled, np.float32) / 255
     return torch.from_numpy(np.pad(pixels, ((0, 0), (0, -width % LINE_PX)), mode="edge"))[None, None]

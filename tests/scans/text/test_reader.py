@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from medattngan.scans.text.alphabet import CHARACTERS, END, TOKENS, decode, encode
-from medattngan.scans.text.reader import MAX_COLUMNS, STRIDE, Reader, standardised
+from medattngan.scans.text.reader import MAX_COLUMNS, MAX_ROWS, STRIDE, Reader, standardised
 
 
 def reader(seed: int = 0) -> Reader:
@@ -32,28 +32,38 @@ def test_each_character_has_one_token_and_the_end_token_is_none_of_them() -> Non
     assert set("ÄÖÜäöüßéèçœñÑ¿¡Az09^-_/:.,()") <= set(CHARACTERS)
 
 
-def test_a_step_is_the_equations_of_the_paper() -> None:
+def test_two_steps_are_the_equations_of_the_paper() -> None:
     model, picture = reader(), crops(1)
     weights = dict(model.named_parameters())
     with torch.no_grad():
         features = model.look(picture)
         height, width = features.shape[2:]
-        character = weights["of_character.weight"][END]
-        x = character + model.of_seen.bias  # nothing was seen before the first step
-        gates = model.lstm.weight_ih @ x + model.lstm.bias_ih + model.lstm.bias_hh
-        enter, _, cell, leave = gates.chunk(4)
-        state = leave.sigmoid() * (enter.sigmoid() * cell.tanh()).tanh()
-        scores = torch.empty(height, width)
-        for i in range(height):
-            for j in range(width):
-                match = model.query.weight @ state + model.query.bias
-                match = match + model.key.weight[:, :, 0, 0] @ features[0, :, i, j] + model.rows[i] + model.columns[j]
-                scores[i, j] = model.energy @ match.tanh()
-        attention = scores.flatten().softmax(0).view(height, width)
-        seen = (attention * features[0]).sum((1, 2))
-        logits = model.by_state.weight @ state + model.by_state.bias + model.by_seen.weight @ seen
-        torch.testing.assert_close(model(picture, torch.tensor([[1]]))[0, 0], logits, rtol=1e-4, atol=1e-5)
-        torch.testing.assert_close(model.read(picture).attention[0, 0], attention, rtol=1e-4, atol=1e-6)
+        state, cell, seen = torch.zeros(256), torch.zeros(256), torch.zeros(features.shape[1])
+        attention = torch.zeros(height, width)
+        expected, looked = [], []
+        for token in (END, 1):
+            x = weights["of_character.weight"][token] + model.of_seen.weight @ seen + model.of_seen.bias
+            for i in range(height):
+                for j in range(width):
+                    place = model.of_place.weight[:, i] + model.of_place.weight[:, MAX_ROWS + j]
+                    x = x + attention[i, j] * place
+            gates = model.lstm.weight_ih @ x + model.lstm.bias_ih + model.lstm.weight_hh @ state + model.lstm.bias_hh
+            enter, forget, new, leave = gates.chunk(4)
+            cell = forget.sigmoid() * cell + enter.sigmoid() * new.tanh()
+            state = leave.sigmoid() * cell.tanh()
+            scores = torch.empty(height, width)
+            for i in range(height):
+                for j in range(width):
+                    match = model.query.weight @ state + model.query.bias + model.rows[i] + model.columns[j]
+                    match = match + model.key.weight[:, :, 0, 0] @ features[0, :, i, j]
+                    scores[i, j] = model.energy @ match.tanh()
+            attention = scores.flatten().softmax(0).view(height, width)
+            seen = (attention * features[0]).sum((1, 2))
+            expected.append(model.by_state.weight @ state + model.by_state.bias + model.by_seen.weight @ seen)
+            looked.append(attention)
+        logits, followed = model.follow(features, torch.tensor([[1, 5]]))
+    torch.testing.assert_close(logits[0], torch.stack(expected), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(followed[0], torch.stack(looked), rtol=1e-4, atol=1e-6)
 
 
 def test_what_it_reads_is_the_likeliest_continuation_of_what_it_has_read() -> None:
@@ -68,7 +78,7 @@ def test_what_it_reads_is_the_likeliest_continuation_of_what_it_has_read() -> No
 
 def test_attention_is_spread_over_the_whole_map_and_sums_to_one() -> None:
     read = reader().read(crops(2, 64, 96))
-    assert read.attention.shape[2:] == (64 // STRIDE, 96 // STRIDE)
+    assert read.attention.shape[2:] == (64 // STRIDE[0], 96 // STRIDE[1])
     torch.testing.assert_close(read.attention.sum((2, 3)), torch.ones(read.tokens.shape))
 
 
@@ -91,4 +101,4 @@ def test_faint_ink_reads_as_strong_ink_does() -> None:
 
 def test_a_crop_wider_than_any_coordinate_is_refused() -> None:
     with pytest.raises(ValueError, match="at most"):
-        reader().read(torch.zeros(1, 1, 32, (MAX_COLUMNS + 1) * STRIDE))
+        reader().read(torch.zeros(1, 1, 32, (MAX_COLUMNS + 1) * STRIDE[1]))
