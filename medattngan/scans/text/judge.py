@@ -17,6 +17,7 @@ from medattngan.scans.text.alphabet import decode
 from medattngan.scans.text.boxes import Box
 from medattngan.scans.text.lines import Grey, Line, lines
 from medattngan.scans.text.markers import may_identify
+from medattngan.scans.text.places import along, span
 from medattngan.scans.text.reader import LINE_PX, MAX_COLUMNS, STRIDE, Reader
 
 MIN_PROBABILITY = 0.9
@@ -37,11 +38,13 @@ MARGIN = 0.25
 
 COVER = (0.1, 0.4)
 """Beyond a line, across and along it, in its heights: what a box covers for the tails and letters that were not
-found."""
-
+found. Of a line that was surely read the ends are known, and the first holds for both."""
 
 LEAST_PX = 96
 """Slices that are smaller are not looked at for letters: at 64 px anatomy is taken for them too often."""
+
+
+Ends = tuple[float, float]
 
 
 class Kind(Enum):
@@ -58,9 +61,10 @@ def judged(picture: Grey, *, read: bool = True) -> list[tuple[Box, Kind]]:
     """
     likely = [line for line in lines(picture[None])[0] if _likely(line)]
     reader = weights.reader() if read else None
-    kinds = [_by_shape(line) for line in likely] if reader is None else _kinds(picture, likely, reader)
-    pairs = zip(likely, kinds, strict=True)
-    return [(_covering(line, picture.shape), kind) for line, kind in pairs if kind is not None]
+    if reader is None:
+        return [(_covering(line, picture.shape), _by_shape(line)) for line in likely]
+    told = [(line, *one) for line, one in zip(likely, _readings(picture, likely, reader), strict=True)]
+    return [(_covering(line, picture.shape, ends), kind) for line, kind, ends in told if kind is not None]
 
 
 def lettered(pictures: Grey) -> list[bool]:
@@ -79,31 +83,57 @@ def _by_shape(line: Line) -> Kind:
     return Kind.MARKER if line.elongation < MARKER_ELONGATION else Kind.IDENTIFIER
 
 
-def _kinds(picture: Grey, found: Sequence[Line], reader: Reader) -> list[Kind | None]:
-    """For each line its kind, or None where there is nothing to read."""
-    kinds: list[Kind | None] = [None] * len(found)
+def _readings(picture: Grey, found: Sequence[Line], reader: Reader) -> list[tuple[Kind | None, Ends | None]]:
+    """For each line its kind, or None where there is nothing to read; and where it ends, as shares of its crop, where
+    that is surely known."""
+    told: list[tuple[Kind | None, Ends | None]] = [(None, None)] * len(found)
     crops = {at: crop(picture, line) for at, line in enumerate(found)}
     by_width = sorted(crops, key=lambda at: crops[at].shape[-1])
     for _, group in groupby(by_width, key=lambda at: crops[at].shape[-1]):
         members = list(group)
         read = reader.read(torch.cat([crops[at] for at in members]))
-        for at, tokens, sure in zip(members, read.tokens.tolist(), read.confidence.tolist(), strict=True):
-            text = decode(tokens)
-            if sure >= SURE and not text.strip():
-                continue
-            kinds[at] = Kind.MARKER if sure >= SURE and not may_identify(text) else _by_shape(found[at])
-    return kinds
+        for row, at in enumerate(members):
+            text = decode(read.tokens[row].tolist())
+            if read.confidence[row] < SURE:
+                told[at] = (_by_shape(found[at]), None)
+            elif text.strip():
+                first, last = span(read.attention[row, : len(text)])
+                width = _width(_turned(_part(picture, found[at]), found[at]))
+                ends = None if found[at].askew else (first / width, min(1.0, last / width))
+                told[at] = (Kind.IDENTIFIER if may_identify(text) else Kind.MARKER, ends)
+    return told
 
 
 def crop(picture: Grey, line: Line) -> Tensor:
     """A line, level, LINE_PX high and a multiple of 32 px wide: (1, 1, 32, W) in [0, 1]."""
-    part = _level(picture, line) if line.askew else _cut(picture, line.box, math.ceil(MARGIN * max(line.height, 4.0)))
-    if line.box.bottom - line.box.top > MARKER_ELONGATION * (line.box.right - line.box.left):
-        part = np.rot90(part, -1)  # most lines that stand are read from below
-    width = min(MAX_COLUMNS * STRIDE[1], max(16, round(part.shape[1] * LINE_PX / part.shape[0])))
+    part = _turned(_part(picture, line), line)
+    width = _width(part)
     scaled = Image.fromarray(np.ascontiguousarray(part)).resize((width, LINE_PX), Image.Resampling.BICUBIC)
     pixels = np.asarray(scaled, np.float32) / 255
     return torch.from_numpy(np.pad(pixels, ((0, 0), (0, -width % LINE_PX)), mode="edge"))[None, None]
+
+
+def _part(picture: Grey, line: Line) -> Grey:
+    return _level(picture, line) if line.askew else _cut(picture, line.box, _margin(line))
+
+
+def _margin(line: Line) -> int:
+    return math.ceil(MARGIN * max(line.height, 4.0))
+
+
+def _width(part: Grey) -> int:
+    """Of a level line in its crop, before that is filled up."""
+    width: int = min(MAX_COLUMNS * STRIDE[1], max(16, round(part.shape[1] * LINE_PX / part.shape[0])))
+    return width
+
+
+def _upwards(line: Line) -> bool:
+    return line.box.bottom - line.box.top > MARKER_ELONGATION * (line.box.right - line.box.left)
+
+
+def _turned(part: Grey, line: Line) -> Grey:
+    """Most lines that stand are read from below."""
+    return np.rot90(part, -1) if _upwards(line) else part
 
 
 def _cut(picture: Grey, box: Box, margin: int) -> Grey:
@@ -125,10 +155,14 @@ def _level(picture: Grey, line: Line) -> Grey:
     return turned[:, max(0, middle[1] - half) : middle[1] + half]
 
 
-def _covering(line: Line, shape: tuple[int, ...]) -> Box:
+def _covering(line: Line, shape: tuple[int, ...], ends: Ends | None = None) -> Box:
     box, height = line.box, line.height
-    across, along = 1 + COVER[0] * height, 1 + COVER[1] * height
-    down, aside = (across, along) if box.right - box.left >= box.bottom - box.top else (along, across)
+    across, beyond = 1 + COVER[0] * height, 1 + COVER[0 if ends else 1] * height
+    if ends:
+        margin = _margin(line)
+        cut = Box(box.top - margin, box.left - 2 * margin, box.bottom + margin, box.right + 2 * margin)
+        box = along(cut, box, ends, upwards=_upwards(line))
+    down, aside = (across, beyond) if box.right - box.left >= box.bottom - box.top else (beyond, across)
     return Box(
         max(0, math.floor(box.top - down)), max(0, math.floor(box.left - aside)),
         min(shape[0], math.ceil(box.bottom + down)), min(shape[1], math.ceil(box.right + aside)),

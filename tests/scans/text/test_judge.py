@@ -16,7 +16,7 @@ from medattngan.scans.text import weights
 from medattngan.scans.text.alphabet import encode
 from medattngan.scans.text.judge import Kind, judged, lettered
 from medattngan.scans.text.letters import rows_with_letters
-from medattngan.scans.text.reader import Read
+from medattngan.scans.text.reader import STRIDE, Read
 
 Grey = npt.NDArray[np.uint8]
 
@@ -76,6 +76,38 @@ def test_what_is_surely_read_decides_and_what_is_not_counts_as_a_name(
     assert {kind for _, kind in judged(picture, read=False)} == {Kind.IDENTIFIER}
     monkeypatch.setattr(weights, "reader", lambda: Told(text, confidence))
     assert {found for _, found in judged(picture)} == ({kind} if kind else set())
+
+
+class Looking(Told):
+    """One that looks at a share of the length of each crop, whatever it reads."""
+
+    def __init__(self, first: float, last: float) -> None:
+        super().__init__("SPINDLER", 0.9)
+        self.ends = (first, last)
+
+    def read(self, crops: torch.Tensor) -> Read:
+        told, columns = super().read(crops), crops.shape[-1] // STRIDE[1]
+        attention = torch.zeros(*told.tokens.shape, 4, columns)
+        attention[:, 0, :, int(self.ends[0] * columns)] = 0.25
+        attention[:, 1:, :, int(self.ends[1] * columns) - 1] = 0.25
+        return told._replace(attention=attention)
+
+
+@pytest.mark.parametrize("turns", [0, 1])
+def test_the_box_of_a_line_that_was_read_reaches_from_its_first_character_to_its_last(
+    turns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = np.rot90(grey(anatomy(256) + ink("KANARIE 1901", 24, (90, 60), (256, 256))), turns).copy()
+    reached = []
+    for ends in ((0.0, 0.6), (0.4, 0.6), (0.4, 1.0)):
+        monkeypatch.setattr(weights, "reader", lambda ends=ends: Looking(*ends))
+        ((box, _),) = judged(picture)
+        reached.append((box.left, box.right) if turns == 0 else (256 - box.bottom, 256 - box.top))
+    wide_left, inside, wide_right = reached
+    assert wide_left[0] < inside[0]
+    assert wide_left[1] == inside[1]
+    assert wide_right[0] == inside[0]
+    assert wide_right[1] > inside[1]
 
 
 def test_slices_that_show_letters_are_named_by_their_rows() -> None:
