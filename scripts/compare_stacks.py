@@ -1,4 +1,4 @@
-"""Which way of drawing stacks holds together? One table over ways and seeds, at equal minutes of training.
+"""Which way of drawing stacks holds together? One table over ways and seeds, at equal minutes, or images, of training.
 
     python scripts/compare_stacks.py --data STORE --work DIR --out FILE.json --minutes 5 --seeds 3 --begin-minutes 10
 
@@ -8,9 +8,10 @@
     convolution   3-D convolutions in its place, at the same cost
     channels      2.5-D: one pass draws 8 slices as channels
 
-With `--begin-minutes` one run of `swept` is trained for so long with each seed, and every way but `channels`, whose
-networks are others, begins from it; `swept` goes on from it as well. `channels` then trains for the sum of both. A cell
-that stands in FILE.json is not run again, and one that was cut short goes on at its last checkpoint.
+With `--begin-minutes` (or `--begin-kimg`) one run of `swept` is trained for so long with each seed, and every way but
+`channels`, whose networks are others, begins from it; `swept` goes on from it as well. `channels` then trains for the
+sum of both. A cell that stands in FILE.json is not run again, and one that was cut short goes on at its last
+checkpoint.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from __future__ import annotations
 import math
 import shutil
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import typer
@@ -40,9 +41,26 @@ WAYS = ("swept", "none", "attention", "convolution", "channels")
 PAIRED = ("attention", "none")
 
 
-def configured(way: str, seed: int, minutes: float, settings: list[str]) -> Config:
+class Length(NamedTuple):
+    """How long a training is: so many minutes, or so many thousand images."""
+
+    amount: float
+    images: bool
+
+    @property
+    def ends(self) -> list[str]:
+        if self.images:
+            return ["train.minutes=null", f"train.kimg={self.amount:g}"]
+        return [f"train.minutes={self.amount:g}", "train.kimg=1000000"]
+
+    def __add__(self, other: object) -> Length:
+        assert isinstance(other, Length)
+        return Length(self.amount + other.amount, self.images)
+
+
+def configured(way: str, seed: int, length: Length, settings: list[str]) -> Config:
     """The configuration of a way."""
-    fixed = [f"train.minutes={minutes:g}", "train.kimg=1000000", f"train.seed={seed}", "train.validate_minutes=null"]
+    fixed = [*length.ends, f"train.seed={seed}", "train.validate_minutes=null"]
     if way == "swept":
         own = [one for one in settings if not one.startswith("stack.")]
         return Config.load(CONFIGS / "compact.yaml", ["data.conditions=[position_mm]", *fixed, *own])
@@ -50,17 +68,17 @@ def configured(way: str, seed: int, minutes: float, settings: list[str]) -> Conf
 
 
 def measure(
-    store: SliceStore, work: Path, way: str, seed: int, minutes: float, begin_minutes: float, volumes: int,
-    slices: int, extractor: str, settings: list[str],
+    store: SliceStore, work: Path, way: str, seed: int, length: Length, before: Length, volumes: int, slices: int,
+    extractor: str, settings: list[str],
 ) -> dict[str, Any]:  # fmt: skip
     """One cell: trained, sampled and judged."""
     begin: Run | None = None
-    if begin_minutes > 0 and way != "channels":
-        first = configured("swept", seed, begin_minutes, settings)
+    if before.amount > 0 and way != "channels":
+        first = configured("swept", seed, before, settings)
         begin = train(first, store, work / f"begin-seed{seed}", resume=True)
     folder = work / f"{way}-seed{seed}"
-    budget = minutes + (begin_minutes if way == "channels" else 0)
-    run = train(configured(way, seed, budget, settings), store, folder / "run", resume=True, begin=begin)
+    whole = length + before if way == "channels" else length
+    run = train(configured(way, seed, whole, settings), store, folder / "run", resume=True, begin=begin)
     for name in ("samples", "scores"):
         shutil.rmtree(folder / name, ignore_errors=True)
     step = (
@@ -107,6 +125,8 @@ def main(
     out: Annotated[Path, typer.Option(help="Where the figures go; what stands there is kept.")],
     minutes: Annotated[float, typer.Option(help="Of each training.")] = 30.0,
     begin_minutes: Annotated[float, typer.Option(help="Of the run of single slices that they begin from.")] = 0.0,
+    kimg: Annotated[float | None, typer.Option(help="Equal images in place of minutes: so many thousand.")] = None,
+    begin_kimg: Annotated[float, typer.Option(help="The same for the run that they begin from.")] = 0.0,
     seeds: Annotated[int, typer.Option(help="Trainings of each way.")] = 3,
     volumes: Annotated[int, typer.Option(help="Drawn and compared.")] = 12,
     slices: Annotated[int, typer.Option(help="Of each.")] = 64,
@@ -116,9 +136,13 @@ def main(
 ) -> None:
     """Fill the table."""
     store = SliceStore.open(data)
+    images = kimg is not None
+    length = Length(minutes if kimg is None else kimg, images)
+    before = Length(begin_kimg if images else begin_minutes, images)
     told = {
-        "store_digest": store.digest, "minutes": minutes, "begin_minutes": begin_minutes, "volumes": volumes,
-        "slices": slices, "extractor": extractor, "settings": settings or [],
+        "store_digest": store.digest, "kimg" if images else "minutes": length.amount,
+        "begin_kimg" if images else "begin_minutes": before.amount, "volumes": volumes, "slices": slices,
+        "extractor": extractor, "settings": settings or [],
     }  # fmt: skip
     page: dict[str, Any] = read_json(out) if out.is_file() else {**told, "cells": []}
     if {key: page[key] for key in told} != told:
@@ -128,7 +152,7 @@ def main(
             if any((cell["way"], cell["seed"]) == (way, seed) for cell in page["cells"]):
                 continue
             page["cells"].append(
-                measure(store, work, way, seed, minutes, begin_minutes, volumes, slices, extractor, settings or [])
+                measure(store, work, way, seed, length, before, volumes, slices, extractor, settings or [])
             )
             page["paired"] = {"-".join(PAIRED): paired(page["cells"])}
             write_json(out, page)
