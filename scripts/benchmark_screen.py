@@ -30,7 +30,7 @@ import numpy.typing as npt
 import screen_before as before
 from PIL import Image, ImageDraw, ImageFont
 from screen_readers import READERS, character_error, cropped
-from screen_slices import all_series, part, shown
+from screen_slices import FREE_OF_MARKERS, all_series, part, shown
 
 from medattngan.core.files import read_json, write_json
 from medattngan.core.types import Physical
@@ -262,7 +262,8 @@ def covered(ink: npt.NDArray[np.bool_], boxes: Sequence[Box]) -> bool:
 def clean(
     series: dict[str, list[Series]], args: argparse.Namespace, tools: Sequence[str], record: dict[str, Any]
 ) -> None:
-    """In which series each finder sees text; series are named by their number alone."""
+    """In which series each finder sees text; series are named by their number alone. Of radiographs, which have
+    letters at their edge, the middle is looked at."""
     done = record.setdefault("series", {})
     for name, all_of_them in series.items():
         for number, one in enumerate(all_of_them[: args.limit]):
@@ -271,6 +272,8 @@ def clean(
             if not missing or (found := shown(one)) is None:
                 continue
             looked = list(pictures(*found))
+            if one.format == "picture" and looked[0].shape == (128, 128):
+                looked = [np.ascontiguousarray(picture[FREE_OF_MARKERS]) for picture in looked]
             for tool in missing:
                 start = time.process_time()
                 told[tool] = int(any(FINDERS[tool](picture) for picture in looked))

@@ -93,7 +93,7 @@ class Looking(Told):
         return told._replace(attention=attention)
 
 
-@pytest.mark.parametrize("turns", [0])
+@pytest.mark.parametrize("turns", [0, 1])
 def test_the_box_of_a_line_that_was_read_reaches_from_its_first_character_to_its_last(
     turns: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
