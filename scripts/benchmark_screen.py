@@ -183,8 +183,10 @@ def summed(blocks: dict[str, dict[str, Any]], what: str) -> dict[str, dict[str, 
     return table
 
 
-def lettered(ground: Ground, cell: Cell, most: int, rng: np.random.Generator) -> tuple[Grey, list[Written]]:
-    """A slice with lines of one cell written into it, well apart, as it is shown."""
+def lettered(
+    ground: Ground, cell: Cell, most: int, rng: np.random.Generator, texts: Sequence[str] | None = None
+) -> tuple[Grey, list[Written]]:
+    """A slice with lines of one cell written into it, well apart, as it is shown: of `texts`, or names and such."""
     stack, intensity = ground
     picture = stack[len(stack) // 2].copy()
     taken = np.zeros(picture.shape, bool)
@@ -193,7 +195,8 @@ def lettered(ground: Ground, cell: Cell, most: int, rng: np.random.Generator) ->
         if len(lines) >= min(most, max(1, picture.size // 40000)):
             break
         size = int(rng.choice(SIZES_PX[cell.sizes]))
-        text, font = words(str(rng.choice(KINDS)), rng), str(rng.choice(list(FONTS)))
+        text = words(str(rng.choice(KINDS)), rng) if texts is None else str(rng.choice(texts))
+        font = str(rng.choice(list(FONTS)))
         line = written(picture, taken, text, font, size, cell.contrast, intensity, rng)
         lines += [] if line is None else [line]
     return next(pictures(picture[None], intensity)), lines
