@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -35,13 +34,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     made = make_study(tmp_path_factory.mktemp("review") / "made", references=2, readers=3)
     (made.path / "truth.parquet").rename(made.path.parent / "truth.parquet")
     return made
-
-
-@pytest.fixture(scope="module")
-def address(made: Made) -> Iterator[str]:
-    """Of a server that runs through the module."""
-    with serving(made.path) as address:
-        yield address
 
 
 @pytest.fixture
