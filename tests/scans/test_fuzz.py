@@ -17,7 +17,7 @@ from medattngan.scans.series import REASONS
 from medattngan.stages.ingest.ingest import ingest
 
 SECONDS, MEMORY = 20.0, 1 << 30
-LOT = 2000
+LOT = 1000
 
 
 def write_good(folder: Path) -> None:
