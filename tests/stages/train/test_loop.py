@@ -42,8 +42,8 @@ def test_a_run_holds_its_log_grids_and_checkpoints(tiny_store: SliceStore, tmp_p
 
 
 def test_minutes_stop_a_training_before_its_kimg(tiny_store: SliceStore, tmp_path: Path) -> None:
-    run = train(brief(kimg=1000, minutes=0.005), tiny_store, tmp_path / "run", progress=False)
-    assert 0.1 <= float(rows(run.path)[-1]["seconds"]) < 30
+    run = train(brief(kimg=1000, minutes=0.02), tiny_store, tmp_path / "run", progress=False)
+    assert 0.5 <= float(rows(run.path)[-1]["seconds"]) < 30
 
 
 def test_the_bar_is_full_at_the_end_though_the_last_row_was_long_before(
