@@ -23,12 +23,13 @@ from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import typer
+from pages import fill
 from rich.console import Console
 from rich.table import Table
 from scipy import stats
 
 from medattngan.core.config import Config
-from medattngan.core.files import read_json, write_json
+from medattngan.core.files import read_json
 from medattngan.core.provenance import provenance
 from medattngan.core.run import Run
 from medattngan.data.store import SliceStore
@@ -144,19 +145,12 @@ def main(
         "begin_kimg" if images else "begin_minutes": before.amount, "volumes": volumes, "slices": slices,
         "extractor": extractor, "settings": settings or [],
     }  # fmt: skip
-    page: dict[str, Any] = read_json(out) if out.is_file() else {**told, "cells": []}
-    if {key: page[key] for key in told} != told:
-        raise typer.BadParameter(f"{out} was made with other settings; give another --out.")
-    for seed in range(seeds):
-        for way in ways.split(","):
-            if any((cell["way"], cell["seed"]) == (way, seed) for cell in page["cells"]):
-                continue
-            page["cells"].append(
-                measure(store, work, way, seed, length, before, volumes, slices, extractor, settings or [])
-            )
-            page["paired"] = {"-".join(PAIRED): paired(page["cells"])}
-            write_json(out, page)
-    Console().print(_table(page["cells"]))
+
+    def cell(way: str, seed: int) -> dict[str, Any]:
+        return measure(store, work, way, seed, length, before, volumes, slices, extractor, settings or [])
+
+    cells = fill(out, told, ways.split(","), seeds, cell, lambda cells: {"paired": {"-".join(PAIRED): paired(cells)}})
+    Console().print(_table(cells))
 
 
 def _table(cells: list[dict[str, Any]]) -> Table:

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pages import fill
 from rich.console import Console
 from rich.table import Table
 
 from medattngan.conditions.mask import DRAWN, NAME
 from medattngan.core.config import Config
-from medattngan.core.files import read_json, write_json
 from medattngan.core.provenance import provenance
 from medattngan.data.store import SliceStore
 from medattngan.stages.evaluate.evaluate import evaluate
@@ -67,17 +67,11 @@ def main(
     """Fill the table."""
     store = SliceStore.open(data)
     told = {"store_digest": store.digest, "kimg": kimg, "steps": steps, "limit": limit, "settings": settings or []}
-    page: dict[str, Any] = read_json(out) if out.is_file() else {**told, "cells": []}
-    if {key: page[key] for key in told} != told:
-        raise typer.BadParameter(f"{out} was made with other settings; give another --out.")
-    for seed in range(seeds):
-        for way in ways.split(","):
-            if any((cell["way"], cell["seed"]) == (way, seed) for cell in page["cells"]):
-                continue
-            folder = work / f"{way}-seed{seed}"
-            page["cells"].append(measure(store, folder, way, seed, kimg, steps, limit, settings or []))
-            write_json(out, page)
-    Console().print(_table(page["cells"]))
+
+    def cell(way: str, seed: int) -> dict[str, Any]:
+        return measure(store, work / f"{way}-seed{seed}", way, seed, kimg, steps, limit, settings or [])
+
+    Console().print(_table(fill(out, told, ways.split(","), seeds, cell)))
 
 
 def _table(cells: list[dict[str, Any]]) -> Table:

@@ -20,11 +20,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import typer
+from pages import opened
 from rich.console import Console
 from rich.table import Table
 from scipy.ndimage import gaussian_filter1d, shift
 
-from medattngan.core.files import read_json, write_json
+from medattngan.core.files import write_json
 from medattngan.core.provenance import provenance
 from medattngan.data.samples import Samples
 from medattngan.data.stacks import Stacks
@@ -92,9 +93,7 @@ def main(
     """Fill the table."""
     store = SliceStore.open(data)
     told = {"store_digest": store.digest, "slices": slices, "step_mm": step_mm, "extractor": extractor}
-    page: dict[str, Any] = read_json(out) if out.is_file() else {**told, "controls": {}}
-    if {key: page[key] for key in told} != told:
-        raise typer.BadParameter(f"{out} was made with other settings; give another --out.")
+    page = opened(out, told, {"controls": {}})
     centre = float(round(store.split("train").index.groupby("series")["position_mm"].mean().median()))
     volumes = whole_volumes(store.split("val").stacks(slices, step_mm).one_each(centre))
     for name, spoil in CONTROLS.items():

@@ -8,20 +8,28 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-import torch
-from helpers.tiny_store import write_tiny_store
-from hypothesis import settings
 
-from medattngan.data.store import SliceStore
+if TYPE_CHECKING:
+    from medattngan.data.store import SliceStore
 
 # Before any test draws a figure: there is no screen on a build machine.
 os.environ.setdefault("MPLBACKEND", "Agg")
-torch.set_num_threads(1)
-# On a busy machine an example takes ten times as long as alone, which is no fault of what is tested.
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Set up each process that runs tests. All wait for the one that hands them out, which so imports nothing large."""
+    if config.getoption("dist", "no") != "no" and not hasattr(config, "workerinput"):
+        return
+    import torch
+    from hypothesis import settings
+
+    torch.set_num_threads(1)
+    # On a busy machine an example takes ten times as long as alone, which is no fault of what is tested.
+    settings.register_profile("patient", deadline=None)
+    settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -46,6 +54,8 @@ def salt(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
 @pytest.fixture(scope="session")
 def tiny_store(tmp_path_factory: pytest.TempPathFactory) -> SliceStore:
     """72 MR slices of blobs, shared by all tests: read it, do not write to its folder."""
+    from helpers.tiny_store import write_tiny_store
+
     return write_tiny_store(tmp_path_factory.mktemp("tiny-store"))
 
 
@@ -53,6 +63,7 @@ def tiny_store(tmp_path_factory: pytest.TempPathFactory) -> SliceStore:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of every kind, shared by all tests of all processes: read it, harm only copies."""
     from helpers.folders import make_folders  # here, as it imports every verb
+    from helpers.tiny_store import write_tiny_store
 
     root = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ and sys.platform != "win32":

@@ -69,40 +69,22 @@ def evaluate(
     if task == "volumes":
         from medattngan.stages.evaluate.volumes import evaluate_volumes
 
-        found = evaluate_volumes(samples, data, out, split=split, extractor=extractor, seed=seed)
-        for line in volume_lines(found):
+        for line in volume_lines(evaluate_volumes(samples, data, out, split=split, extractor=extractor, seed=seed)):
             say(line)
-        typer.echo(out)
-        return
-    if task is not None:
+    elif task is not None:
         from medattngan.stages.evaluate.pairs import evaluate_pairs
 
         store = SliceStore.open(data)
         say(pairs_line(evaluate_pairs(samples, store, out, split=split, steps=steps, seed=seed, limit=limit)))
-        typer.echo(out)
-        return
-    from medattngan.stages.evaluate.evaluate import evaluate as run_evaluate
+    else:
+        from medattngan.stages.evaluate.evaluate import evaluate as run_evaluate
 
-    run_evaluate(
-        samples,
-        SliceStore.open(data),
-        out,
-        split=split,
-        extractor=extractor,
-        weights=weights,
-        seed=seed,
-        limit=limit,
-        value_range=parse.pair(value_range, "--range"),
-        text=text,
-        say=_tell,
-        workers=workers,
-        cluster=cluster,
-    )
-    _tell_parts(out)
-    if text:
-        _tell_text(read_json(out / "text.json"))
-    for name, reason in read_json(out / "provenance.json")["left_out"].items():
-        say(f"{name} not measured: {reason}", err=True)
+        run_evaluate(
+            samples, SliceStore.open(data), out, split=split, extractor=extractor, weights=weights, seed=seed,
+            limit=limit, value_range=parse.pair(value_range, "--range"), text=text, say=_tell, workers=workers,
+            cluster=cluster,
+        )  # fmt: skip
+        _tell_written(out, text)
     typer.echo(out)
 
 
@@ -137,8 +119,8 @@ def _tell(scores: Mapping[str, Mapping[str, Any]]) -> None:
             say(_score_line(f"  worst: {found['by']} {found['stratum']}", found))
 
 
-def _tell_parts(out: Path) -> None:
-    """Label by label, and where in the volume slices lie."""
+def _tell_written(out: Path, text: bool) -> None:
+    """Beside the scores: label by label, where in the volume slices lie, the text, and what was not measured."""
     from medattngan.stages.evaluate.by_label import lines
     from medattngan.stages.evaluate.evaluate import POSITIONS
 
@@ -149,6 +131,10 @@ def _tell_parts(out: Path) -> None:
         low, high = found["ci95"]
         told = f"{found['coverage']:>10.4g}   95 % {low:.4g} to {high:.4g}   real {found['floor']:.4g}"
         say(f"{'coverage of slice positions':32} {told}")
+    if text:
+        _tell_text(read_json(out / "text.json"))
+    for name, reason in read_json(out / "provenance.json")["left_out"].items():
+        say(f"{name} not measured: {reason}", err=True)
 
 
 def _tell_text(scores: Mapping[str, Any]) -> None:
@@ -236,30 +222,29 @@ def utility(
     Each GAN trains for the train.minutes of the configuration.
     """
     from medattngan.core.config import Config
-    from medattngan.stages.utility.utility import utility as run_utility
 
+    asked = Config.load(config, settings or ())
     if task is not None:
         from medattngan.stages.utility.segmentation import segmentation_utility
 
         segmentation_utility(
-            Config.load(config, settings or ()), data, out, patients=parse.counts(patients, "--patients"), seeds=seeds,
-            amount=amount, steps=steps or 1000, pretrain_minutes=pretrain_minutes, say=say,
+            asked, data, out, patients=parse.counts(patients, "--patients"), seeds=seeds, amount=amount,
+            steps=steps or 1000, pretrain_minutes=pretrain_minutes, say=say,
         )  # fmt: skip
-        typer.echo(out)
-        return
-    if end_to_end:
+    elif end_to_end:
         from medattngan.stages.utility.end_to_end import end_to_end as run_end_to_end
 
         run_end_to_end(
-            Config.load(config, settings or ()), data, out, test=test_data, seeds=seeds, steps=steps or 400,
+            asked, data, out, test=test_data, seeds=seeds, steps=steps or 400,
             per_class=parse.counts(per_class, "--per-class"), pretrain_minutes=pretrain_minutes,
         )  # fmt: skip
-        typer.echo(out)
-        return
-    run_utility(
-        Config.load(config, settings or ()), data, out, per_class=parse.counts(per_class, "--per-class"), seeds=seeds,
-        amounts=parse.counts(amounts, "--amounts"), pretrain_minutes=pretrain_minutes,
-    )  # fmt: skip
+    else:
+        from medattngan.stages.utility.utility import utility as run_utility
+
+        run_utility(
+            asked, data, out, per_class=parse.counts(per_class, "--per-class"), seeds=seeds,
+            amounts=parse.counts(amounts, "--amounts"), pretrain_minutes=pretrain_minutes,
+        )  # fmt: skip
     typer.echo(out)
 
 

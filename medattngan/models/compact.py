@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -41,11 +42,17 @@ DISCRIMINATOR_WIDTH = 32
 WIDEST = 192
 RECTIFIER_GAIN = 1.4
 """About √2: a rectifier halves the variance."""
+After: TypeAlias = Callable[[Features], Features]
+"""What is done to the maps of each resolution of a generator, from 8 px on, before the image takes its share."""
 
 
 def width_at(resolution: int, size: int, base: int) -> int:
     """Channels of maps `resolution` high: `base` at half the image's side, double a halving, WIDEST at most."""
     return min(base * size // (2 * resolution), WIDEST * base // 32)
+
+
+def unchanged(x: Features) -> Features:
+    return x
 
 
 def _initialise(layer: nn.Conv2d | nn.Linear) -> None:
@@ -178,17 +185,8 @@ class Generator(nn.Module):
         style: Tensor = self.mapping(z)
         return style
 
-    def draw(
-        self,
-        styles: Sequence[Tensor],
-        conditions: Conditions = NOTHING,
-        after: Callable[[Features], Features] = lambda x: x,
-    ) -> Images:
-        """One style (B, z_dim) a resolution, from 4 px on → (B, 1, size, size) in [-1, 1].
-
-        Args:
-            after: is applied to the maps of each resolution from 8 px on.
-        """
+    def draw(self, styles: Sequence[Tensor], conditions: Conditions = NOTHING, after: After = unchanged) -> Images:
+        """One style (B, z_dim) a resolution, from 4 px on → (B, 1, size, size) in [-1, 1]."""
         first, *others = styles
         x = F.leaky_relu(self.first(first), 0.2).reshape(first.shape[0], -1, 4, 4)
         # channels_last from here on is a quarter to a third faster on the CPU.

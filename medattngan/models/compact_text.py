@@ -23,6 +23,7 @@ from medattngan.core.files import UserError
 from medattngan.core.types import Features, Images, Latent, Logits
 from medattngan.games.game import System
 from medattngan.models import compact
+from medattngan.models.compact import After, unchanged
 from medattngan.models.layers import minibatch_deviation, only_text, prefer
 from medattngan.models.shape import Shape
 from medattngan.models.text_encoder import TextEncoder
@@ -76,12 +77,7 @@ class Generator(compact.Generator):
         style: Tensor = self.mapping(z + self.sentence(sentence))
         return style
 
-    def draw(
-        self,
-        styles: Sequence[Tensor],
-        conditions: Conditions = NOTHING,
-        after: Callable[[Features], Features] = lambda x: x,
-    ) -> Images:
+    def draw(self, styles: Sequence[Tensor], conditions: Conditions = NOTHING, after: After = unchanged) -> Images:
         """One style (B, z_dim) a resolution, whose maps read the words → (B, 1, size, size) in [-1, 1]."""
         words, there, _ = self.text(conditions["text"])
         read = self._reader(words, there)

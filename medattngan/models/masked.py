@@ -8,7 +8,7 @@ as pix2pix does (Isola et al. 2017, arXiv:1611.07004, section 3.2.2).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -24,6 +24,7 @@ from medattngan.games.adversarial import AdversarialGame
 from medattngan.games.game import System
 from medattngan.games.masked import MaskGame, outlines
 from medattngan.models import compact
+from medattngan.models.compact import After, unchanged
 from medattngan.models.layers import attended, prefer
 from medattngan.models.shape import Shape
 from medattngan.models.spade import Spade
@@ -66,12 +67,7 @@ class MaskGenerator(compact.Generator):
         self.spades = nn.ModuleList(Spade(width, classes) for width in widths) if not mask.drawn else None
         self.outlines = nn.ModuleList(_head(width, classes) for width in widths) if mask.drawn else None
 
-    def draw(
-        self,
-        styles: Sequence[Tensor],
-        conditions: Conditions = NOTHING,
-        after: Callable[[Features], Features] = lambda x: x,
-    ) -> Images:
+    def draw(self, styles: Sequence[Tensor], conditions: Conditions = NOTHING, after: After = unchanged) -> Images:
         """One style (B, z_dim) a resolution, and the mask where one is told → (B, 1 or 1 + classes, size, size)."""
         first, *others = styles
         x = F.leaky_relu(self.first(first), 0.2).reshape(first.shape[0], -1, 4, 4)

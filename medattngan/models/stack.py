@@ -25,6 +25,7 @@ from medattngan.games.adversarial import AdversarialGame
 from medattngan.games.game import System
 from medattngan.games.stack import NEIGHBOURS, StackGame
 from medattngan.models import compact
+from medattngan.models.compact import After, unchanged
 from medattngan.models.layers import prefer, require_labels_and_numbers
 from medattngan.models.shape import Shape
 
@@ -72,12 +73,7 @@ class StackGenerator(compact.Generator):
         """(B, z_dim), and what is known of the slices → (B · depth, z_dim)."""
         return super().style(z.repeat_interleave(depth_of(conditions), 0), flat(conditions))
 
-    def draw(
-        self,
-        styles: Sequence[Tensor],
-        conditions: Conditions = NOTHING,
-        after: Callable[[Features], Features] = lambda x: x,
-    ) -> Images:
+    def draw(self, styles: Sequence[Tensor], conditions: Conditions = NOTHING, after: After = unchanged) -> Images:
         """One style (B · depth, z_dim) a resolution → (B · depth, 1, size, size) in [-1, 1]."""
         depth = depth_of(conditions)
 
@@ -105,12 +101,7 @@ class SlabGenerator(compact.Generator):
         told = slabs(conditions)
         return super().style(z.repeat_interleave(told[POSITION].shape[1], 0), flat(told))
 
-    def draw(
-        self,
-        styles: Sequence[Tensor],
-        conditions: Conditions = NOTHING,
-        after: Callable[[Features], Features] = lambda x: x,
-    ) -> Images:
+    def draw(self, styles: Sequence[Tensor], conditions: Conditions = NOTHING, after: After = unchanged) -> Images:
         """One style (B · slabs, z_dim) a resolution → (B · depth, 1, size, size) in [-1, 1]."""
         drawn = super().draw(styles, flat(slabs(conditions)), after)
         depth, (height, width) = depth_of(conditions), drawn.shape[2:]

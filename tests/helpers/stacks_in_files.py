@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from helpers.scan_files import texture, write_dicom
 from medattngan.scans.captures import without_pages
-from medattngan.scans.find import examine, stacks, walk
+from medattngan.scans.find import Found, examine, stacks, walk
 from medattngan.scans.formats.dicom_pixels import load
 from medattngan.scans.series import Series
 from medattngan.stages.ingest.worker import quiet
@@ -28,12 +28,14 @@ def slice_of(stack: int, place: int, size: int = 12) -> npt.NDArray[np.uint16]:
 
 def write_stacks(
     folder: Path, stacks: int, places: int, said: Callable[[int, int], dict[str, Any]], without: Iterable[Any] = ()
-) -> None:
+) -> dict[Path, tuple[int, int]]:
     """`stacks` × `places` MR slices of one series; `said(stack, place)` are their attributes, `without` are not there.
+
+    The files, and (stack, place) of each.
 
     Files are named at random, and Instance Number begins anew with each stack.
     """
-    names = iter(np.random.default_rng(5).permutation(10_000))
+    names, written = iter(np.random.default_rng(5).permutation(10_000)), {}
     for stack in range(stacks):
         for place in range(places):
             if (stack, place) in without:
@@ -46,13 +48,26 @@ def write_stacks(
                 "RescaleSlope": None,
                 "RescaleIntercept": None,
             }
-            write_dicom(folder / f"{next(names):05d}", slice_of(stack, place), **(attributes | said(stack, place)))
+            path = folder / f"{next(names):05d}"
+            write_dicom(path, slice_of(stack, place), **(attributes | said(stack, place)))
+            written[path] = (stack, place)
+    return written
+
+
+def examined(folder: Path) -> list[Found]:
+    """Every file of a folder, and what it says of itself."""
+    with quiet():
+        return [examine(item) for item in walk([folder])]
+
+
+def series_of(files: list[Found]) -> list[Series]:
+    """The series that are made of these files."""
+    return stacks(without_pages(files), None, False)
 
 
 def found(folder: Path) -> list[Series]:
     """The series that are made of a folder."""
-    with quiet():
-        return stacks(without_pages([examine(item) for item in walk([folder])]), None, False)
+    return series_of(examined(folder))
 
 
 def named(series: Series) -> list[tuple[int, int]]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from helpers.review_cases import Made, serving
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +24,13 @@ def browser() -> Iterator[Any]:
         launched = playwright.chromium.launch(executable_path=chromium, args=arguments, timeout=120_000)
         yield launched
         launched.close()
+
+
+@pytest.fixture(scope="module")
+def address(made: Made) -> Iterator[str]:
+    """Of a server of the module's own study that runs through the module."""
+    with serving(made.path) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

@@ -14,11 +14,10 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 import uvicorn
 from helpers.certificates import make_certificate
-from helpers.review_cases import Made, Reader, make_study, serving
+from helpers.review_cases import Made, Reader, fetch, make_study, serving
 
 from medattngan.core.addresses import neighbourhood
 from medattngan.review import connections
@@ -190,7 +189,7 @@ def test_the_oldest_without_a_request_of_the_address_with_the_most_goes(
 @pytest.mark.slow
 def test_strangers_who_try_links_lock_no_reader_out(made: Made) -> None:
     with serving(made.path) as address:
-        answers = [httpx.get(f"{address}/r/wrong-{number}").status_code for number in range(LINK_TRIES + 5)]
+        answers = [fetch(f"{address}/r/wrong-{number}").status_code for number in range(LINK_TRIES + 5)]
         assert answers == [404] * LINK_TRIES + [429] * 5
         assert Reader(address, made.tokens[0]).http.get("/api/study").status_code == 200
 

@@ -7,9 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from helpers.review_cases import make_study, serving
+from helpers.review_cases import fetch, make_study, serving
 
 from medattngan.data.intensity import WINDOWS
 from medattngan.review.files import PAGE
@@ -44,7 +43,7 @@ def test_the_language_is_the_one_that_the_browser_likes_best(header: str, langua
 def test_the_page_comes_in_its_language_with_all_its_words(tmp_path: Path) -> None:
     with serving(make_study(tmp_path / "s", count=1, readers=1).path) as address:
         for language in ("en", "de"):
-            page = httpx.get(address, headers={"Accept-Language": f"{language}-XX"}).text
+            page = fetch(address, headers={"Accept-Language": f"{language}-XX"}).text
             assert f'<html lang="{language}"' in page
             embedded = re.search(r'id="words">(.*?)</script>', page, re.DOTALL)
             assert embedded is not None

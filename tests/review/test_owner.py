@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from helpers.review_cases import ANSWERS, Made, Reader, make_study, serving
+from helpers.review_cases import ANSWERS, Made, Reader, client, fetch, make_study, serving
 from typer.testing import CliRunner
 
 import medattngan as mg
@@ -26,7 +26,7 @@ TOKEN = "owner-" + "x" * 26
 @contextmanager
 def owner(address: str) -> Iterator[httpx.Client]:
     """A browser that has followed the owner's link."""
-    with httpx.Client(base_url=address, timeout=60) as http:
+    with client(base_url=address) as http:
         assert http.get(f"/owner/{TOKEN}").headers["location"] == "/owner"
         yield http
 
@@ -103,7 +103,7 @@ def test_neither_readers_nor_strangers_see_the_owners_page(made: Made) -> None:
         wrong = [reader.http.get(f"/owner/wrong{n}").status_code for n in range(25)]
         assert 429 in wrong
     with serving(made.path) as address:
-        assert httpx.get(f"{address}/owner/{TOKEN}").status_code == 404
+        assert fetch(f"{address}/owner/{TOKEN}").status_code == 404
 
 
 def test_the_owners_link_is_in_no_file_of_the_study(made: Made) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 from helpers.reading_window import Window, order_of, stored_reads, windowed
-from helpers.review_cases import SIZE, Made, make_study, serving
+from helpers.review_cases import SIZE, Made, make_study
 from PIL import Image
 
 from medattngan.core.files import read_json
@@ -44,18 +43,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     np.save(study.path / "cases.npy", cases)
     seal(study.path, "study", alive=ALIVE)
     return study
-
-
-@pytest.fixture(scope="module")
-def address(made: Made) -> Iterator[str]:
-    with serving(made.path) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def numbers() -> Iterator[int]:
-    """A reader for each test."""
-    return itertools.count(1)
 
 
 @pytest.fixture

@@ -64,12 +64,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return make_study(tmp_path_factory.mktemp("access") / "open", count=2, readers=30, references=2)
 
 
-@pytest.fixture(scope="module")
-def address(made: Made) -> Iterator[str]:
-    with serving(made.path) as url:
-        yield url
-
-
 @pytest.fixture
 def token(made: Made, reader: int) -> str:
     return made.tokens[reader - 1]

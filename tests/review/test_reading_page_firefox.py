@@ -34,12 +34,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 
 @pytest.fixture(scope="module")
-def address(made: Made) -> Iterator[str]:
-    with serving(made.path) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
 def window() -> Iterator[Firefox]:
     with firefox() as opened:
         yield opened

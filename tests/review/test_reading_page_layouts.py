@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from helpers.reading_window import Window, stored_reads
-from helpers.review_cases import Made, make_study, serving
+from helpers.review_cases import Made, make_study
 
 pytestmark = pytest.mark.slow
 
@@ -38,12 +38,6 @@ Open = Callable[..., Window]
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return make_study(tmp_path_factory.mktemp("layouts") / "open", count=1, readers=40, references=1)
-
-
-@pytest.fixture(scope="module")
-def address(made: Made) -> Iterator[str]:
-    with serving(made.path) as url:
-        yield url
 
 
 @pytest.fixture

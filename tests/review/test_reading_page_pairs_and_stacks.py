@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,8 @@ DEPTH = 6
 
 
 @pytest.fixture(scope="module")
-def stacks(tmp_path_factory: pytest.TempPathFactory) -> Made:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return make_stacks(tmp_path_factory.mktemp("stacks") / "s", depth=DEPTH, readers=8)
-
-
-@pytest.fixture(scope="module")
-def address(stacks: Made) -> Iterator[str]:
-    with serving(stacks.path) as url:
-        yield url
 
 
 def assert_shown(window: Window, study: Path, codes: np.ndarray, canvas: str = "#slice") -> None:
@@ -40,11 +33,11 @@ def assert_shown(window: Window, study: Path, codes: np.ndarray, canvas: str = "
     assert np.abs(greys[np.ix_(rows, columns)] - expected).max() <= 0.5 + 1e-6
 
 
-def test_a_stack_is_scrolled_by_wheel_keys_and_slider(browser: Any, address: str, stacks: Made) -> None:
+def test_a_stack_is_scrolled_by_wheel_keys_and_slider(browser: Any, address: str, made: Made) -> None:
     window = Window(browser, address)
-    window.begin(stacks.tokens[0])
+    window.begin(made.tokens[0])
     window.press("x")
-    case = np.load(stacks.path / "cases.npy")[order_of(stacks.path, 1)[0], 0]
+    case = np.load(made.path / "cases.npy")[order_of(made.path, 1)[0], 0]
     shown = DEPTH // 2
     box = window.page.locator("#slice").bounding_box()
     window.page.mouse.move(box["x"] + 60, box["y"] + 80)
@@ -61,7 +54,7 @@ def test_a_stack_is_scrolled_by_wheel_keys_and_slider(browser: Any, address: str
     for act, moved in steps:
         act()
         shown = min(max(shown + moved, 0), DEPTH - 1)
-        assert_shown(window, stacks.path, case[shown])
+        assert_shown(window, made.path, case[shown])
         assert window.text("#layer-of") == f"{shown + 1} of {DEPTH}"
     zoom = window.view["scaleX"]
     window.page.keyboard.down("Control")
@@ -77,9 +70,9 @@ def test_a_stack_is_scrolled_by_wheel_keys_and_slider(browser: Any, address: str
     assert window.problems == []
 
 
-def test_one_finger_scrolls_a_stack_and_two_zoom(browser: Any, address: str, stacks: Made) -> None:
+def test_one_finger_scrolls_a_stack_and_two_zoom(browser: Any, address: str, made: Made) -> None:
     window = Window(browser, address, has_touch=True)
-    window.begin(stacks.tokens[1])
+    window.begin(made.tokens[1])
     client, before = window.context.new_cdp_session(window.page), window.view
 
     def touch(kind: str, *points: tuple[float, float]) -> None:

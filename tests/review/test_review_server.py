@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import threading
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.review_cases import ANSWERS, SIZE, Made, Reader, make_study, serving
+from helpers.review_cases import ANSWERS, SIZE, Made, Reader, client, fetch, make_study, serving
 
 from medattngan.review.close import close_study
 from medattngan.review.database import Database
@@ -35,13 +34,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     made = make_study(tmp_path_factory.mktemp("review") / "made", references=2, readers=3)
     (made.path / "truth.parquet").rename(made.path.parent / "truth.parquet")
     return made
-
-
-@pytest.fixture(scope="module")
-def address(made: Made) -> Iterator[str]:
-    """Of a server that runs through the module."""
-    with serving(made.path) as address:
-        yield address
 
 
 @pytest.fixture
@@ -70,7 +62,7 @@ def assert_guarded(response: httpx.Response) -> None:
 
 
 def test_a_link_opens_a_session_that_scripts_cannot_read(address: str, made: Made) -> None:
-    response = httpx.get(f"{address}/r/{made.tokens[0]}")
+    response = fetch(f"{address}/r/{made.tokens[0]}")
     assert (response.status_code, response.headers["location"]) == (303, "/")
     cookie = response.headers["set-cookie"]
     assert "HttpOnly" in cookie
@@ -87,8 +79,8 @@ def test_the_file_holds_neither_links_nor_sessions(reader: Reader, made: Made) -
 
 @pytest.mark.parametrize("path", ["/api/study", "/api/cases/1", "/api/cases/1/pixels", "/api/references/1/pixels"])
 def test_nothing_of_the_study_comes_without_a_session(address: str, path: str) -> None:
-    assert_refused(httpx.get(address + path), 401, "link")
-    assert_refused(httpx.get(address + path, headers={"cookie": "medattngan=" + "A" * 32}), 401, "link")
+    assert_refused(fetch(address + path), 401, "link")
+    assert_refused(fetch(address + path, headers={"cookie": "medattngan=" + "A" * 32}), 401, "link")
 
 
 def test_a_read_needs_a_session(address: str) -> None:
@@ -96,10 +88,10 @@ def test_a_read_needs_a_session(address: str) -> None:
 
 
 def test_the_page_and_its_files_come_to_all(address: str) -> None:
-    page = httpx.get(address + "/")
+    page = fetch(address + "/")
     assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert_guarded(page)
-    with httpx.Client(base_url=address) as http:
+    with client(base_url=address) as http:
         for name, kind in STATIC.items():
             file = http.get(f"/static/{name}")
             assert (file.status_code, file.headers["content-type"]) == (200, kind)
@@ -251,12 +243,12 @@ def test_another_site_can_neither_write_nor_ask(reader: Reader, address: str, ma
 
 def test_an_origin_that_is_no_address_is_refused_like_another_site(address: str) -> None:
     for origin in ("http://[", "null", ""):
-        assert_refused(httpx.get(address + "/", headers={"origin": origin}), 403, "other sites")
+        assert_refused(fetch(address + "/", headers={"origin": origin}), 403, "other sites")
 
 
 @pytest.mark.parametrize("host", ["elsewhere.example", "127.0.0.1.elsewhere.example:80", "", "localhost@elsewhere"])
 def test_requests_under_another_name_are_refused(address: str, host: str) -> None:
-    assert_refused(httpx.get(address + "/", headers={"host": host}), 400, "name")
+    assert_refused(fetch(address + "/", headers={"host": host}), 400, "name")
 
 
 def test_a_long_body_is_refused_whether_or_not_it_says_so(reader: Reader) -> None:
@@ -275,8 +267,8 @@ def test_other_methods_are_refused(reader: Reader, method: str, path: str) -> No
 def test_links_cannot_be_guessed_fast(made: Made) -> None:
     with serving(made.path) as address:
         for number in range(LINK_TRIES):
-            assert_refused(httpx.get(f"{address}/r/wrong-{number}"), 404, "not valid")
-        blocked = httpx.get(f"{address}/r/wrong-again")
+            assert_refused(fetch(f"{address}/r/wrong-{number}"), 404, "not valid")
+        blocked = fetch(f"{address}/r/wrong-again")
         assert_refused(blocked, 429)
         assert blocked.headers["retry-after"] == "60"
 
@@ -317,7 +309,7 @@ def test_a_new_link_ends_the_old_one_and_its_sessions(tmp_path: Path) -> None:
         token = database.replace_link(1)
         database.close()
         assert_refused(reader.http.get("/api/study"), 401)
-        assert_refused(httpx.get(f"{address}/r/{made.tokens[0]}"), 404)
+        assert_refused(fetch(f"{address}/r/{made.tokens[0]}"), 404)
         assert Reader(address, token).http.get("/api/study").json()["answered"] == [1]
 
 

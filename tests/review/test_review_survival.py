@@ -17,7 +17,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from helpers.review_cases import CLIENTS, Made, Reader, make_study
+from helpers.review_cases import CLIENTS, Made, Reader, fetch, make_study
 
 from medattngan.review.database import Database, Read
 
@@ -36,7 +36,7 @@ def process(study: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
         until = time.monotonic() + 60
         while time.monotonic() < until and server.poll() is None:
             try:
-                httpx.get(address)
+                fetch(address)
                 break
             except httpx.TransportError:
                 time.sleep(0.05)

@@ -17,7 +17,7 @@ from medattngan.scans.series import REASONS
 from medattngan.stages.ingest.ingest import ingest
 
 SECONDS, MEMORY = 20.0, 1 << 30
-LOT = 2000
+LOT = 1000
 
 
 def write_good(folder: Path) -> None:
@@ -74,12 +74,12 @@ def test_every_seed_is_a_scan_that_is_read(tmp_path: Path) -> None:
 
 def test_damaged_files_cost_themselves_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("medattngan.stages.ingest.examine.SMALL_BYTES", 0)
-    assert harm_done(tmp_path, range(LOT)) == []
+    assert harm_done(tmp_path, range(LOT // 4)) == []
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("lot", range(1, 10))
-def test_ten_times_as_many_damaged_files_cost_themselves_alone(
+@pytest.mark.parametrize("lot", range(10))
+def test_forty_times_as_many_damaged_files_cost_themselves_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lot: int
 ) -> None:
     monkeypatch.setattr("medattngan.stages.ingest.examine.SMALL_BYTES", 0)

@@ -11,7 +11,7 @@ written one after another, so that memory does not grow with their number.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ import pandas as pd
 
 from medattngan.core.files import UserError, atomic_folder, require_absent, write_json
 from medattngan.core.locks import alone
-from medattngan.core.progress import watching
+from medattngan.core.progress import Advance, watching
 from medattngan.core.room import require_room
 from medattngan.core.seal import seal, thorough
 from medattngan.core.text import counted
@@ -138,19 +138,11 @@ def export(
     planned, borrowed = plan(samples, groups, flagged, asked)
     _require_writable(planned[0], samples, out, len(rows))
     left_out = count_left_out(flagged, chosen, include_flagged)
-    beyond = [f"--limit: {counted(left_out['beyond_limit'], 'slices')} left out"] if left_out["beyond_limit"] else []
     if lettered := chosen - len(rows):
         left_out["lettered"] = lettered
-        beyond.append(f"--letters: {counted(lettered, 'slices')} left out")
-    said = [*notes, *beyond, *([] if borrowed is None else [f"--like: {borrowed.told()}"])]
+    said = [*notes, *_by_option(left_out), *([] if borrowed is None else [f"--like: {borrowed.told()}"])]
     with atomic_folder(out) as folder, watching(progress) as watch:
-        advance = watch("writing slices", len(rows))
-        for one in planned:
-            write_series(one, samples.codes, folder / one.folder, advance)
-            if seg:
-                write_seg(one, samples, folder / one.folder, folder / f"{one.folder}-seg")
-            if one.volume:
-                write_beside(one, samples, folder / volume_name(samples, one.rows))
+        _write_all(planned, samples, folder, seg, watch("writing slices", len(rows)))
         write_json(folder / "provenance.json", record(planned, asked, left_out, said))
         seal(folder, "dicom")
     return ExportReport(out, [out / one.folder for one in planned], len(rows), left_out["flagged"], said)
@@ -170,6 +162,22 @@ def _require_writable(first: PlannedSeries, samples: Samples, out: Path, count: 
     """The pixels fit into the objects, and all of these onto the disk."""
     first_object(first, samples.codes)
     require_room(out, count * bytes_a_slice(samples.codes), f"{count} slices", "give a --limit")
+
+
+def _by_option(left_out: Mapping[str, int]) -> list[str]:
+    """What an option left out, in sentences; of what an audit flagged, the report speaks."""
+    options = {"--limit": left_out["beyond_limit"], "--letters": left_out.get("lettered", 0)}
+    return [f"{option}: {counted(count, 'slices')} left out" for option, count in options.items() if count]
+
+
+def _write_all(planned: Sequence[PlannedSeries], samples: Samples, folder: Path, seg: bool, advance: Advance) -> None:
+    """Every series, its masks where they were asked for, and what lies beside a volume."""
+    for one in planned:
+        write_series(one, samples.codes, folder / one.folder, advance)
+        if seg:
+            write_seg(one, samples, folder / one.folder, folder / f"{one.folder}-seg")
+        if one.volume:
+            write_beside(one, samples, folder / volume_name(samples, one.rows))
 
 
 def flagged_rows(table: pd.DataFrame) -> npt.NDArray[np.bool_]:

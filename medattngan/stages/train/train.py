@@ -25,12 +25,7 @@ from medattngan.stages.train.initialise import BEGAN, Start, begin_from, require
 from medattngan.stages.train.loop import Training
 from medattngan.stages.train.overfit import Overfitting
 from medattngan.stages.train.players import Players, moves_beta2
-from medattngan.stages.train.private import (
-    Privacy,
-    PrivateSlices,
-    forget_secret,
-    settled,
-)
+from medattngan.stages.train.private import Privacy, PrivateSlices, forget_secret, settled
 from medattngan.stages.train.ranks import Ranks, require_shares
 from medattngan.stages.train.resolve import resolved
 from medattngan.stages.train.select import describe, select_training
@@ -92,17 +87,10 @@ def train(
     begun_with = [] if start is None else begin_from(start, system, described)
     ranks = Ranks(config.train)
     ranks.launch()
-    recorder_for(
-        config.train, ranks, moves_beta2(system)
-    )  # a mistake in train.graphs is told before anything is written
+    # A mistake in train.graphs is told before anything is written.
+    recorder_for(config.train, ranks, moves_beta2(system))
     with ExitStack() as held, ProgressLine("training", progress and ranks.first) as line:
-
-        def begun() -> Run:
-            held.enter_context(only_writer(out))
-            return _open_or_create(config, described, out, resume, line)
-
-        run = ranks.done_by_first(begun) or Run.open(out)
-        ranks.agreed(0.0)  # all have opened it before the first writes to it again
+        run = _opened_by_all(ranks, held, config, described, out, resume, line)
         slices = None if privacy is None else PrivateSlices.of(run, part, system)
         for sentence in (*chosen, *([] if run.checkpoints() else begun_with)):
             line.say(sentence)
@@ -129,6 +117,21 @@ def _configured(
     if settings and isinstance(config, Config):
         raise UserError("settings go with the name or the path of a configuration; change the Config itself.")
     return given, SliceStore.of(data), ()
+
+
+def _opened_by_all(
+    ranks: Ranks, held: ExitStack, config: Config, described: dict[str, Any], out: Path, resume: bool,
+    line: ProgressLine,
+) -> Run:  # fmt: skip
+    """The run, begun or gone on with by the first process, which alone writes to it as long as `held` is open."""
+
+    def begun() -> Run:
+        held.enter_context(only_writer(out))
+        return _open_or_create(config, described, out, resume, line)
+
+    run = ranks.done_by_first(begun) or Run.open(out)
+    ranks.agreed(0.0)  # all have opened it before the first writes to it again
+    return run
 
 
 def _open_or_create(config: Config, described: dict[str, Any], out: Path, resume: bool, line: ProgressLine) -> Run:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import nibabel as nib
@@ -14,6 +16,7 @@ from helpers.stacks_in_files import found
 from medattngan.core.files import UserError
 from medattngan.scans.options import Options
 from medattngan.scans.prepare import Prepared, prepare
+from medattngan.scans.series import Series
 from medattngan.stages.ingest.ingest import ingest
 from medattngan.stages.ingest.worker import quiet
 
@@ -68,8 +71,7 @@ def check(prepared: Prepared, plane: str, centre: float) -> None:
     assert count > 5
 
 
-def cut(folder: Path, plane: str) -> Prepared:
-    (series,) = found(folder)
+def cut(series: Series, plane: str) -> Prepared:
     with quiet():
         return prepare(series, Options(SIZE, plane, (0.0, 4000.0)))
 
@@ -95,19 +97,33 @@ def write_tilted(folder: Path, degrees: float, count: int = 40, jump: int = -1) 
         )
 
 
+@pytest.fixture(scope="module")
+def scan(tmp_path_factory: pytest.TempPathFactory) -> Callable[[float], Series]:
+    """The CT of a gantry tilted by so many degrees, written and read once."""
+
+    @cache
+    def series(degrees: float) -> Series:
+        folder = tmp_path_factory.mktemp("tilted")
+        write_tilted(folder, degrees)
+        (only,) = found(folder)
+        return only
+
+    return series
+
+
 @pytest.mark.parametrize("plane", ["sagittal", "coronal"])
 @pytest.mark.parametrize("degrees", [25, -25, 12, -5])
 def test_a_ball_scanned_with_a_tilted_gantry_is_round_in_other_planes(
-    tmp_path: Path, degrees: float, plane: str
+    scan: Callable[[float], Series], degrees: float, plane: str
 ) -> None:
-    write_tilted(tmp_path, degrees)
-    check(cut(tmp_path, plane), plane, centre_mm(tilted(degrees), 2, plane))
+    check(cut(scan(degrees), plane), plane, centre_mm(tilted(degrees), 2, plane))
 
 
 @pytest.mark.parametrize("degrees", [25, -25])
-def test_slices_of_a_tilted_gantry_stay_as_they_are_in_their_own_plane(tmp_path: Path, degrees: float) -> None:
-    write_tilted(tmp_path, degrees)
-    own, stored = cut(tmp_path, "axial"), cut(tmp_path, "acquired")
+def test_slices_of_a_tilted_gantry_stay_as_they_are_in_their_own_plane(
+    scan: Callable[[float], Series], degrees: float
+) -> None:
+    own, stored = cut(scan(degrees), "axial"), cut(scan(degrees), "acquired")
     assert np.array_equal(own.codes, stored.codes)
     assert len(own.codes) == 40
     assert np.diff(own.positions_mm) == pytest.approx([2.5 * np.cos(np.radians(degrees))] * 39, abs=1e-5)
@@ -129,12 +145,14 @@ def test_a_ball_in_a_sheared_volume_is_round(tmp_path: Path, axes: list[list[flo
     affine = affine_of(axes, (48, 46, 44))
     nib.save(nib.Nifti1Image(sampled(affine, (48, 46, 44)), affine), tmp_path / "a.nii")
     thickest = int(np.linalg.norm(axes, axis=1).argmax())
-    check(cut(tmp_path, plane), plane, centre_mm(affine, thickest, plane))
+    (series,) = found(tmp_path)
+    check(cut(series, plane), plane, centre_mm(affine, thickest, plane))
 
 
 def test_a_stack_whose_slices_jump_sideways_is_not_cut_across(tmp_path: Path) -> None:
     write_tilted(tmp_path / "scan", 0, jump=20)
-    assert len(cut(tmp_path / "scan", "axial").codes) == 40
+    (series,) = found(tmp_path / "scan")
+    assert len(cut(series, "axial").codes) == 40
     with pytest.raises(UserError, match="40 other-plane"):
         ingest([tmp_path / "scan"], tmp_path / "store", size=16, plane="coronal", progress=False)
 
@@ -156,8 +174,9 @@ def test_the_few_slices_of_a_thin_volume_are_counted_along_its_thin_axis(tmp_pat
     (tmp_path / "scan").mkdir()
     nib.save(nib.Nifti1Image(noise, np.eye(4)), tmp_path / "scan" / "a.nii")
     plane = ["sagittal", "coronal", "axial"][axis]
-    assert cut(tmp_path / "scan", plane).codes.shape == (count, SIZE, SIZE)
-    assert cut(tmp_path / "scan", "acquired").plane == plane
+    (series,) = found(tmp_path / "scan")
+    assert cut(series, plane).codes.shape == (count, SIZE, SIZE)
+    assert cut(series, "acquired").plane == plane
     other = ["sagittal", "coronal", "axial"][axis - 1]
     with pytest.raises(UserError, match="1 other-plane"):
         ingest([tmp_path / "scan"], tmp_path / "store", size=16, plane=other, progress=False)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from helpers.stacks_in_files import STEP, found, named, write_stacks
+from helpers.stacks_in_files import STEP, examined, found, named, series_of, write_stacks
 
+from medattngan.scans.find import Found
+from medattngan.scans.series import Series
 from medattngan.scans.stack.places import places
 from medattngan.stages.ingest.ingest import ingest
 
@@ -65,10 +68,22 @@ SAID: dict[str, Said] = {
 }
 
 
-@pytest.mark.parametrize("said", SAID.values(), ids=SAID.keys())
-def test_each_stack_holds_one_of_what_tells_stacks_apart(tmp_path: Path, said: Said) -> None:
-    write_stacks(tmp_path, STACKS, PLACES, said)
-    assert sorted(map(named, found(tmp_path))) == WHOLE
+@pytest.fixture(scope="module")
+def without(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[Series]]:
+    """The series of stacks that are told apart by SAID[name], less some slices: written and read once a name."""
+
+    @cache
+    def files(name: str) -> dict[tuple[int, int], Found]:
+        folder = tmp_path_factory.mktemp("stacks")
+        places = write_stacks(folder, STACKS, PLACES, SAID[name])
+        return {places[file.path]: file for file in examined(folder)}
+
+    return lambda name, *missing: series_of([file for at, file in files(name).items() if at not in missing])
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_each_stack_holds_one_of_what_tells_stacks_apart(without: Callable[..., list[Series]], name: str) -> None:
+    assert sorted(map(named, without(name))) == WHOLE
 
 
 TELLING_WITHOUT_ALL = [
@@ -78,17 +93,17 @@ TELLING_WITHOUT_ALL = [
 ]
 
 
-@pytest.mark.parametrize("said", [SAID[name] for name in TELLING_WITHOUT_ALL], ids=TELLING_WITHOUT_ALL)
+@pytest.mark.parametrize("name", TELLING_WITHOUT_ALL)
 @pytest.mark.parametrize("missing", [(0, 0), (1, 4), (2, 8)])
-def test_a_slice_that_is_missing_shifts_no_other(tmp_path: Path, said: Said, missing: tuple[int, int]) -> None:
-    write_stacks(tmp_path, STACKS, PLACES, said, without=[missing])
-    assert sorted(map(named, found(tmp_path))) == [[at for at in stack if at != missing] for stack in WHOLE]
+def test_a_slice_that_is_missing_shifts_no_other(
+    without: Callable[..., list[Series]], name: str, missing: tuple[int, int]
+) -> None:
+    assert sorted(map(named, without(name, missing))) == [[at for at in stack if at != missing] for stack in WHOLE]
 
 
-@pytest.mark.parametrize("said", SAID.values(), ids=SAID.keys())
-def test_no_stack_mixes_two_even_where_a_slice_is_missing(tmp_path: Path, said: Said) -> None:
-    write_stacks(tmp_path, STACKS, PLACES, said, without=[(0, 0), (1, 4)])
-    stacks = [named(series) for series in found(tmp_path)]
+@pytest.mark.parametrize("name", SAID)
+def test_no_stack_mixes_two_even_where_a_slice_is_missing(without: Callable[..., list[Series]], name: str) -> None:
+    stacks = [named(series) for series in without(name, (0, 0), (1, 4))]
     assert all(len({stack for stack, _ in one}) == 1 for one in stacks)
     assert sum(map(len, stacks)) == STACKS * PLACES - 2
 
