@@ -15,7 +15,7 @@ from medattngan.core.plots import save_picture
 COLUMNS = 4
 MOST_PAIRS = 24
 ROOM, INK, FRAME = "#0b0d0e", "0.9", "0.45"
-"""Ground, words and the frames of what is not flagged: dark, as slices are looked at, on a light page and on a dark one."""
+"""Ground, words, and frames of what is not flagged: dark, as slices are looked at, on any page."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,9 @@ def save_gallery(path: Path, pairs: Sequence[Pair]) -> None:
     rows = max(1, -(-len(pairs) // COLUMNS))
     figure = Figure(figsize=(3.1 * COLUMNS, 1.95 * rows + 0.6), layout="constrained", facecolor=ROOM)
     figure.suptitle(
-        "Left: synthetic. Right: the nearest slice of a TRAINING PATIENT. Below 1: flagged as a copy", fontsize=11, color=INK
+        "Left: synthetic. Right: the nearest slice of a TRAINING PATIENT. Below 1: flagged as a copy",
+        fontsize=11,
+        color=INK,
     )
     for position, pair in enumerate(pairs, 1):
         axes = figure.add_subplot(rows, COLUMNS, position)
