@@ -20,10 +20,12 @@ SCREENS = {"phone": PHONE, "tablet": TABLET, "tablet upright": TABLET_UPRIGHT, "
 OPENS = {"en": "Begin", "de": "Beginnen", "fr": "Commencer", "es": "Empezar"}
 """What the first button says."""
 
-CUT_OFF = """() => [...document.querySelectorAll(".question, .option, legend, #save, #slice, #questions, form, main")]
-  .filter((one) => {
+CUT_OFF = """() => [...document.querySelectorAll(
+    "header button, .question, .option, legend, #save, #slice, #questions, form, main",
+  )].filter((one) => {
     const box = one.getBoundingClientRect();
-    const outside = box.left < -0.5 || box.top < -0.5 || box.right > innerWidth + 0.5 || box.bottom > innerHeight + 0.5;
+    const { clientWidth: width, clientHeight: height } = document.documentElement; // innerWidth grows with a wide page
+    const outside = box.left < -0.5 || box.top < -0.5 || box.right > width + 0.5 || box.bottom > height + 0.5;
     if (one.clientWidth === 1) return false; // said to who cannot see it; the box below says it to who can
     const spilt = one.scrollWidth > one.clientWidth + 1 && one.matches(".option, legend, #questions");
     return outside || spilt || (one.id === "questions" && one.scrollHeight > one.clientHeight + 1);
