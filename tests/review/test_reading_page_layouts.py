@@ -75,6 +75,14 @@ def test_all_questions_and_the_slice_are_seen_at_once(opened: Open, screen: str,
     assert slice_box["right"] <= form["left"] + 1 or slice_box["bottom"] <= form["top"] + 1
 
 
+def test_who_reads_by_touch_is_told_of_fingers_and_who_has_keys_of_keys(browser: Any, address: str, made: Made) -> None:
+    for screen, said in (("phone", "Tap an answer"), ("desktop", "Number keys answer")):
+        window = Window(browser, address, locale="en", **SCREENS[screen])
+        window.open(made.tokens[-1])
+        window.wait_for_text("#curtain", said)
+        window.close()
+
+
 def test_controls_stand_beside_the_slice_where_the_page_is_wide(opened: Open) -> None:
     window = opened(**DESKTOP)
     toolbar, slice_box, form = window.page.evaluate(BOXES, ["#toolbar", "#slice", "form"])
