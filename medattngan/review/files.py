@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import Response
+
+from medattngan.review.languages import in_language, language_of
 
 PAGE = Path(__file__).with_name("page")
 _SCRIPT = "text/javascript; charset=utf-8"
@@ -29,3 +32,10 @@ def page_file(name: str, media_type: str) -> Response:
         return Response((PAGE / name).read_bytes(), headers={"content-type": media_type})
     except FileNotFoundError:
         raise HTTPException(404, "This file of the page is missing; install medattngan again.") from None
+
+
+def page_in_language(name: str, request: Request) -> Response:
+    """A page in the language that the browser likes best; `name` is ours, never a client's."""
+    page = page_file(name, "text/html; charset=utf-8")
+    language = language_of(request.headers.get("accept-language", ""))
+    return Response(in_language(bytes(page.body), language), headers={"content-type": "text/html; charset=utf-8"})

@@ -20,7 +20,7 @@ from medattngan.core.addresses import neighbourhood
 from medattngan.core.files import UserError
 from medattngan.review.analyse import analyse_study, look_before_the_end
 from medattngan.review.database import Database
-from medattngan.review.files import page_file
+from medattngan.review.files import page_in_language
 from medattngan.review.links import RateLimit, hash_secret, new_secret
 from medattngan.review.study import Study
 
@@ -51,8 +51,8 @@ class Owner:
         ]
 
     def page(self, request: Request) -> Response:
-        """The page; it shows nothing without a session."""
-        return page_file("owner.html", "text/html; charset=utf-8")
+        """The page in the browser's language; it shows nothing without a session."""
+        return page_in_language("owner.html", request)
 
     def enter(self, request: Request) -> Response:
         """The owner's link: open a session and go to the page."""

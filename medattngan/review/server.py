@@ -26,9 +26,8 @@ from starlette.types import ASGIApp
 
 from medattngan.core.addresses import neighbourhood
 from medattngan.review.database import SESSION_DAYS, Database, RefusedError, Session
-from medattngan.review.files import STATIC, page_file
+from medattngan.review.files import STATIC, page_file, page_in_language
 from medattngan.review.guard import Guard
-from medattngan.review.languages import in_language, language_of
 from medattngan.review.links import RateLimit
 from medattngan.review.marks import edges
 from medattngan.review.owner import Owner
@@ -73,9 +72,7 @@ class ReviewServer:
 
         It needs no cookie: a browser that follows a mailed link sends none on the way here.
         """
-        page = page_file("index.html", "text/html; charset=utf-8")
-        language = language_of(request.headers.get("accept-language", ""))
-        return Response(in_language(bytes(page.body), language), headers={"content-type": "text/html; charset=utf-8"})
+        return page_in_language("index.html", request)
 
     def static(self, request: Request) -> Response:
         """A file of the page."""

@@ -41,9 +41,9 @@ def test_the_language_is_the_one_that_the_browser_likes_best(header: str, langua
 
 
 def test_the_page_comes_in_its_language_with_all_its_words(tmp_path: Path) -> None:
-    with serving(make_study(tmp_path / "s", count=1, readers=1).path) as address:
-        for language in ("en", "de"):
-            page = fetch(address, headers={"Accept-Language": f"{language}-XX"}).text
+    with serving(make_study(tmp_path / "s", count=1, readers=1).path, "owner" * 6) as address:
+        for language, path in (("en", "/"), ("de", "/"), ("de", "/owner"), ("fr", "/owner")):
+            page = fetch(f"{address}{path}", headers={"Accept-Language": f"{language}-XX"}).text
             assert f'<html lang="{language}"' in page
             embedded = re.search(r'id="words">(.*?)</script>', page, re.DOTALL)
             assert embedded is not None
@@ -81,8 +81,8 @@ def test_every_default_question_is_asked_in_every_language_and_no_other(language
 
 
 def test_the_page_says_nothing_that_has_no_words() -> None:
-    scripts = "".join(file.read_text(encoding="utf-8") for file in PAGE.glob("*.js") if file.name != "owner.js")
-    page = (PAGE / "index.html").read_text(encoding="utf-8")
+    scripts = "".join(file.read_text(encoding="utf-8") for file in PAGE.glob("*.js"))
+    page = "".join((PAGE / name).read_text(encoding="utf-8") for name in ("index.html", "owner.html"))
     said = set(re.findall(r'\bsay\("(\w+)"', scripts)) | set(re.findall(r'data-(?:say|name)="(\w+)"', page))
     said |= set(re.findall(r'"(key_\w+|hand_\w+)"', scripts))
     assert said <= TABLES["en"].keys()

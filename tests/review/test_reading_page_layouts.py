@@ -20,10 +20,12 @@ SCREENS = {"phone": PHONE, "tablet": TABLET, "tablet upright": TABLET_UPRIGHT, "
 OPENS = {"en": "Begin", "de": "Beginnen", "fr": "Commencer", "es": "Empezar"}
 """What the first button says."""
 
-CUT_OFF = """() => [...document.querySelectorAll(".question, .option, legend, #save, #slice, #questions, form, main")]
-  .filter((one) => {
+CUT_OFF = """() => [...document.querySelectorAll(
+    "header button, .question, .option, legend, #save, #slice, #questions, form, main",
+  )].filter((one) => {
     const box = one.getBoundingClientRect();
-    const outside = box.left < -0.5 || box.top < -0.5 || box.right > innerWidth + 0.5 || box.bottom > innerHeight + 0.5;
+    const { clientWidth: width, clientHeight: height } = document.documentElement; // innerWidth grows with a wide page
+    const outside = box.left < -0.5 || box.top < -0.5 || box.right > width + 0.5 || box.bottom > height + 0.5;
     if (one.clientWidth === 1) return false; // said to who cannot see it; the box below says it to who can
     const spilt = one.scrollWidth > one.clientWidth + 1 && one.matches(".option, legend, #questions");
     return outside || spilt || (one.id === "questions" && one.scrollHeight > one.clientHeight + 1);
@@ -65,6 +67,14 @@ def test_all_questions_and_the_slice_are_seen_at_once(opened: Open, screen: str,
     slice_box, form = window.page.evaluate(BOXES, ["#slice", "form"])
     assert min(slice_box["width"], slice_box["height"]) >= 200
     assert slice_box["right"] <= form["left"] + 1 or slice_box["bottom"] <= form["top"] + 1
+
+
+def test_who_reads_by_touch_is_told_of_fingers_and_who_has_keys_of_keys(browser: Any, address: str, made: Made) -> None:
+    for screen, said in (("phone", "Tap an answer"), ("desktop", "Number keys answer")):
+        window = Window(browser, address, locale="en", **SCREENS[screen])
+        window.open(made.tokens[-1])
+        window.wait_for_text("#curtain", said)
+        window.close()
 
 
 def test_controls_stand_beside_the_slice_where_the_page_is_wide(opened: Open) -> None:

@@ -1,11 +1,15 @@
-// The page of a study's owner: how far readers are and, once the study is closed, what they found.
+// The page of a study's owner: how far readers are and, once the study is closed, what they found. What `stats` says
+// are sentences for a paper, in English in every language.
 
 import { element } from "./element.js";
 import { bindTheme } from "./settings.js";
+import { localise, say, told as inWords } from "./words.js";
 
 const EVERY_MS = 15000;
 const find = (selector) => document.querySelector(selector);
 
+localise();
+document.title = say("owner");
 bindTheme(find("#theme"));
 await refresh();
 setInterval(refresh, EVERY_MS);
@@ -17,9 +21,9 @@ async function refresh() {
     find("#kept").dataset.state = "offline";
     return;
   }
-  find("#kept").textContent = told.closed_at ? "Closed" : "Open";
+  find("#kept").textContent = say(told.closed_at ? "state_closed" : "state_open");
   find("#kept").dataset.state = told.closed_at ? "saved" : "waiting";
-  find("#title").textContent = document.title = told.title;
+  find("#title").textContent = document.title = inWords(told.title);
   find("#readers").replaceChildren(...told.readers.map((reader) => progressRow(reader, told.count)));
   showState(told);
   showFindings(told.found);
@@ -32,13 +36,14 @@ async function ask() {
     const body = await answer.json();
     return answer.ok ? body : body.error;
   } catch {
-    return "The server cannot be reached; trying again.";
+    return say("owner_unreachable");
   }
 }
 
 function progressRow({ reader, read }, count) {
-  const bar = element("progress", { max: count, value: read, "aria-label": `${reader}: ${read} of ${count}` });
-  return row(element("th", { scope: "row" }, reader), element("td", {}, `${read} of ${count}`), element("td", {}, bar));
+  const words = say("read_of", { n: read, count });
+  const bar = element("progress", { max: count, value: read, "aria-label": `${reader}: ${words}` });
+  return row(element("th", { scope: "row" }, reader), element("td", {}, words), element("td", {}, bar));
 }
 
 function row(...cells) {
@@ -48,15 +53,12 @@ function row(...cells) {
 function showState({ closed_at, interim, found, problem, looked_at }) {
   const state = find("#state");
   state.dataset.kind = interim || problem ? "caution" : "";
+  state.lang = problem ? "en" : document.documentElement.lang;
   if (problem) state.textContent = problem;
-  else if (closed_at) state.textContent = `Closed on ${closed_at.slice(0, 10)}.`;
-  else if (!interim) state.textContent = "Blinded until the study is closed: medattngan review close STUDY.";
-  else if (found === null) state.textContent = "Nobody has read a case yet.";
-  else {
-    state.textContent =
-      `Before the end, as you asked; the study has noted that on ${looked_at.slice(0, 10)}. To stop when the result is ` +
-      "nice proves nothing: decide beforehand when to close.";
-  }
+  else if (closed_at) state.textContent = say("closed_on", { day: closed_at.slice(0, 10) });
+  else if (!interim) state.textContent = say("blinded", { command: "medattngan review close STUDY" });
+  else if (found === null) state.textContent = say("nobody_read");
+  else state.textContent = say("interim", { day: looked_at.slice(0, 10) });
 }
 
 function showFindings(found) {
@@ -69,12 +71,15 @@ function showFindings(found) {
 }
 
 function figureRow({ reader, reads, value, ci95, p }) {
-  const percent = (share) => `${(100 * share).toFixed(1)} %`;
+  const number = (value, digits) =>
+    value.toLocaleString(document.documentElement.lang, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  const percent = (share) => `${number(100 * share, 1)} %`;
   const cells = [
     reads,
     value === null ? "–" : percent(value),
-    ci95 ? `${percent(ci95[0])} to ${percent(ci95[1])}` : "–",
-    p === null || p === undefined ? "–" : p < 0.001 ? "< 0.001" : p.toFixed(3),
+    ci95 ? say("interval", { low: percent(ci95[0]), high: percent(ci95[1]) }) : "–",
+    p === null || p === undefined ? "–" : p < 0.001 ? `< ${number(0.001, 3)}` : number(p, 3),
   ];
-  return row(element("th", { scope: "row" }, reader), ...cells.map((cell) => element("td", {}, String(cell))));
+  const name = reader === "pooled" ? say("pooled") : reader;
+  return row(element("th", { scope: "row" }, name), ...cells.map((cell) => element("td", {}, String(cell))));
 }

@@ -53,9 +53,10 @@ export class Screens {
       questions: say("questions", { count: questions.length }),
       rules: say(back_allowed ? "may_go_back" : "no_change"),
     });
-    const hands = depth > 1 ? [say("how_stack"), say("how_keys")] : [say("how_keys")];
+    const hands = say(matchMedia("(pointer: coarse)").matches ? "how_touch" : "how_keys");
+    const how = depth > 1 ? [say("how_stack"), hands] : [hands];
     const button = done > 0 ? say("go_on_with", { n: next }) : say("begin");
-    this.#curtain.show("start", { title, text: [...paragraphs, extent, ...hands], button, act: () => this.#lift(begin) });
+    this.#curtain.show("start", { title, text: [...paragraphs, extent, ...how], button, act: () => this.#lift(begin) });
   }
 
   pause(goOn) {

@@ -14,6 +14,8 @@ from medattngan.core.plots import save_picture
 
 COLUMNS = 4
 MOST_PAIRS = 24
+ROOM, INK, FRAME = "#0b0d0e", "0.9", "0.45"
+"""Ground, words, and frames of what is not flagged: dark, as slices are looked at, on any page."""
 
 
 @dataclass(frozen=True)
@@ -30,18 +32,20 @@ class Pair:
 def save_gallery(path: Path, pairs: Sequence[Pair]) -> None:
     """Write `pairs`, closest first, as PNG: sample on the left, training slice on the right."""
     rows = max(1, -(-len(pairs) // COLUMNS))
-    figure = Figure(figsize=(3.1 * COLUMNS, 1.95 * rows + 0.6), layout="constrained")
+    figure = Figure(figsize=(3.1 * COLUMNS, 1.95 * rows + 0.6), layout="constrained", facecolor=ROOM)
     figure.suptitle(
-        "Left: synthetic. Right: the nearest slice of a TRAINING PATIENT. Below 1: flagged as a copy", fontsize=11
+        "Left: synthetic. Right: the nearest slice of a TRAINING PATIENT. Below 1: flagged as a copy",
+        fontsize=11,
+        color=INK,
     )
     for position, pair in enumerate(pairs, 1):
         axes = figure.add_subplot(rows, COLUMNS, position)
         gap = np.ones((pair.sample.shape[0], 2), np.float32)
         axes.imshow(np.hstack([pair.sample, gap, pair.training]), cmap="gray", vmin=-1, vmax=1, interpolation="nearest")
         verdict = "FLAGGED" if pair.flagged else "not flagged"
-        axes.set_title(f"sample {pair.number}: {pair.score:.2f}, {verdict}", fontsize=8)
+        axes.set_title(f"sample {pair.number}: {pair.score:.2f}, {verdict}", fontsize=8, color=INK)
         axes.set_xticks([])
         axes.set_yticks([])
-        axes.spines[:].set_color("tab:red" if pair.flagged else "0.6")
+        axes.spines[:].set_color("tab:red" if pair.flagged else FRAME)
         axes.spines[:].set_linewidth(2.5 if pair.flagged else 0.8)
     save_picture(path, figure, dpi=110)

@@ -6,6 +6,13 @@ from typing import Any
 
 from medattngan.stages.audit.volumes import volume_sentences
 
+MEASURED = {
+    "leave_one_patient_out": "when each patient is left out in turn",
+    "val": "of validation slices",
+    "test": "of test slices",
+}
+"""How the share of held-out slices that are flagged was measured, by its key in audit.json."""
+
 
 def summary(report: dict[str, Any]) -> list[str]:
     """audit.json as a few sentences: the verdict first, then how far it can be trusted."""
@@ -29,7 +36,7 @@ def summary(report: dict[str, Any]) -> list[str]:
         else f"Planted copies were missed too often, so this audit proves little: {', '.join(missed)}.",
     ]
     measured = ", ".join(
-        f"{rate['value']:.2%} ({rate['ci95'][0]:.2%} to {rate['ci95'][1]:.2%}) by {name.replace('_', ' ')}"
+        f"{rate['value']:.2%} ({rate['ci95'][0]:.2%} to {rate['ci95'][1]:.2%}) {MEASURED[name]}"
         for name, rate in calibration["measured"].items()
     )
     sentences.append(f"False positives: {measured}.")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from medattngan.core.files import read_json
+from medattngan.stages.audit.sentences import MEASURED
 from medattngan.stages.report.numbers import number, percent
 from medattngan.stages.report.pictures import data_uri
 
@@ -44,9 +45,7 @@ def _share(entry: Mapping[str, Any]) -> str:
 
 
 def _measured(calibration: Mapping[str, Any]) -> str:
-    found = [
-        f"{percent(entry['value'])} on {name.replace('_', ' ')}" for name, entry in calibration["measured"].items()
-    ]
+    found = [f"{percent(entry['value'])} {MEASURED[name]}" for name, entry in calibration["measured"].items()]
     return f"measured: {', '.join(found)}"
 
 

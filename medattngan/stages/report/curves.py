@@ -44,7 +44,10 @@ PANELS: tuple[tuple[str, str, dict[str, str]], ...] = (
     ),
 )
 """Heading, what to make of it, {column: name of its line}."""
-VALIDATION = "During training, from few slices: look at its trend only. Lower is better; no baseline was measured."
+VALIDATION = (
+    "During training, from few slices and smaller inputs to the feature network: look at its trend, and compare it "
+    "with no other score. Lower is better; no baseline was measured."
+)
 
 
 def curve_figures(metrics: Path) -> str:

@@ -61,7 +61,7 @@ def _training(run: Run, made: dict[str, Any]) -> Rows:
         ),
         (
             "budget",
-            ("" if config.train.minutes is None else f"{config.train.minutes:g} minutes, or ")
+            ("" if config.train.minutes is None else f"{config.train.minutes:g} minutes, at most ")
             + f"{config.train.kimg * 1000:,.0f} slices",
         ),
         ("trained", spent(run)),

@@ -82,7 +82,7 @@ def verdict(score: Score) -> str:
     """
     value, floor, (low, high) = float(score["value"]), float(score["floor"]), score["ci95"]
     if "ratio" in score and value > floor:
-        times = f"{value / floor:.1f}"
+        times = f"{value / floor:,.{1 if value < 100 * floor else 0}f}"
         return f"The synthetic slices are {times} times as far from these patients as other real patients are."
     if low <= floor <= high:
         return "Its interval contains the real-vs-real baseline."

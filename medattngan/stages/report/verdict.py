@@ -2,6 +2,11 @@
 
 What counts as "easily" is a convention: a score of less than half of what real slices of other patients reach. What
 counts as a difference at all is not: the 95 % interval of the score does not reach that baseline.
+
+Precision alone would be fooled. It counts a synthetic slice as real that lies within reach of any real one, and around
+an odd real slice that reach is wide: a generator that draws one kind of blob near it passes for precise (Naeem et al.
+2020, arXiv:2002.09797). So density, the same without that weakness, is heard too, and so are recall and distance
+together.
 """
 
 from __future__ import annotations
@@ -16,6 +21,8 @@ from medattngan.stages.report.numbers import number, percent
 
 LITTLE = 0.5
 """Share of the baseline below which a score is called little."""
+NAMED = [("precision", "precision"), ("recall", "recall"), ("fd", "Fréchet distance")]
+"""What the sentence gives figures of, and by which words."""
 
 Score = Mapping[str, Any]
 
@@ -39,11 +46,15 @@ def told_from_real(scores: Mapping[str, Score], readers: Mapping[str, Any] | Non
     'The synthetic slices are easily told from real ones: precision 0.050 against 0.820 between real patients.'
     """
     by_metric = {metric_of(name): score for name, score in reversed(list(scores.items()))}
-    measured = [f"{name} {_against(by_metric[name])}" for name in ("precision", "recall") if name in by_metric]
-    measured += [f"Fréchet distance {_against(by_metric['fd'])}"] if "fd" in by_metric else []
+    told, flattered = _grade(by_metric), _flattered(by_metric)
+    names = [("density", "density"), *NAMED[1:]] if flattered else NAMED
+    measured = [f"{words} {_against(by_metric[name])}" for name, words in names if name in by_metric]
     if measured:
         measured[0] += f" between real {subjects}"
-    told = _grade(by_metric)
+    if flattered:
+        measured[-1] += (
+            f"; precision, {_against(by_metric['precision'])}, counts odd real slices as much as typical ones"
+        )
     by_readers = _by_readers(readers)
     if not measured:
         return by_readers or "The synthetic slices were not scored: how near they come to real ones is not known."
@@ -58,19 +69,39 @@ def _against(score: Score) -> str:
 
 
 def _grade(scores: Mapping[str, Score]) -> str:
-    """By precision, and by recall where little of the variety is there; by the distance where there is neither."""
+    """By precision and density, by the distance, and by recall where little of the variety is there."""
     if "precision" not in scores:
         return "were compared with real ones"
-    precision, recall = scores["precision"], scores.get("recall")
-    if precision["value"] < LITTLE * precision["floor"]:
+    fidelity, distance = [scores[name] for name in ("precision", "density") if name in scores], scores.get("fd")
+    if any(map(_little, fidelity)) or _collapsed(scores):
         said = "are easily told from real ones"
-    elif precision["ci95"][1] < precision["floor"]:
+    elif any(score["ci95"][1] < score["floor"] for score in fidelity) or (
+        distance is not None and distance["ci95"][0] > distance["floor"]
+    ):
         said = "can be told from real ones"
     else:
         said = "lie among real ones as other real slices do"
-    if recall is not None and recall["value"] < LITTLE * recall["floor"]:
+    if "recall" in scores and _little(scores["recall"]):
         said += " and show little of their variety"
     return said
+
+
+def _little(score: Score) -> bool:
+    return bool(score["value"] < LITTLE * score["floor"])
+
+
+def _collapsed(scores: Mapping[str, Score]) -> bool:
+    """Few kinds of slices, and far from the real ones: recall and the Fréchet distance are both poor."""
+    if "recall" not in scores or "fd" not in scores:
+        return False
+    return _little(scores["recall"]) and bool(scores["fd"]["floor"] < LITTLE * scores["fd"]["value"])
+
+
+def _flattered(scores: Mapping[str, Score]) -> bool:
+    """Whether precision says that all is well with slices that are easily told."""
+    if "precision" not in scores or _little(scores["precision"]):
+        return False
+    return ("density" in scores and _little(scores["density"])) or _collapsed(scores)
 
 
 def _by_readers(stats: Mapping[str, Any] | None) -> str:
