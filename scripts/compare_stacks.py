@@ -160,7 +160,9 @@ def _table(cells: list[dict[str, Any]]) -> Table:
         values = flat(cell["scores"])
         table.add_row(cell["way"], str(cell["seed"]), f"{cell['kimg']:.1f}", *(f"{values[name]:.3g}" for name in names))
     if cells:
-        floors = {key: one["floor"] for key, one in cells[0]["scores"].items() if "floor" in one}
+        floors = {
+            key: one["floor"] for key, one in cells[0]["scores"].items() if isinstance(one, dict) and "floor" in one
+        }
         likeness = {f"SSIM at {key}": one["other"]["value"] - one["real"]["value"]
                     for key, one in cells[0]["scores"]["likeness"].items() if "other" in one}  # fmt: skip
         table.add_row("real", "", "", *(f"{(floors | likeness)[name]:.3g}" for name in names))
