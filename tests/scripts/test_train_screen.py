@@ -12,7 +12,7 @@ import torch
 from helpers.lettered import anatomy
 
 from medattngan.data.intensity import IntensityMap
-from medattngan.scans.text.alphabet import CHARACTERS, decode
+from medattngan.scans.text.alphabet import CHARACTERS, END, decode
 
 pytestmark = pytest.mark.slow
 
@@ -67,10 +67,31 @@ def test_what_lies_beyond_the_edge_is_cut_off(script: Any) -> None:
 
 
 def test_crops_of_lines_come_with_what_they_say(script: Any) -> None:
-    pictures, tokens = script.strips(groups(script), np.random.default_rng(4))
+    pictures, tokens, places = script.strips(groups(script), np.random.default_rng(4))
     assert pictures.shape[0] == tokens.shape[0] == 2
     assert pictures.shape[2] % 32 == 0
+    assert places.shape == (*tokens.shape, pictures.shape[2] // script.DOWN, pictures.shape[3] // script.ACROSS)
     assert all(set(decode(row[row >= 0].tolist())) <= set(CHARACTERS) for row in tokens)
+
+
+def test_each_character_stands_where_its_ink_is_and_the_end_stands_nowhere(
+    script: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(script, "piece", lambda groups, rows, columns, rng: np.zeros((rows, columns), np.float32))
+    monkeypatch.setattr(script, "contrast_of", lambda rng: 1.0)
+    monkeypatch.setattr(script, "said", lambda rng, longest: "IWI")
+    pictures, tokens, places = script.strips(groups(script), np.random.default_rng(0))
+    assert pictures.shape[2] == script.LINE_PX
+    for picture, said, where in zip(pictures[:, 0], tokens, places, strict=True):
+        if said[0] == END:
+            assert not where.any()
+            continue
+        spans = [torch.nonzero(one.any(0)).flatten() for one in where[:3]]
+        assert all(span.numel() and (span.diff() == 1).all() for span in spans)
+        assert spans[0][0] < spans[1][0] < spans[2][0]
+        assert not where[3:].any()
+        inked = torch.nonzero(picture > 0.5)[:, 1] // script.ACROSS
+        assert set(inked.tolist()) <= {int(column) for span in spans for column in span}
 
 
 @pytest.mark.parametrize("task", ["detector", "reader"])
