@@ -17,6 +17,7 @@ from helpers.verbs import WRITING, call, make_small
 from typer.testing import CliRunner
 
 from medattngan.cli.app import app
+from medattngan.cli.running import ending_well, governed
 from medattngan.core.locks import only_writer
 
 PARTS = {
@@ -90,6 +91,37 @@ def test_a_verb_that_is_interrupted_says_how_to_go_on(
     assert [name for name in left_in(tmp_path) if name.startswith(".")] == []
 
 
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interruption_that_a_library_takes_for_its_own_error_is_one_all_the_same(
+    number: signal.Signals, status: int
+) -> None:
+    def sample() -> None:
+        try:
+            os.kill(os.getpid(), number)
+            time.sleep(60)
+        except KeyboardInterrupt:
+            raise ValueError("could not determine the shape") from None
+
+    process = os.fork()
+    if process == 0:
+        try:
+            with ending_well():
+                governed(sample)()
+        except SystemExit as ended:
+            os._exit(int(ended.code or 0))
+        finally:
+            os._exit(70)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == status
+
+
+def test_an_error_without_an_interruption_stays_an_error() -> None:
+    def sample() -> None:
+        raise ValueError("a fault")
+
+    with pytest.raises(ValueError, match="a fault"):
+        governed(sample)()
+
+
 def test_two_processes_do_not_write_to_one_out(made: Path, tmp_path: Path) -> None:
     for verb in WRITING:
         with only_writer(tmp_path / "out"):
@@ -122,8 +154,6 @@ def test_parents_made_for_a_lock_go_when_nothing_came_of_it(made: Path, tmp_path
 def test_a_second_interruption_ends_a_process_at_once(tmp_path: Path) -> None:
     process = os.fork()
     if process == 0:
-        from medattngan.cli.running import ending_well
-
         try:
             with ending_well():
                 try:

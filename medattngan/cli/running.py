@@ -53,6 +53,11 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM: ends everything that Ctrl+C ends."""
 
 
+_signalled: list[KeyboardInterrupt] = []
+"""What the first signal raised. Libraries of other languages may raise an error of their own in its place: safetensors
+makes a ValueError of it."""
+
+
 def governed(verb: Callable[..., None]) -> Callable[..., None]:
     """`verb` with the option --verify, which says in a sentence that it was interrupted, and how to go on."""
     always = verb.__name__ in ALWAYS
@@ -66,7 +71,10 @@ def governed(verb: Callable[..., None]) -> Callable[..., None]:
                 openmp.look()
             with thorough(verify or always):
                 verb(*args, **kwargs)
-        except KeyboardInterrupt as stop:
+        except (KeyboardInterrupt, Exception) as error:
+            stop = error if isinstance(error, KeyboardInterrupt) else next(iter(_signalled), None)
+            if stop is None:
+                raise
             word, status = ("Terminated", 143) if isinstance(stop, Terminated) else ("Interrupted", 130)
             if _is_first_process():
                 say(f"{word}; {GOES_ON.get(verb.__name__, NOTHING_WRITTEN)}.")
@@ -102,6 +110,7 @@ def ending_well() -> Iterator[None]:
 
     The first Ctrl+C lets what is under way be put in order, a second ends the process at once.
     """
+    _signalled.clear()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _first)
     try:
@@ -122,7 +131,8 @@ def _first(number: int, frame: FrameType | None) -> NoReturn:
     then = signal.SIG_IGN if "TORCHELASTIC_RUN_ID" in os.environ else _second
     for one in (signal.SIGINT, signal.SIGTERM):
         signal.signal(one, then)
-    raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+    _signalled.append(Terminated() if number == signal.SIGTERM else KeyboardInterrupt())
+    raise _signalled[0]
 
 
 def _second(number: int, frame: FrameType | None) -> NoReturn:

@@ -164,11 +164,15 @@ def changed(text: str, changes: Mapping[str, str]) -> str:
     return text
 
 
+SMALL = {"train compact ": "train configs/compact.yaml "}
+"""In place of the preset of that name, which is for 64 px, one for the store at hand."""
+
+
 @pytest.mark.slow
 def test_the_line_of_the_page_for_torchrun_starts_them(
     shell: Shell, tmp_path: Path, alone: dict[str, torch.Tensor]
 ) -> None:
-    end(shell(blocks("Under torchrun")[0]))
+    end(shell(changed(blocks("Under torchrun")[0], SMALL)))
     assert_close(alone, weights(tmp_path / "run"))
 
 
@@ -176,7 +180,7 @@ def test_the_line_of_the_page_for_torchrun_starts_them(
 def test_the_line_of_the_page_for_torchrun_starts_them_on_two_nodes(
     shell: Shell, tmp_path: Path, alone: dict[str, torch.Tensor]
 ) -> None:
-    line = changed(blocks("Under torchrun")[1], {"FIRST": "127.0.0.1", "29500": free_port()})
+    line = changed(blocks("Under torchrun")[1], SMALL | {"FIRST": "127.0.0.1", "29500": free_port()})
     nodes = [shell(changed(line, {"--node-rank=0": f"--node-rank={number}"})) for number in range(2)]
     for node in nodes:
         end(node)
@@ -190,7 +194,7 @@ def test_the_script_of_the_page_for_slurm_starts_them_on_two_nodes(
     (script,) = blocks("Under SLURM")
     assert {"#SBATCH --nodes=2", "#SBATCH --ntasks-per-node=4"} <= set(script.splitlines())
     fewer = {"train.accelerator=cuda": "train.accelerator=cpu", "train.devices=4": "train.devices=1"}
-    end(shell(changed(script, fewer)))
+    end(shell(changed(script, SMALL | fewer)))
     assert_close(alone, weights(tmp_path / "run"))
 
 
