@@ -13,8 +13,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from medattngan.core.openmp import COMPUTING, look, settle
+from medattngan.core.telemetry import silence
 from medattngan.core.version import __version__
 
+silence()
 settle()  # as early as can be: once PyTorch is loaded, its threads are as many as they are
 
 if TYPE_CHECKING:
