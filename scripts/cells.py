@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from rich.console import Console
@@ -32,6 +32,28 @@ from medattngan.data.store import SliceStore
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 SCORE = "fd[efficientnet-lite0]"
+
+
+class Length(NamedTuple):
+    """How long a cell trains: so many minutes, or so many thousand images."""
+
+    amount: float
+    images: bool
+
+    @classmethod
+    def of(cls, minutes: float, kimg: float | None) -> Length:
+        """Images where their number is given."""
+        return cls(minutes, False) if kimg is None else cls(kimg, True)
+
+    @property
+    def ends(self) -> list[str]:
+        """What ends it, as settings."""
+        if self.images:
+            return ["train.minutes=null", f"train.kimg={self.amount:g}"]
+        return [f"train.minutes={self.amount:g}", "train.kimg=1000000"]
+
+    def __str__(self) -> str:
+        return f"{self.amount:g}{'kimg' if self.images else 'min'}"
 
 
 @dataclass(frozen=True)
@@ -51,16 +73,12 @@ class Cell:
     @property
     def overrides(self) -> list[str]:
         """Every key it overrides."""
-        ends = [f"train.minutes={self.minutes:g}", "train.kimg=1000000"]
-        if self.kimg is not None:
-            ends = ["train.minutes=null", f"train.kimg={self.kimg:g}"]
-        return [*ends, f"train.seed={self.seed}", *self.settings]
+        return [*Length.of(self.minutes, self.kimg).ends, f"train.seed={self.seed}", *self.settings]
 
     @property
     def folder(self) -> str:
         """The name of its folder."""
-        ends = f"{self.minutes:g}min" if self.kimg is None else f"{self.kimg:g}kimg"
-        return f"{self.row}-{ends}-seed{self.seed}"
+        return f"{self.row}-{Length.of(self.minutes, self.kimg)}-seed{self.seed}"
 
     @property
     def resolved(self) -> Config:

@@ -19,10 +19,11 @@ from __future__ import annotations
 import math
 import shutil
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import numpy as np
 import typer
+from cells import CONFIGS, Length
 from pages import fill
 from rich.console import Console
 from rich.table import Table
@@ -37,26 +38,8 @@ from medattngan.stages.evaluate.volumes import evaluate_volumes
 from medattngan.stages.sample.sample import sample
 from medattngan.stages.train.train import train
 
-CONFIGS = Path(__file__).parents[1] / "configs"
 WAYS = ("swept", "none", "attention", "convolution", "channels")
 PAIRED = ("attention", "none")
-
-
-class Length(NamedTuple):
-    """How long a training is: so many minutes, or so many thousand images."""
-
-    amount: float
-    images: bool
-
-    @property
-    def ends(self) -> list[str]:
-        if self.images:
-            return ["train.minutes=null", f"train.kimg={self.amount:g}"]
-        return [f"train.minutes={self.amount:g}", "train.kimg=1000000"]
-
-    def __add__(self, other: object) -> Length:
-        assert isinstance(other, Length)
-        return Length(self.amount + other.amount, self.images)
 
 
 def configured(way: str, seed: int, length: Length, settings: list[str]) -> Config:
@@ -78,7 +61,7 @@ def measure(
         first = configured("swept", seed, before, settings)
         begin = train(first, store, work / f"begin-seed{seed}", resume=True)
     folder = work / f"{way}-seed{seed}"
-    whole = length + before if way == "channels" else length
+    whole = length._replace(amount=length.amount + before.amount) if way == "channels" else length
     run = train(configured(way, seed, whole, settings), store, folder / "run", resume=True, begin=begin)
     for name in ("samples", "scores"):
         shutil.rmtree(folder / name, ignore_errors=True)
@@ -137,8 +120,8 @@ def main(
 ) -> None:
     """Fill the table."""
     store = SliceStore.open(data)
-    images = kimg is not None
-    length = Length(minutes if kimg is None else kimg, images)
+    length = Length.of(minutes, kimg)
+    images = length.images
     before = Length(begin_kimg if images else begin_minutes, images)
     told = {
         "store_digest": store.digest, "kimg" if images else "minutes": length.amount,

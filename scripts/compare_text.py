@@ -17,13 +17,13 @@ from __future__ import annotations
 import argparse
 import shutil
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 import torch
-from cells import CONFIGS
+from cells import CONFIGS, Length
 from derived import derived_store
 
 from medattngan.conditions.table import encoded, of_run
@@ -53,22 +53,6 @@ ROWS: dict[str, tuple[str, list[str]]] = {
 NEIGHBOURS = 5
 POINTED_AT_MOST = 400
 Masks = npt.NDArray[np.float64]
-
-
-class Length(NamedTuple):
-    """How long a cell trains: equal minutes, or equal images in thousands."""
-
-    minutes: float | None
-    kimg: float | None
-
-    @property
-    def ends(self) -> list[str]:
-        if self.kimg is not None:
-            return ["train.minutes=null", f"train.kimg={self.kimg:g}"]
-        return [f"train.minutes={self.minutes:g}", "train.kimg=1000000"]
-
-    def __str__(self) -> str:
-        return f"{self.minutes:g}min" if self.kimg is None else f"{self.kimg:g}kimg"
 
 
 def stores(work: Path, store: SliceStore) -> tuple[SliceStore, SliceStore, list[str]]:
@@ -239,7 +223,7 @@ def main() -> None:
     parser.add_argument("--scans", type=Path, help="the scans that the store was made of, with the same salt")
     parser.add_argument("--set", action="append", default=[], dest="extra")
     asked = parser.parse_args()
-    length_of = Length(asked.minutes, asked.kimg)
+    length_of = Length.of(asked.minutes, asked.kimg)
     store, numbers, columns = stores(asked.work, SliceStore.open(asked.data))
     recipe = None if asked.masks is None else read_regions(asked.masks)
     masks = None if recipe is None else kept_masks(asked.work / "masks.npy", store, recipe, asked.scans)

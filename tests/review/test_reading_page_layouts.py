@@ -74,6 +74,7 @@ def test_who_reads_by_touch_is_told_of_fingers_and_who_has_keys_of_keys(browser:
         window = Window(browser, address, locale="en", **SCREENS[screen])
         window.open(made.tokens[-1])
         window.wait_for_text("#curtain", said)
+        assert said in window.page.inner_text("#curtain")
         window.close()
 
 

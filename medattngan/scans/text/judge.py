@@ -101,11 +101,18 @@ def _readings(picture: Grey, found: Sequence[Line], reader: Reader) -> list[tupl
             if read.confidence[row] < SURE:
                 told[at] = (_by_shape(found[at]), None)
             elif text.strip():
-                first, last = span(read.attention[row, : len(text)])
-                width = _width(_turned(_part(picture, found[at]), found[at]))
-                ends = None if found[at].askew else (first / width, min(1.0, last / width))
-                told[at] = (Kind.IDENTIFIER if may_identify(text) else Kind.MARKER, ends)
+                kind = Kind.IDENTIFIER if may_identify(text) else Kind.MARKER
+                told[at] = (kind, _ends(picture, found[at], read.attention[row, : len(text)]))
     return told
+
+
+def _ends(picture: Grey, line: Line, attention: Tensor) -> Ends | None:
+    """Where the characters of a line end; None of one that runs askew, whose crop is no piece of the picture."""
+    if line.askew:
+        return None
+    first, last = span(attention)
+    width = _width(_turned(_part(picture, line), line))
+    return first / width, min(1.0, last / width)
 
 
 def crop(picture: Grey, line: Line) -> Tensor:
