@@ -57,6 +57,8 @@ def test_pairs_go_from_scans_to_nnunet_and_to_a_pacs(tmp_path: Path) -> None:
     medattngan("sample", at("drawn_mask"), "--count", 6, "--out", at("drawn"))
     masks = ["--masks", at("store"), "--masks-split", "test", "--edit", "scale=1:1.2"]
     medattngan("sample", at("mask"), "--count", 6, "--out", at("pairs"), *masks)
+    medattngan("explain", at("mask"), "--out", at("told"), *masks)
+    assert at("told", "mask.png").is_file()
     judged = ["--task", "segmentation", "--steps", 2]
     assert "held-out" in medattngan("evaluate", at("pairs"), "--data", at("store"), "--out", at("judged"), *judged)
     medattngan("export", at("pairs"), "--pairs", "nnunet", "--out", at("Dataset501_Brain"))

@@ -13,7 +13,10 @@ from medattngan.cli.types import (
     CheckpointOption,
     ConfigArgument,
     DataOption,
+    EditOption,
     LabelOption,
+    MasksOption,
+    MasksSplitOption,
     OutOption,
     RunArgument,
     SettingsOption,
@@ -88,15 +91,9 @@ def sample(
     step_mm: Annotated[
         float | None, typer.Option(help="From slice to slice in mm, of a run that was not trained on stacks.")
     ] = None,
-    masks: Annotated[
-        Path | None,
-        typer.Option(help="Masks to draw slices from: a store or samples with masks, a .npy or a PNG of one."),
-    ] = None,
-    masks_split: Annotated[str, typer.Option(help="Of a store given as --masks: train, val or test.")] = "train",
-    edit: Annotated[
-        list[str] | None,
-        typer.Option(help="Edit the masks: shift=CLASS:ROWS,COLUMNS, scale=CLASS:FACTOR or remove=CLASS; repeatable."),
-    ] = None,
+    masks: MasksOption = None,
+    masks_split: MasksSplitOption = "train",
+    edit: EditOption = None,
 ) -> None:
     """Sample synthetic slices from a trained run; needs no scans."""
     from medattngan.stages.sample.sample import sample as run_sample
@@ -122,6 +119,9 @@ def explain(
     label: LabelOption = None,
     values: ValuesOption = None,
     text: TextOption = None,
+    masks: MasksOption = None,
+    masks_split: MasksSplitOption = "train",
+    edit: EditOption = None,
     checkpoint: CheckpointOption = "best",
 ) -> None:
     """Draw the attention maps of a synthetic slice, and interpolations between latents."""
@@ -129,7 +129,8 @@ def explain(
 
     made = run_explain(
         run, out, seed=seed, number=number, points=[parse.point(text) for text in point or []], label=label,
-        values=parse.condition_values(values or [], text), checkpoint=checkpoint,
+        values=parse.condition_values(values or [], text), checkpoint=checkpoint, masks=masks, masks_split=masks_split,
+        edits=edit or (),
     )  # fmt: skip
     for note in made.notes:
         say(note, err=True)

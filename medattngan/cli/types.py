@@ -40,6 +40,15 @@ TruncationOption = Annotated[
     float, typer.Option(help="Truncation about the mean style; below 1, slices are more typical and less diverse.")
 ]
 TextOption = Annotated[str | None, typer.Option(help="Caption to draw, for a run trained with captions.")]
+MasksOption = Annotated[
+    Path | None,
+    typer.Option(help="Masks to draw slices from: a store or samples with masks, a .npy or a PNG of one."),
+]
+MasksSplitOption = Annotated[str, typer.Option(help="Of a store given as --masks: train, val or test.")]
+EditOption = Annotated[
+    list[str] | None,
+    typer.Option(help="Edit the masks: shift=CLASS:ROWS,COLUMNS, scale=CLASS:FACTOR or remove=CLASS; repeatable."),
+]
 SamplesArgument = Annotated[
     Path, typer.Argument(help="A samples folder, a folder of images, or a .npy of (count, H, W).")
 ]

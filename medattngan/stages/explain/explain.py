@@ -2,8 +2,9 @@
 
 attention-NETWORK-N.png   query points and the maps of what they read; one file per attention of both networks
 words-HEIGHT.png          of a run with captions: where each word is read; one file per height at which words are read
+mask.png                  of a run with masks: the mask that the slice was drawn from, or that was drawn with it
 gates.csv, gates.png      the gate γ of each attention, how much it adds, the shares of a dynamic one
-interpolation.png         from one latent to the next, along each condition, from label to label
+interpolation.png         from one latent to the next, along each condition, from label to label, without each structure
 explanation.json          run, seed, points, and what there was not to show
 """
 
@@ -22,7 +23,7 @@ from torch import Tensor, nn
 
 from medattngan.conditions.condition import Condition
 from medattngan.conditions.labels import Label
-from medattngan.conditions.mask import mask_among
+from medattngan.conditions.mask import Mask
 from medattngan.conditions.numbers import Number
 from medattngan.conditions.table import encoded, of_run
 from medattngan.conditions.text import Text
@@ -31,18 +32,22 @@ from medattngan.core.locks import alone
 from medattngan.core.run import Run, every_network
 from medattngan.core.seal import seal
 from medattngan.core.types import Images
+from medattngan.data.mask_edits import Edit
+from medattngan.data.masks import Classes, Masks
+from medattngan.data.store import SliceStore
 from medattngan.models import build
-from medattngan.stages.explain.figures import save_gates, save_maps, save_strips
+from medattngan.stages.explain.figures import save_gates, save_maps, save_mask, save_strips
 from medattngan.stages.explain.maps import Attended, Point, maps, observe
 from medattngan.stages.explain.paths import STEPS, slerp
 from medattngan.stages.explain.points import choose_points, given_points
 from medattngan.stages.explain.words import save_words, word_maps
+from medattngan.stages.sample.masks import Given, given_masks
 from medattngan.stages.sample.origin import origin
 from medattngan.stages.sample.sample import choose, generate, latents, load_generator
 
 NO_OTHERS: Mapping[str, Sequence[Any]] = MappingProxyType({})
-MOST_LABELS = 16
-"""Rows of the figure get no longer than this."""
+LONGEST_STRIP = 16
+"""Slices in a row of the figure."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ class Subject:
     Args:
         conditions: what the run is told.
         values: of each condition, by name: one, as people give it.
+        given: the mask that it is drawn from, the classes of masks, and where they come from; empty of other runs.
     """
 
     run: Run
@@ -68,6 +74,7 @@ class Subject:
     number: int
     conditions: Sequence[Condition]
     values: Mapping[str, Any]
+    given: Given
 
     def latent(self, ahead: int = 0) -> Tensor:
         """(1, z_dim): of this slice, or of one that many further on."""
@@ -85,7 +92,14 @@ class Subject:
 
     def draw(self, z: Tensor, values: Mapping[str, Sequence[Any]] = NO_OTHERS) -> Images:
         """The slices of latents (count, z_dim), of this slice's values but for those given."""
-        return generate(self.generator, z, self.told(len(z), values))
+        return generate(self.generator, z, self.told(len(z), values))[:, :1]
+
+    def mask(self, drawn: Tensor) -> Masks | None:
+        """(H, W) that it was drawn from, or that stands beside it in `drawn` (1, 1 + classes, H, W); None of runs
+        without masks."""
+        if drawn.shape[1] > 1:
+            return drawn[0, 1:].argmax(0).numpy().astype(np.uint8)
+        return next((np.asarray(self.values[one.name]) for one in self.conditions if isinstance(one, Mask)), None)
 
 
 @alone
@@ -99,25 +113,28 @@ def explain(
     label: str | None = None,
     values: Mapping[str, Any] | None = None,
     checkpoint: str = "best",
+    masks: str | Path | SliceStore | None = None,
+    masks_split: str = "train",
+    edits: Sequence[str | Edit] = (),
 ) -> Explanation:
     """Explain slice `number` of `seed` and write the folder `out`. Needs the run only, never the scans.
 
     Args:
         points: rows and columns, in pixels, of what to ask for what it reads; four telling ones where none are given.
-        label, values: as for `sample`.
+        label, values, masks, masks_split, edits: as for `sample`.
 
     Raises:
-        UserError: the run, seed, number, points, label or values are not usable, or `out` exists.
+        UserError: the run, seed, number, points, label, values or masks are not usable, or `out` exists.
     """
     run = Run.of(run)
     require_absent(Path(out))
     if seed < 0 or number < 0:
         raise UserError(f"--seed is {seed} and --number is {number}; they must be 0 or more.")
-    if mask_among(of_run(run.store)) is not None:
-        raise UserError(f"{run.path} was trained with masks, which explain does not show; give a run without.")
     folder = every_network(run, checkpoint)
-    subject = _subject(run, folder, seed, number, label, values or {})
-    image, attended = _attended(subject, _load_discriminator(run, folder))
+    given = given_masks(run, masks, masks_split, edits, number + 1, seed)
+    subject = _subject(run, folder, seed, number, label, values or {}, given)
+    drawn, attended = _attended(subject, _load_discriminator(run, folder))
+    image, mask = drawn[:, :1], subject.mask(drawn)
     read = word_maps(subject.generator, subject.latent(), subject.told(1))[1]
     places = given_points(points, image.shape[-1]) if points else choose_points(image)
     notes = [] if read and not attended else _notes(run, attended)
@@ -128,6 +145,9 @@ def explain(
                 save_maps(target / f"attention-{one.network}-{one.number}.png", image, one, places, found)
         for height, weights in read.items():
             save_words(target / f"words-{height}.png", image, subject.words(), weights[0])
+        if mask is not None and given.classes is not None:
+            of_patient = bool(given.record["masks"]["of_patients"])
+            save_mask(target / "mask.png", image, mask, given.classes.names, of_patient=of_patient)
         if attended:
             _write_gates(target / "gates.csv", attended)
             save_gates(target / "gates.png", attended)
@@ -137,10 +157,13 @@ def explain(
     return Explanation(Path(out), tuple(notes))
 
 
-def _subject(run: Run, folder: Path, seed: int, number: int, label: str | None, values: Mapping[str, Any]) -> Subject:
-    chosen = choose(run, label, values, number + 1, seed)
+def _subject(
+    run: Run, folder: Path, seed: int, number: int, label: str | None, values: Mapping[str, Any], given: Given
+) -> Subject:
+    chosen = choose(run, label, {**values, **given.values}, number + 1, seed)
     own = {name: drawn[number] for name, drawn in chosen.items()}
-    return Subject(run, load_generator(run, folder), seed, number, of_run(run.store), own)
+    told = [one for one in of_run(run.store) if one.name in own]
+    return Subject(run, load_generator(run, folder), seed, number, told, own, given)
 
 
 def _load_discriminator(run: Run, checkpoint: Path) -> nn.Module | None:
@@ -154,13 +177,14 @@ def _load_discriminator(run: Run, checkpoint: Path) -> nn.Module | None:
 
 
 def _attended(subject: Subject, discriminator: nn.Module | None) -> tuple[Images, list[Attended]]:
-    """The slice, (1, 1, H, W) in [-1, 1], and the attentions of both networks at work on it."""
+    """What was drawn, (1, 1, H, W) in [-1, 1] or with its mask (1, 1 + classes, H, W), and the attentions of both
+    networks at work on it."""
     told = subject.told(1)
-    image, attended = observe("generator", subject.generator, subject.latent(), told)
-    image = image.clamp(-1, 1)
+    drawn, attended = observe("generator", subject.generator, subject.latent(), told)
+    drawn = drawn.clamp(-1, 1)
     if discriminator is not None:
-        attended += observe("discriminator", discriminator, image, told)[1]
-    return image, attended
+        attended += observe("discriminator", discriminator, drawn, told)[1]
+    return drawn, attended
 
 
 def _notes(run: Run, attended: Sequence[Attended]) -> list[str]:
@@ -210,20 +234,34 @@ def _strips(subject: Subject) -> dict[str, tuple[Images, list[str]]]:
             strips[f"along {one.name}, same latent"] = (images, [f"{value:.4g}" for value in values])
     for one in subject.conditions:
         if isinstance(one, Label):
-            names = list(one.names[:MOST_LABELS])
+            names = list(one.names[:LONGEST_STRIP])
             strips["label by label, same latent"] = (
                 subject.draw(first.expand(len(names), -1), {one.name: names}),
                 names,
             )
+        if isinstance(one, Mask):
+            masks, names = _without(np.asarray(subject.values[one.name]), Classes(one.classes))
+            images = subject.draw(first.expand(len(masks), -1), {one.name: masks})
+            strips["without each structure of the mask, same latent"] = (images, names)
     return strips
 
 
+def _without(mask: Masks, classes: Classes) -> tuple[list[Masks], list[str]]:
+    """A mask as it is, and without each structure that is in it."""
+    names = [classes.names[number] for number in np.unique(mask) if number][: LONGEST_STRIP - 1]
+    masks = [mask, *(Edit("remove", name).apply(mask[None], classes)[0] for name in names)]
+    return masks, ["as it is", *("\n".join(name.split()) for name in names)]
+
+
 def _record(subject: Subject, folder: Path, places: Mapping[str, Point], notes: Sequence[str]) -> dict[str, Any]:
+    masked = [one for one in subject.conditions if isinstance(one, Mask)]
+    told = {**subject.values, **{one.name: one.column([subject.values[one.name]])[0] for one in masked}}
     return {
         **origin(subject.run, folder, subject.seed),
+        **subject.given.record,
         "number": subject.number,
-        "label": subject.values.get("label"),
-        "conditions": {one.name: subject.values[one.name] for one in subject.conditions if one.name != "label"},
+        "label": told.pop("label", None),
+        "conditions": told,
         "points": {name: list(point) for name, point in places.items()},
         "notes": list(notes),
     }

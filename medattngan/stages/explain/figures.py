@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 import torch
 from matplotlib.axes import Axes
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from medattngan.core.plots import save_picture
 from medattngan.core.types import Images
+from medattngan.data.masks import Masks
 from medattngan.stages.explain.maps import Attended, Map, Point
 
 LEAST_TOP = 2.0
@@ -48,6 +50,25 @@ def save_maps(
                 shown.set_title(f"{kind} ({shares[kind]:.0%})" if kind in shares else kind, fontsize=9)
     figure.colorbar(drawn, ax=axes, shrink=0.6, label="times uniform attention")
     figure.suptitle(f"{BANNER}\n{describe(attended)}", fontsize=9)
+    save_picture(path, figure)
+
+
+def save_mask(path: Path, image: Images, mask: Masks, names: Sequence[str], *, of_patient: bool) -> None:
+    """A slice (1, 1, H, W), and the same with its mask (H, W) over it, a colour a class; `names` by number."""
+    figure = Figure(figsize=(8, 3.4), layout="constrained")
+    axes = figure.subplots(1, 2)
+    for shown in axes:
+        draw_slice(shown, image)
+    colours = mpl.colormaps["tab20"]
+    for number in (number for number in np.unique(mask) if number):
+        layer = np.zeros((*mask.shape, 4))
+        layer[mask == number] = (*colours((number - 1) % colours.N)[:3], 0.6)
+        axes[1].imshow(layer, interpolation="nearest")
+        axes[1].plot([], [], "s", color=colours((number - 1) % colours.N), label=names[number])
+    if mask.any():
+        figure.legend(loc="outside right center", fontsize=8, frameon=False)
+    whose = ", drawn from the mask of a patient" if of_patient else ", and its mask"
+    figure.suptitle(BANNER.partition(",")[0] + whose, fontsize=9)
     save_picture(path, figure)
 
 

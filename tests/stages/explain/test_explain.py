@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from helpers.tiny import PLAIN
+from helpers.tiny_masks import write_masked_store
 from PIL import Image
 from torch import nn
 
@@ -132,6 +134,40 @@ def test_it_explains_the_slice_that_sample_draws(run: Run, tmp_path: Path, monke
     assert set(record["points"]) == {"middle", "brightest", "edge", "background"}
     assert record["label"] == drawn.table["label"][2]
     assert record["conditions"]["position_mm"] == drawn.table["position_mm"][2]
+
+
+@pytest.mark.parametrize("condition", ["mask", "drawn_mask"])
+def test_a_slice_with_a_mask_is_explained_with_it(
+    condition: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "store").mkdir()
+    store = write_masked_store(tmp_path / "store")
+    trained = train(
+        configuration("compact", "scaled_dot", (8,), conditions=[condition]), store, tmp_path / "run", progress=False
+    )
+    masks = {"masks": store, "masks_split": "test", "edits": ["scale=core:1.5"]} if condition == "mask" else {}
+    drawn = sample(trained, tmp_path / "s", count=3, seed=3, **masks)  # type: ignore[arg-type]
+    seen: dict[str, tuple[Any, ...]] = {}
+    module = sys.modules["medattngan.stages.explain.explain"]  # the package's own attribute is the verb
+    monkeypatch.setattr(
+        module, "save_mask", lambda path, *rest, of_patient: seen.update(mask=rest, whose=(of_patient,))
+    )
+    monkeypatch.setattr(module, "save_strips", lambda path, strips: seen.update(strips=(strips,)))
+    record = read_json(explain(trained, tmp_path / "e", seed=3, number=2, **masks).path / "explanation.json")  # type: ignore[arg-type]
+    image, mask, names = seen["mask"]
+    torch.testing.assert_close(image[0], drawn.unit()[2], atol=1e-3, rtol=0)
+    assert drawn.masks is not None
+    np.testing.assert_array_equal(mask, drawn.masks[2])
+    assert names == ("background", "core", "rim")
+    assert seen["whose"] == (condition == "mask",)
+    assert record["masks"] == drawn.provenance["masks"]
+    without = seen["strips"][0].get("without each structure of the mask, same latent")
+    assert (without is None) == (condition == "drawn_mask")
+    if without is not None:
+        assert record["conditions"] == {"mask": "core; rim"}
+        assert without[1] == ["as it is", "core", "rim"]
+        torch.testing.assert_close(without[0][0], drawn.unit()[2], atol=1e-3, rtol=0)
+        assert (without[0][1] - without[0][0]).abs().max() > 0
 
 
 @pytest.mark.slow
