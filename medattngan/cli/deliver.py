@@ -71,8 +71,14 @@ def export(
     if pairs is not None:
         from medattngan.stages.export.pairs import export_pairs
 
-        cases = export_pairs(samples, out, pairs, limit=limit, include_flagged=include_flagged)
-        say(f"{len(cases)} pairs", err=True)
+        _refuse_beside_pairs(
+            sop=sop, multiframe=multiframe, window=window, no_overlay=not overlay, stamp=stamp, like=like, seg=seg,
+            transfer_syntax=transfer_syntax != "explicit", uid_root=uid_root != "2.25", range=value_range,
+            stored=stored, unit=unit, modality=modality, plane=plane != "acquired", spacing=not math.isnan(spacing),
+        )  # fmt: skip
+        made = export_pairs(samples, out, pairs, limit=limit, include_flagged=include_flagged, letters=letters)
+        for note in [*made.notes, f"{len(made.cases)} pairs"]:
+            say(note, err=True)
         typer.echo(out)
         return
     found = open_slices(samples)
@@ -109,6 +115,12 @@ def export_model(
     from medattngan.stages.export_model.export_model import export_model as run_export_model
 
     typer.echo(run_export_model(run, out, format=format, evidence=evidence or (), card=card, checkpoint=checkpoint))
+
+
+def _refuse_beside_pairs(**given: object) -> None:
+    """NIfTI pairs have no place for what DICOM alone can say, and come from samples, which say what they mean."""
+    if others := [name for name, value in given.items() if value not in (None, False)]:
+        raise UserError(f"--pairs writes NIfTI from a samples folder; leave out --{others[0].replace('_', '-')}.")
 
 
 def _refuse_meanings(

@@ -14,7 +14,8 @@ import numpy.typing as npt
 PLANES: dict[str, str] = {"axial": "PLS", "coronal": "ILA", "sagittal": "IPR"}
 """Plane → where (row, column, slice) indices grow towards. Slices run to superior, anterior, right: RAS+."""
 
-_AXES = {"R": (0, 1.0), "L": (0, -1.0), "A": (1, 1.0), "P": (1, -1.0), "S": (2, 1.0), "I": (2, -1.0)}
+AXES = {"R": (0, 1.0), "L": (0, -1.0), "A": (1, 1.0), "P": (1, -1.0), "S": (2, 1.0), "I": (2, -1.0)}
+"""Letter → axis and direction in RAS+."""
 
 
 def slice_affine(
@@ -38,7 +39,7 @@ def slice_affine(
     affine = np.zeros((4, 4))
     affine[3, 3] = 1.0
     for column, letter in enumerate(PLANES.get(plane, "RAS")):
-        axis, sign = _AXES[letter]
+        axis, sign = AXES[letter]
         affine[axis, column] = sign * spacing
     affine[:3, 3] = -(affine[:3, 0] + affine[:3, 1]) * (size - 1) / 2
     affine[:3, 3] += affine[:3, 2] / spacing * (0.0 if math.isnan(position_mm) else position_mm)

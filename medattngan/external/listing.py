@@ -15,6 +15,13 @@ from medattngan.scans.formats.dicom import is_dicom
 from medattngan.scans.formats.picture import is_picture
 
 _HEAD_BYTES = 4096
+WELL_KNOWN = {
+    ".png", ".jpg", ".jpeg", ".jfif", ".jp2", ".tif", ".tiff", ".bmp", ".webp", ".gif", ".heic", ".heif",
+    ".avif", ".svg", ".dcm", ".ima", ".nii", ".gz", ".mha", ".mhd", ".nrrd", ".mgz", ".npy", ".npz", ".mat",
+    ".h5", ".pt", ".pth", ".safetensors", ".zip", ".tar", ".txt", ".md", ".csv", ".tsv", ".xlsx", ".json",
+    ".yaml", ".yml", ".xml", ".html", ".pdf", ".docx", ".log", ".py", ".sh", ".db", ".mp4", ".avi",
+}  # fmt: skip
+"""Suffixes that may be repeated: what follows the last dot of any other name may be somebody's name."""
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif")
 """What has one of these is meant as a picture, and said to be damaged where it is none."""
 
@@ -65,22 +72,23 @@ def listing(folder: Path) -> Listing:
     return found
 
 
-def left_out(others: Sequence[Path], folder: Path, wanted: str, one: str) -> list[str]:
-    """A sentence about files of other kinds than what is read, where there are any.
+def left_out(others: Sequence[Path], wanted: str, one: str) -> list[str]:
+    """A sentence about files of other kinds than what is read, where there are any. It goes into records, so it holds
+    neither the folder nor any word of a file's name that is no suffix.
 
-    >>> left_out([Path("a.png"), Path("b.png"), Path("README")], Path("given"), "pictures", "picture")
-    ['3 files of given were left out, since they are no pictures: 2 .png, 1 without suffix']
+    >>> left_out([Path("a.png"), Path("b.png"), Path("README"), Path("report.Doe")], "pictures", "picture")
+    ['4 files were left out, since they are no pictures: 2 .png, 1 other, 1 without suffix']
     """
     if not others:
         return []
-    plural = "s of" if len(others) > 1 else " of"
-    were = "were left out, since they are" if len(others) > 1 else "was left out, since it is"
-    return [f"{len(others)} file{plural} {folder} {were} no {wanted if len(others) > 1 else one}: {kinds(others)}"]
+    were = "files were left out, since they are" if len(others) > 1 else "file was left out, since it is"
+    return [f"{len(others)} {were} no {wanted if len(others) > 1 else one}: {kinds(others)}"]
 
 
 def kinds(files: Sequence[Path]) -> str:
-    """How many files have which suffix, the most frequent first."""
-    count = Counter(path.suffix.lower() or "without suffix" for path in files)
+    """How many files have which suffix, the most frequent first; suffixes that are not well known are `other`."""
+    suffixes = (path.suffix.lower() for path in files)
+    count = Counter("without suffix" if not one else one if one in WELL_KNOWN else "other" for one in suffixes)
     return ", ".join(
         f"{number} {suffix}" for suffix, number in sorted(count.items(), key=lambda one: (-one[1], one[0]))
     )

@@ -209,12 +209,12 @@ def open_slices(path: Path) -> External:
             from medattngan.external.dicom import read_frames
 
             pixels, known = read_frames(found.dicom, path)
-            notes = left_out([*found.pictures, *found.others], path, "DICOM", "DICOM")
+            notes = left_out([*found.pictures, *found.others], "DICOM", "DICOM")
             return External(path, "dicom", pixels, [None] * len(pixels), notes, None, known)
         if not found.pictures:
             raise UserError(f"{path} holds no image and no DICOM; for NIfTI, run: medattngan ingest {path}")
         folder = read_pictures(found.pictures, path)
-        notes = [*folder.notes, *left_out(found.others, path, "pictures", "picture")]
+        notes = [*folder.notes, *left_out(found.others, "pictures", "picture")]
         return External(path, "pictures", folder.pixels, folder.labels, notes, None, {})
     if path.suffix in (".npy", ".npz") and path.is_file():
         array = read_array(path)

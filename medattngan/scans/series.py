@@ -1,6 +1,6 @@
 """What the formats hand on: pieces found in files, series made of pieces, and reasons to set a piece aside.
 
-Patient, series and path are the source's own words. They stay in memory, in `identity` and on the user's
+Patient, series and path are the source's own words. They stay in memory, in `pseudonyms` and on the user's
 terminal; nothing that is written may hold them.
 """
 

@@ -65,9 +65,22 @@ def test_what_is_no_picture_is_left_out_and_counted(tmp_path: Path) -> None:
         (tmp_path / hidden).write_bytes(b"x")
     found = open_slices(tmp_path)
     assert len(found) == 1
-    said = f"3 files of {tmp_path} were left out, since they are no pictures: 1 .heic, 1 .txt, 1 without suffix"
+    said = "3 files were left out, since they are no pictures: 1 .heic, 1 .txt, 1 without suffix"
     assert found.notes == [said]
     assert found.unit(IntensityMap(0, 1, "a.u.")).notes == [said]
+
+
+def test_no_word_of_a_name_or_a_folder_is_repeated(tmp_path: Path) -> None:
+    given = tmp_path / "Kanarie_1901"
+    given.mkdir()
+    Image.fromarray(GREY).save(given / "a.png")
+    (given / "a.png").rename(given / "a.Kanarie")
+    Image.fromarray(GREY).save(given / "b.png")
+    (given / "report.Kanarie 1901").write_text("x")
+    assert open_slices(given).notes == [
+        "the samples are files of several kinds: 1 .png, 1 other",
+        "1 file was left out, since it is no picture: 1 other",
+    ]
 
 
 def test_links_are_followed_and_those_that_lead_nowhere_are_counted(
@@ -82,7 +95,7 @@ def test_links_are_followed_and_those_that_lead_nowhere_are_counted(
     monkeypatch.chdir(tmp_path)
     found = open_slices(Path("in"))
     assert found.labels == [None, "linked"]
-    assert found.notes == ["1 file of in was left out, since it is no picture: 1 .png"]
+    assert found.notes == ["1 file was left out, since it is no picture: 1 .png"]
 
 
 def test_pictures_beside_dicom_are_left_out_and_counted(tmp_path: Path) -> None:
@@ -93,7 +106,7 @@ def test_pictures_beside_dicom_are_left_out_and_counted(tmp_path: Path) -> None:
     found = open_slices(tmp_path)
     assert found.kind == "dicom"
     assert found.pixels[:, 0, 0].tolist() == [9 - 1024, 10 - 1024]
-    assert found.notes == [f"1 file of {tmp_path} was left out, since it is no DICOM: 1 .png"]
+    assert found.notes == ["1 file was left out, since it is no DICOM: 1 .png"]
 
 
 def test_a_folder_of_other_things_says_what_to_do(tmp_path: Path) -> None:

@@ -216,7 +216,7 @@ def test_export_says_what_it_leaves_out_and_takes_a_stored_range(tmp_path: Path)
     assert "--stored 0,4095" in str(refused.exception)
     ran = CliRunner().invoke(app, [*command, "--stored", "0,4095"])
     assert ran.exit_code == 0
-    assert "1 file of" in ran.stderr
+    assert "1 file was" in ran.stderr
     assert "left out" in ran.stderr
     (file,) = (tmp_path / "out").rglob("*.dcm")
     dataset = pydicom.dcmread(file)

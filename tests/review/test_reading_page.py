@@ -240,6 +240,25 @@ def test_answers_and_time_survive_a_reload(opened: Open) -> None:
     window.page.wait_for_function("() => document.querySelector('#timer').textContent >= '0:01'", timeout=900)
 
 
+def test_a_pause_while_a_case_is_on_its_way_stands_when_it_has_come(opened: Open, made: Made) -> None:
+    window, reader = opened()
+    held: list[Any] = []
+    window.page.route("**/api/cases/1/pixels", lambda route: held.append(route))
+    with window.page.expect_request("**/api/cases/1/pixels"):
+        window.page.reload()
+    window.page.wait_for_function("() => document.querySelector('#curtain').hidden")
+    window.press("p")
+    window.page.wait_for_function("() => !document.querySelector('#curtain').hidden")
+    (route,) = held
+    route.continue_()
+    window.page.wait_for_timeout(3000)
+    window.press("p")
+    window.read(1, "1", "2", "3")
+    window.saved()
+    ((_, _, milliseconds),) = stored_reads(made.path, reader)
+    assert milliseconds < 3000
+
+
 def test_cases_read_without_a_network_all_arrive_once(opened: Open, made: Made) -> None:
     window, reader = opened(failing=True)
     window.read(1, "1", "2", "3")

@@ -1,6 +1,7 @@
 // The server, seen from the page. Every answer is {status, …}; status 0 says that there was no answer at all.
 
 const PATIENCE_MS = 20000;
+const SLOWEST_BYTES_PER_MS = 64; // a line of half a megabit a second
 
 async function ask(path, options) {
   try {
@@ -31,7 +32,8 @@ export function getCase(n) {
 
 /** {status, codes}: codes is a Uint16Array of `count` little-endian codes, or null. */
 export async function getPixels(path, count) {
-  const answer = await ask(path);
+  // The time is for the whole answer, and a stack of slices is many megabytes.
+  const answer = await ask(path, { signal: AbortSignal.timeout(PATIENCE_MS + (2 * count) / SLOWEST_BYTES_PER_MS) });
   if (answer === null) return { status: 0, codes: null };
   if (!answer.ok) return { status: answer.status, codes: null };
   try {

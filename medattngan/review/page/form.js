@@ -76,7 +76,7 @@ export class Form {
   choose(position) {
     const question = this.#questions[this.#current];
     const input = this.#inputs(this.#current)[position - 1];
-    if (question?.kind !== "choice" || input === undefined || input.disabled) return;
+    if (question?.kind !== "choice" || input === undefined || input.matches(":disabled")) return;
     input.checked = true;
     this.#listener();
     this.#goTo(this.#current + 1);

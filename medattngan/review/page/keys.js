@@ -48,7 +48,8 @@ const COMMAND_OF = new Map(
 
 /** {chord, digit}: digits go by their place, so that they need no shift on any keyboard. */
 function chordOf(event) {
-  const digit = /^(?:Digit|Numpad)([1-9])$/.exec(event.code)?.[1];
+  const steers = event.code.startsWith("Numpad") && !/^[1-9]$/.test(event.key); // without Num Lock these are arrows
+  const digit = steers ? undefined : /^(?:Digit|Numpad)([1-9])$/.exec(event.code)?.[1];
   const key = digit ? "Digit" : event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const shiftMatters = digit || key.length > 1 || key !== key.toUpperCase();
   return { chord: event.shiftKey && shiftMatters ? `Shift+${key}` : key, digit: Number(digit) };

@@ -22,6 +22,7 @@ export class Reading {
   #ready = false; // the case is on the screen and may be answered
   #saving = false;
   #changed = false;
+  #paused = false;
 
   /** @param page {say, shown(n), finished(), refused(status)}: what the page does when something happens here */
   constructor({ study, progress, storage, outbox, cases, viewer, form, clock, page, waiting }) {
@@ -53,6 +54,7 @@ export class Reading {
     this.#changed = given.draft === true;
     this.#ready = true;
     this.#clock.start(given.milliseconds ?? 0);
+    if (this.#paused) this.#clock.stop(); // the pause began while the case was on its way
     this.#form.focus(0);
     this.#cases.fetchAhead(n);
   }
@@ -131,18 +133,19 @@ export class Reading {
       return false;
     }
     this.#saving = true;
+    const n = this.#n;
     const given = { answers: this.#form.answers, milliseconds: this.#clock.elapsed() };
     try {
-      await this.#outbox.put({ n: this.#n, read_id: newReadId(), ...given });
+      await this.#outbox.put({ n, read_id: newReadId(), ...given });
     } catch {
       this.#page.say(say("disk_full"));
       return false;
     } finally {
       this.#saving = false;
     }
-    this.#ready = false;
-    this.#answers.set(this.#n, given);
-    this.#progress.add(this.#n);
+    if (this.#n === n) this.#ready = false;
+    this.#answers.set(n, given);
+    this.#progress.add(n);
     return true;
   }
 
@@ -174,11 +177,13 @@ export class Reading {
 
   /** Hide the case; the clock stands. */
   async pause() {
-    await this.keepDraft();
+    this.#paused = true;
     this.#clock.stop();
+    await this.keepDraft();
   }
 
   resume() {
+    this.#paused = false;
     if (!this.#ready) return;
     this.#clock.start();
     this.#form.focus(Math.min(this.#form.current, this.#study.questions.length - 1));

@@ -28,7 +28,7 @@ import yaml
 
 from medattngan.core.files import UserError
 from medattngan.scans.formats.nifti import VOLUME_ERRORS, open_volume
-from medattngan.scans.geometry.planes import OBLIQUE_DEG
+from medattngan.scans.geometry.planes import OBLIQUE_DEG, slice_normal
 from medattngan.scans.patients.names import stem
 from medattngan.scans.series import Series
 
@@ -125,8 +125,9 @@ class Areas:
         axis = AXES.get(plane)
         if axis is None or not np.isfinite(position_mm):
             return None
-        step = float(self.affine[axis, axis])
-        index = (position_mm - float(self.affine[axis, 3])) / step
+        normal = slice_normal(self.affine, axis)
+        step = float(normal @ self.affine[:3, axis])
+        index = (position_mm - float(normal @ self.affine[:3, 3])) / step
         areas = self.by_axis[axis]
         beyond = max(-index, index - (len(areas) - 1)) * step
         if beyond > step / 2 + OTHERS_MM:

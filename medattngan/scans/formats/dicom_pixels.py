@@ -24,11 +24,9 @@ from medattngan.scans.formats.dicom_mosaic import cut_out
 from medattngan.scans.formats.dicom_padding import padding, unpacked
 from medattngan.scans.formats.dicom_rescale import ARBITRARY, HOUNSFIELD, Rescale, rescale, signed_16
 from medattngan.scans.formats.gaps import is_filling
+from medattngan.scans.formats.picture_grey import GREY_TOLERANCE
 from medattngan.scans.geometry.affine import is_sound, stack_affine
 from medattngan.scans.series import READ_ERRORS, Loaded, Piece, SetAside
-
-GREY_TOLERANCE = 2
-"""Channels this close, in 8-bit steps, are one grey channel that went through a lossy codec."""
 
 PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 

@@ -26,7 +26,7 @@ LABELS = (("L", "R"), ("P", "A"), ("I", "S"))
 
 
 def face(item: Item, series: Series, plane: str) -> Item:
-    """Turn the volume so that its slices are of `plane` and stand upright (see `slicing`).
+    """Turn the volume so that its slices are of `plane` and stand upright (see `data.affine`).
 
     `acquired` keeps the scan's own slices: DICOM frames as stored, with the name of a plane only where they already
     stand as its slices do; a volume is turned to the plane nearest to its own. Frames whose place and volumes whose

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from medattngan.data.affine import PLANES
+from medattngan.data.affine import AXES, PLANES
 
 __all__ = ["CUTS", "PLANES", "native_plane", "positions_mm", "ras_side", "slice_normal", "stands_upright", "thin_axis"]
 
@@ -57,8 +57,7 @@ def stands_upright(affine: npt.NDArray[np.float64], plane: str) -> bool:
     >>> stands_upright(prone, "axial"), stands_upright(prone * [-1, -1, 1], "axial")
     (False, True)
     """
-    axes = {"R": (0, 1.0), "L": (0, -1.0), "A": (1, 1.0), "P": (1, -1.0), "S": (2, 1.0), "I": (2, -1.0)}
-    wanted = [axes[letter] for letter in PLANES[plane][:2]]
+    wanted = [AXES[letter] for letter in PLANES[plane][:2]]
     near = [sign * affine[axis, i] / np.linalg.norm(affine[:3, i]) for i, (axis, sign) in enumerate(wanted)]
     return bool(min(near) >= np.cos(np.radians(OBLIQUE_DEG)) - 1e-6)
 

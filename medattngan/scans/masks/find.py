@@ -157,6 +157,7 @@ def _names(series: Series) -> set[str]:
     found = {_stem(file) for file in files} if len(files) == 1 else set()
     if series.layout == "frames":
         found |= {path.parent.as_posix() for path in paths}
+    found.discard(".")  # a file given by itself has no folder under the source
     inner = {PurePosixPath(name).relative_to(PurePosixPath(name).parts[0]).as_posix() for name in found}
     names = {name for name in inner | found if name != "."}
     return names | {name.removesuffix(CHANNEL) for name in names}

@@ -47,8 +47,6 @@ def write_beside(planned: PlannedSeries, samples: Samples, folder: Path) -> None
     codes = stamp(codes) if planned.series.stamped else codes
     values = planned.series.intensity.decode(codes)
     save_nifti(values.transpose(1, 2, 0), affine_of(plane, codes.shape[1:]), folder / "volume.nii.gz")
-    if plane.along_mm[0] > plane.along_mm[-1]:
-        codes = codes[::-1]
     side = (plane.spacing_mm or (1.0, 1.0))[0]
     save_picture(folder / "planes.png", with_caption(sheet(codes, plane.step_mm / side), CAPTION))
     larger = max(1, -(-LEAST_PX // codes.shape[-1]))

@@ -67,8 +67,7 @@ class ExportReport:
 
     def sentences(self) -> list[str]:
         """What a user should hear of."""
-        left = self.flagged_left_out
-        return [*self.notes, *([f"{counted(left, 'slices')} left out that the audit flagged"] if left else [])]
+        return [*self.notes, *by_audit(self.flagged_left_out)]
 
 
 @alone
@@ -140,7 +139,7 @@ def export(
     left_out = count_left_out(flagged, chosen, include_flagged)
     if lettered := chosen - len(rows):
         left_out["lettered"] = lettered
-    said = [*notes, *_by_option(left_out), *([] if borrowed is None else [f"--like: {borrowed.told()}"])]
+    said = [*notes, *by_option(left_out), *([] if borrowed is None else [f"--like: {borrowed.told()}"])]
     with atomic_folder(out) as folder, watching(progress) as watch:
         _write_all(planned, samples, folder, seg, watch("writing slices", len(rows)))
         write_json(folder / "provenance.json", record(planned, asked, left_out, said))
@@ -164,7 +163,12 @@ def _require_writable(first: PlannedSeries, samples: Samples, out: Path, count: 
     require_room(out, count * bytes_a_slice(samples.codes), f"{count} slices", "give a --limit")
 
 
-def _by_option(left_out: Mapping[str, int]) -> list[str]:
+def by_audit(flagged: int) -> list[str]:
+    """What an audit kept back, in a sentence."""
+    return [f"{counted(flagged, 'slices')} left out that the audit flagged"] if flagged else []
+
+
+def by_option(left_out: Mapping[str, int]) -> list[str]:
     """What an option left out, in sentences; of what an audit flagged, the report speaks."""
     options = {"--limit": left_out["beyond_limit"], "--letters": left_out.get("lettered", 0)}
     return [f"{option}: {counted(count, 'slices')} left out" for option, count in options.items() if count]

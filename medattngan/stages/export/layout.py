@@ -10,14 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from medattngan.core.files import UserError
+from medattngan.data.affine import AXES
 from medattngan.data.alike import one_spacing
 from medattngan.scans.geometry.affine import LPS_TO_RAS, is_even, is_sound, stack_affine
 from medattngan.scans.geometry.planes import MIN_SLICES_TO_CUT, PLANES, native_plane
 from medattngan.scans.options import SQUARE_TOLERANCE
 from medattngan.scans.series import Series
 
-AXES = {"R": (0, 1.0), "L": (0, -1.0), "A": (1, 1.0), "P": (1, -1.0), "S": (2, 1.0), "I": (2, -1.0)}
-"""Letter → axis and direction in RAS+."""
 SQUARE = 1e-3
 """Voxel axes whose cosine is below this stand at right angles: 0.06 degrees."""
 

@@ -52,13 +52,18 @@ def require_options(asked: Asked, limit: int | None) -> None:
             raise UserError("--include-flagged is empty; say in a few words why flagged slices are exported.")
         require_line(reason, "--include-flagged")
         require_length(reason, REASON_MAX, "--include-flagged", "shorten it")
-    if asked.letters not in LETTERS:
-        raise UserError(f"--letters {asked.letters} is not one of {', '.join(LETTERS)}.")
+    require_letters(asked.letters)
     require_transfer_syntax(asked.transfer_syntax)
     require_combination(asked.sop, asked.multiframe)
     if asked.window is not None:
         require_window(asked.window)
     make_uid(asked.uid_root, "check")
+
+
+def require_letters(letters: str) -> None:
+    """Raises: UserError: `letters` is none of LETTERS."""
+    if letters not in LETTERS:
+        raise UserError(f"--letters {letters} is not one of {', '.join(LETTERS)}.")
 
 
 def require_modality(modality: str) -> str:

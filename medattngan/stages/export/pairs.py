@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,7 +21,9 @@ from medattngan.core.seal import seal, thorough
 from medattngan.data.masks import Classes
 from medattngan.data.samples import Samples
 from medattngan.stages.export.beside import affine_of, save_nifti
-from medattngan.stages.export.export import choose_rows, count_left_out, flagged_rows
+from medattngan.stages.export.export import by_audit, by_option, choose_rows, count_left_out, flagged_rows
+from medattngan.stages.export.letters import heed_letters
+from medattngan.stages.export.options import require_letters
 from medattngan.stages.export.origin import samples_digest
 from medattngan.stages.export.plane import ORIENTATION, Plane
 
@@ -60,25 +62,34 @@ LAYOUTS: dict[str, tuple[str, Callable[[Sequence[str], Classes, str], dict[str, 
 """What `--pairs` chooses from: what follows the name of a slice, and its dataset.json."""
 
 
+class PairsReport(NamedTuple):
+    """The names of the cases that were written, and in sentences what was left out."""
+
+    cases: list[str]
+    notes: list[str]
+
+
 @alone
 @thorough()
 def export_pairs(
     samples: str | Path | Samples, out: str | Path, layout: str, *, limit: int | None = None, name: str = "",
-    include_flagged: str | None = None,
-) -> list[str]:  # fmt: skip
-    """Write pairs as NIfTI into the folder `out`; returns the names of the cases.
+    include_flagged: str | None = None, letters: str = "refuse",
+) -> PairsReport:  # fmt: skip
+    """Write pairs as NIfTI into the folder `out`.
 
     Args:
         layout: `nnunet` or `monai`.
         limit: at most this many pairs, from the first.
         name: of the data set; that of the folder by default.
-        include_flagged: as for `export`.
+        include_flagged, letters: as for `export`.
 
     Raises:
-        UserError: there is no such layout, the samples have no masks or none is left, or `out` exists.
+        UserError: there is no such layout, the samples have no masks or none is left, slices show letters, or `out`
+            exists.
     """
     if layout not in LAYOUTS:
         raise UserError(f"--pairs {layout} is not one of {', '.join(LAYOUTS)}.")
+    require_letters(letters)
     out = Path(out)
     require_absent(out)
     samples = samples if isinstance(samples, Samples) else Samples.open(samples)
@@ -87,7 +98,11 @@ def export_pairs(
     samples.require_synthetic("exported")
     samples.require_verdict()
     flagged = flagged_rows(samples.table)
-    rows = choose_rows(flagged, limit, include_flagged)
+    chosen = choose_rows(flagged, limit, include_flagged)
+    rows = heed_letters(samples.codes, chosen, letters)
+    left_out = count_left_out(flagged, len(chosen), include_flagged)
+    if lettered := len(chosen) - len(rows):
+        left_out["lettered"] = lettered
     suffix, described = LAYOUTS[layout]
     side = float(samples.intensity.get("spacing_mm") or 1.0)
     # As far as plane and size of a pixel are known, centred on 0.
@@ -104,9 +119,9 @@ def export_pairs(
         about = {"name": name or out.name, "description": "SYNTHETIC pairs of slice and mask by medattngan"}
         modality = str(samples.intensity.get("modality") or "OT")
         write_json(folder / "dataset.json", about | described(cases, samples.classes, modality))
-        write_json(folder / "provenance.json", _record(samples, count_left_out(flagged, len(rows), include_flagged)))
+        write_json(folder / "provenance.json", _record(samples, left_out))
         seal(folder, "pairs")
-    return cases
+    return PairsReport(cases, [*by_option(left_out), *by_audit(left_out["flagged"])])
 
 
 def _record(samples: Samples, left_out: dict[str, int]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ ORIENTATION: dict[str, tuple[float, ...]] = {
     "coronal": (1, 0, 0, 0, 0, -1),
     "sagittal": (0, 1, 0, 0, 0, -1),
 }
-"""Plane → direction of a row and of a column: stored slices lie as on a light box, see `data.slicing`."""
+"""Plane → direction of a row and of a column: stored slices lie as on a light box, see `data.affine`."""
 PAIRED = {
     "ANKLE", "ARM", "BREAST", "CLAVICLE", "ELBOW", "FOOT", "HAND", "HIP", "KIDNEY", "KNEE", "LEG",
     "LUNG", "ORBIT", "SHOULDER", "THIGH", "WRIST",

@@ -72,7 +72,7 @@ def ingest(
 ) -> SliceStore:
     """Read every scan under `sources` into a new SliceStore at `out`.
 
-    The same input gives the same bytes at any number of workers, on a machine with the same salt (see `identity`).
+    The same input gives the same bytes at any number of workers, on a machine with the same salt (see `pseudonyms`).
 
     Args:
         sources: files and folders; DICOM, what nibabel reads, PNG, JPEG, TIFF, BMP and the formats that other
@@ -83,11 +83,11 @@ def ingest(
         window: of CT: a name (see `intensity.WINDOWS`) or `CENTER,WIDTH` in HU; soft tissue when not given.
             Volumes that name no modality are taken for CT when it is given, and for MR when not.
         labels: CSV with a column `file` or `patient` or both, any of `label`, `age`, `sex`, and further columns of
-            numbers (see `labels.read_labels`); or `folders`.
+            numbers (see `table.rows.read_labels`); or `folders`.
         split: shares of train, val and test; by patient.
         seed: of the split; not negative.
         screen: look for text burned into the scans: `set-aside` leaves out series with text, `mask` covers it.
-            Needs the extra `screen`. Headers that speak of text or of faces are heeded too (see `screen.refuse`).
+            Needs the extra `screen`. Headers that speak of text or of faces are heeded too (see `screening.refuse`).
         captions: what is said of each slice: tables (CSV with `file` or `patient`, and `text`), recipes of region masks
             (YAML), the word `attributes`; see `captions.Captions`.
         keep_words: of a table, which would be left out as they could identify.
@@ -117,7 +117,8 @@ def ingest(
     bounds = Bounds.parse(file_seconds, file_memory)
     formats()  # what another package adds wrongly is said before any scan is read
     said = Captions.read(captions, keep_words)
-    places = Places.check(sources, out, labels, rejected, said.files)
+    lists = said.files if mask_classes is None else (*said.files, Path(mask_classes))
+    places = Places.check(sources, out, labels, rejected, lists)
     table = None if places.table is None else read_labels(places.table)
     labelled = None if masks is None else MasksAsked.parse(masks, mask_classes, places.sources)
     salt, console = load_salt(), terminal(quiet=not progress)

@@ -58,13 +58,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Places:
-    """Where the scans are, where the store goes, and the user's lists: the labels and the files set aside."""
+    """Where the scans are, where the store goes, and the user's lists: the labels, the files set aside, and others that
+    were given."""
 
     sources: tuple[Path, ...]
     out: Path
     table: Path | None
     rejected: Path | None
-    captions: tuple[Path, ...] = ()
+    lists: tuple[Path, ...] = ()
 
     @classmethod
     def check(
@@ -73,13 +74,13 @@ class Places:
         out: str | Path,
         labels: str | Path | None,
         rejected: str | Path | None,
-        captions: tuple[Path, ...] = (),
+        lists: tuple[Path, ...] = (),
     ) -> Places:
         """Raises UserError where something of the user's would be overwritten."""
         scans = [sources] if isinstance(sources, str | Path) else sources
         table = None if labels is None or Path(labels) == FOLDERS else Path(labels)
         listed = None if rejected is None else Path(rejected)
-        places = cls(tuple(map(Path, scans)), Path(out).resolve(), table, listed, captions)
+        places = cls(tuple(map(Path, scans)), Path(out).resolve(), table, listed, lists)
         require_absent(places.out)
         if listed is not None and listed.exists():
             raise UserError(f"{listed} exists already; give another --rejected or remove it first.")
@@ -97,5 +98,5 @@ class Places:
             self.out,
             self.work,
             lock_of(self.out),
-            *(path for path in (self.table, self.rejected, *self.captions) if path is not None),
+            *(path for path in (self.table, self.rejected, *self.lists) if path is not None),
         ]

@@ -12,7 +12,8 @@ from helpers.scan_files import texture, write_dicom, write_nifti
 
 from medattngan.core.files import UserError
 from medattngan.scans.captions.attributes import attributes, weighting
-from medattngan.scans.captions.regions import read_areas, read_regions
+from medattngan.scans.captions.regions import Areas, read_areas, read_regions
+from medattngan.scans.geometry.planes import positions_mm
 from medattngan.scans.series import Piece, Series
 
 RECIPE = "suffix: _seg.nii.gz\nleast_mm2: 5\nregions:\n  thalamus: [2, 3]\n  brain stem: 7\n"
@@ -46,6 +47,21 @@ def test_areas_are_those_of_the_body_s_planes_however_the_map_is_stored(tmp_path
     assert areas.at("axial", 100.0) is None
     assert areas.at("acquired", 9.0) is None
     assert areas.at("axial", math.nan) is None
+
+
+def test_areas_of_a_tilted_map_are_found_where_the_slices_of_its_scan_lie() -> None:
+    """A store's positions run along the slices' normal, and not along an axis of the body."""
+    turned, tilt = np.eye(4), np.radians(15)
+    turned[1:3, 1:3] = [[np.cos(tilt), -np.sin(tilt)], [np.sin(tilt), np.cos(tilt)]]
+    shifted = np.eye(4)
+    shifted[:3, 3] = -90, -120, -70
+    affine = turned @ np.diag([2.0, 2.0, 3.0, 1.0]) @ shifted
+    by_axis = np.zeros((8, 1))
+    by_axis[5] = 40.0
+    areas = Areas(("thalamus",), (by_axis,) * 3, affine)
+    for axis, plane in enumerate(("sagittal", "coronal", "axial")):
+        found = [areas.at(plane, position) for position in positions_mm(affine, 8, axis)]
+        assert [one and one["thalamus"] for one in found] == [0, 0, 0, 0, 0, 40, 0, 0]
 
 
 def test_regions_are_named_in_the_order_of_the_recipe_and_small_ones_are_not(tmp_path: Path) -> None:

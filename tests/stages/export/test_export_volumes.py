@@ -123,6 +123,18 @@ def test_sheet_and_film_are_signed_and_say_synthetic_beneath(axial: Path) -> Non
         assert film.n_frames == 9  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("plane", ["coronal", "sagittal"])
+def test_sheet_and_film_go_from_the_first_slice_to_the_last_in_every_plane(
+    plane: str, axial: Path, tmp_path: Path
+) -> None:
+    """The same codes make the same pictures, whichever way DICOM's axes run."""
+    assert np.array_equal(volume_samples(plane).codes, volume_samples().codes)
+    out = export(volume_samples(plane), tmp_path / "dicom", progress=False).path
+    for name in ("planes.png", "slices.gif"):
+        with Image.open(axial / "volume-0001" / name) as one, Image.open(out / "volume-0001" / name) as other:
+            assert np.array_equal(np.asarray(one), np.asarray(other))
+
+
 def test_a_volume_with_a_flagged_slice_stays_behind_whole(tmp_path: Path) -> None:
     samples = volume_samples(volumes=3, slices=3)
     flags = np.zeros(9, bool)

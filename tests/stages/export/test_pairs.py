@@ -13,8 +13,11 @@ import pydicom
 import pytest
 from helpers.dicom_checks import complaints
 from helpers.export_cases import CT, MR, make_samples
+from helpers.lettered import codes_with_letters
 from monai.data import load_decathlon_datalist
+from typer.testing import CliRunner
 
+from medattngan.cli.app import app
 from medattngan.core.files import UserError
 from medattngan.core.seal import check
 from medattngan.data.masks import Classes
@@ -80,7 +83,8 @@ def test_the_same_pairs_give_the_same_bytes(tmp_path: Path) -> None:
 
 def test_nnunet_finds_every_pair(tmp_path: Path) -> None:
     samples = pairs(CT)
-    cases = export_pairs(samples, tmp_path / "Dataset501_Lungs", "nnunet")
+    cases, notes = export_pairs(samples, tmp_path / "Dataset501_Lungs", "nnunet")
+    assert notes == []
     told = json.loads((tmp_path / "Dataset501_Lungs" / "dataset.json").read_text())
     assert told["labels"] == {"background": 0, "lesion": 1, "Hippocampus, left": 2}
     assert (told["channel_names"], told["numTraining"]) == ({"0": "CT"}, 3)
@@ -101,6 +105,29 @@ def test_monai_finds_every_pair(tmp_path: Path) -> None:
     listed = load_decathlon_datalist(tmp_path / "pairs" / "dataset.json", True, "training")
     assert len(listed) == 2
     assert all(Path(one["image"]).is_file() and Path(one["label"]).is_file() for one in listed)
+
+
+def test_pairs_with_letters_are_refused_left_out_or_kept(tmp_path: Path) -> None:
+    codes = codes_with_letters([False, True, False])
+    made = pairs()
+    masks = np.zeros(codes.shape, np.uint8)
+    samples = replace(made, codes=codes, table=made.table.iloc[:3], masks=masks)
+    with pytest.raises(UserError, match="1 of 3 slices show what looks like letters"):
+        export_pairs(samples, tmp_path / "pairs", "nnunet")
+    assert not (tmp_path / "pairs").exists()
+    cases, notes = export_pairs(samples, tmp_path / "left", "nnunet", letters="leave-out")
+    assert (cases, notes) == (["synthetic_00001", "synthetic_00003"], ["--letters: 1 slice left out"])
+    record = json.loads((tmp_path / "left" / "provenance.json").read_text())
+    assert record["left_out"] == {"flagged": 0, "beyond_limit": 0, "lettered": 1}
+    assert len(export_pairs(samples, tmp_path / "kept", "nnunet", letters="keep").cases) == 3
+
+
+@pytest.mark.parametrize("option", [["--sop", "mr"], ["--seg"], ["--stamp"], ["--no-overlay"], ["--unit", "HU"]])
+def test_options_of_dicom_are_refused_beside_pairs(option: list[str], tmp_path: Path) -> None:
+    words = ["export", str(tmp_path), "--pairs", "nnunet", "--out", str(tmp_path / "pairs"), *option]
+    ran = CliRunner().invoke(app, words)
+    assert isinstance(ran.exception, UserError)
+    assert f"leave out {option[0]}." in str(ran.exception)
 
 
 def test_what_has_no_masks_gives_no_pairs(tmp_path: Path) -> None:

@@ -63,6 +63,12 @@ def test_a_segmentation_may_lie_among_the_files_of_its_scan(tmp_path: Path) -> N
     assert store.provenance["set_aside"]["files"] == {}
 
 
+def test_a_slice_given_by_itself_is_taken_though_the_segmentation_is_of_its_series(tmp_path: Path) -> None:
+    write_dicom_pair(tmp_path)
+    (one, *_) = sorted((tmp_path / "scans").rglob("*.dcm"))
+    assert len(ingest([one], tmp_path / "store", masks=tmp_path / "masks", size=14, progress=False)) == 1
+
+
 def test_a_mask_that_does_not_fit_is_set_aside_by_reason_and_its_scan_stays(tmp_path: Path) -> None:
     labels, _ = labels_and_scan()
     for number in range(1, 6):
@@ -114,9 +120,10 @@ def test_masks_beside_their_pictures_are_told_by_their_suffix(tmp_path: Path) ->
 
 def test_a_list_of_classes_joins_values_and_leaves_out_the_rest(tmp_path: Path) -> None:
     write_pair(tmp_path, "hippocampus_001")
-    listed = tmp_path / "classes.csv"
+    listed = tmp_path / "scans" / "classes.csv"  # among the scans, and yet no scan that was left out
     listed.write_text("value,name\n3,grey\n9,grey\n")
     store = take(tmp_path, mask_classes=listed, size=14)
+    assert "not-a-scan" not in (store.path / "provenance.json").read_text()
     assert store.classes is not None
     assert store.classes.names == ("background", "grey")
     assert all((store.masks([row])[0] == (told_by_the_pixels(store, row) == 1)).all() for row in range(len(store)))
