@@ -3,8 +3,9 @@
     python scripts/ablate_attention.py --data STORE --minutes 20 --seed 0 --seed 1 --seed 2 --work DIR --out FILE.json
 
 `none` is the same network with a block of as many weights that sees each position alone (medattngan/attention/none.py).
-All kinds are run with the first seed, then all with the second. What stands in FILE.json is not run again and what was
-cut short goes on, so that several sittings can fill the table.
+By default these are all kinds but bipartite, which attends at several heights at once. All are run with the first seed,
+then all with the second. What stands in FILE.json is not run again and what was cut short goes on, so that several
+sittings can fill the table.
 """
 
 from __future__ import annotations

@@ -5,10 +5,9 @@ counts as found when boxes cover most of its ink. A table is filled block by blo
 cell (scans, size, contrast), all cells in turn: the same command goes on where it was stopped, and the figures of
 fewer blocks are there before.
 
-    python scripts/benchmark_screen.py lines ct=tcia_ct_100 cxr=cxr_pneumonia_128 mr=ixi_t1_2mm/t1 --all mr --lines
-    300 --out lines.json python scripts/benchmark_screen.py clean ct=tcia_ct_100 cxr=cxr_pneumonia_128
-    mr=ixi_t1_2mm/t1 --all mr --out clean.json python scripts/benchmark_screen.py read ct=tcia_ct_100
-    cxr=cxr_pneumonia_128 mr=ixi_t1_2mm/t1 --all mr --lines 100 --out read.json
+    python scripts/benchmark_screen.py lines ct=tcia_ct_100 cxr=cxr_pneumonia_128 mr=ixi_t1_2mm/t1 --all mr --out FILE
+
+and so with `clean` and `read` in place of `lines`.
 
 `--all NAME` says that no patient of the folder was trained on; of the others every second patient is left.
 """

@@ -160,7 +160,7 @@ def learn(combination: Combination, minutes: float, seed: int, store: SliceStore
     except UserError as error:
         return {**result, "failed": str(error)}
     result |= read_json(table)["cells"][0]
-    folder = work / f"{combination.name}-{minutes:g}min-seed{seed}"
+    folder = work / cell.folder
     files = {"grid.png": max((folder / "run" / "grids").iterdir()), "scores.json": folder / "scores" / "scores.json"}
     for ending, source in files.items():
         target = out.with_name(f"{out.stem}-{folder.name}-{ending}")

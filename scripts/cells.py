@@ -13,7 +13,7 @@ import queue
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,9 +76,14 @@ class Cell:
         return [*Length.of(self.minutes, self.kimg).ends, f"train.seed={self.seed}", *self.settings]
 
     @property
+    def length(self) -> str:
+        """How long it trains, as in the name of its folder."""
+        return str(Length.of(self.minutes, self.kimg))
+
+    @property
     def folder(self) -> str:
         """The name of its folder."""
-        return f"{self.row}-{Length.of(self.minutes, self.kimg)}-seed{self.seed}"
+        return f"{self.row}-{self.length}-seed{self.seed}"
 
     @property
     def resolved(self) -> Config:
@@ -118,11 +123,13 @@ def fill_table(
         UserError: the training of a cell failed; it has said why.
     """
     keys = {cell.key((training, test), split): cell for cell in cells}
-    stands = read_json(out)["cells"] if out.is_file() else []
-    done = {own["key"]: own for own in stands if own.get("key") in keys}
+    about = (training.digest, split)
+    told = read_json(out) if out.is_file() else {"cells": []}
+    done = {own["key"]: own for own in told["cells"] if own.get("key") in keys}
+    others = _of_other_sittings(told, cells) if (told.get("store_digest"), told.get("split")) == about else []
 
     def write() -> list[dict[str, Any]]:
-        whole = [done[key] for key in keys if key in done]
+        whole = [*others, *(done[key] for key in keys if key in done)]
         lines = summarise(whole)
         said = {"summary": lines, **extra(lines), **more(whole)}
         write_json(out, {"store_digest": training.digest, "split": split, **said, "cells": whole})
@@ -149,6 +156,16 @@ def fill_table(
         finally:
             pool.shutdown(cancel_futures=True)
     return write()
+
+
+def _of_other_sittings(told: Mapping[str, Any], cells: Sequence[Cell]) -> list[dict[str, Any]]:
+    """What a table holds that is not asked for now: other rows and seeds, as long trained."""
+    asked = {(cell.row, cell.seed) for cell in cells}
+    lengths = {cell.length for cell in cells}
+    return [
+        own for own in told["cells"]
+        if own.get("key") and own.get("length") in lengths and (own["row"], own["seed"]) not in asked
+    ]  # fmt: skip
 
 
 def run_cell(
@@ -179,6 +196,7 @@ def run_cell(
     return {
         "row": cell.row,
         "seed": cell.seed,
+        "length": cell.length,
         "settings": list(cell.settings),
         "threads": len(cores),
         "minutes": numbers["seconds"] / 60,

@@ -60,9 +60,9 @@ def main(
 ) -> None:
     """Fill the table and print it."""
     store = SliceStore.open(data)
-    fixed = (f"train.kimg={kimg:g}", "train.minutes=null", "train.validate_minutes=null", "train.graphs=off")
+    fixed = ("train.validate_minutes=null", "train.graphs=off")
     cells = [
-        Cell(row, config, (*fixed, *overrides, *(settings or ())), number, 1)
+        Cell(row, config, (*fixed, *overrides, *(settings or ())), number, 0, kimg)
         for number in seed or [0]
         for row, overrides in rows_of(epsilon, batch, private or ()).items()
     ]

@@ -169,7 +169,7 @@ def pointing(run: Run, store: SliceStore, masks: dict[str, Masks], recipe: Regio
     images, maps = word_maps(generator, latents(seed, 0, len(told), width), encoded([text], {TEXT: told}))
     found: dict[str, Any] = {"by_height": {}, "mask_dice": {}}
     for height, weights in maps.items():
-        hits, chances, by_word = [], [], {}
+        hits, chances, whose, by_word = [], [], list[int](), {}
         for region, word in region_words(recipe, text.vocabulary).items():
             own = [i for i, one in enumerate(told) if word in text.known(one)]
             if not own:
@@ -177,12 +177,17 @@ def pointing(run: Run, store: SliceStore, masks: dict[str, Masks], recipe: Regio
             places = [text.known(told[i]).index(word) for i in own]
             mask = voted(images[own], region, word, train_set)
             there = mask.any((1, 2))
+            if not there.any():
+                continue
+            whose += np.asarray(own)[there].tolist()
             hit, chance = pointed(weights[own, places].numpy()[there], mask[there])
             hits.append(hit)
             chances.append(chance)
             by_word[word] = {"hit": float(hit.mean()), "chance": float(chance.mean()), "slices": len(hit)}
+        if not hits:
+            continue
         every, luck = np.concatenate(hits), np.concatenate(chances)
-        low, high = interval(every, None, seed)
+        low, high = interval(every, np.asarray(whose).astype(str), seed)
         found["by_height"][height] = {
             "value": float(every.mean()), "ci95": [low, high], "chance": float(luck.mean()), "by_word": by_word
         }  # fmt: skip

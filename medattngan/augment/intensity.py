@@ -24,13 +24,19 @@ NAMES = ("shift", "shifted", "gain", "gained", "square", "erased")
 
 
 def perturb(images: Images, drawn: Mapping[str, Tensor]) -> Images:
-    """Change (B, 1, H, W) by what `draw_changes` drew; same shape."""
+    """Change (B, C, H, W) by what `draw_changes` drew; same shape. Channels after the first are of a mask, and have no
+    brightness: they are erased with their slice and not else changed."""
     drawn = {name: tensor.to(images) for name, tensor in drawn.items() if name in NAMES}
+    slices = images[:, :1]
     if "shift" in drawn:
-        images = images + drawn["shifted"] * (drawn["shift"] * BRIGHTNESS)
+        slices = slices + drawn["shifted"] * (drawn["shift"] * BRIGHTNESS)
     if "gain" in drawn:
-        mean = images.mean(dim=(1, 2, 3), keepdim=True)
-        images = images + drawn["gained"] * (drawn["gain"] - 1) * (images - mean)
+        mean = slices.mean(dim=(1, 2, 3), keepdim=True)
+        slices = slices + drawn["gained"] * (drawn["gain"] - 1) * (slices - mean)
+    if images.shape[1] == 1:
+        images = slices
+    elif drawn.keys() & {"shift", "gain"}:
+        images = torch.cat([slices, images[:, 1:]], 1)
     if "square" in drawn:
         erased = drawn["square"] * drawn["erased"]
         images = images * (1 - erased) - erased

@@ -79,7 +79,7 @@ EXAMPLES: Mapping[str, tuple[str, str]] = {
     ),
     "report": (
         "medattngan report run samples scores audit --data store -o report.html",
-        "medattngan report run samples scores --data store -o report.html --card card.yaml",
+        "medattngan report run samples --data store -o report.html --card card.yaml",
     ),
     "review": (
         "medattngan review create samples --data store -n 50 -o study",
@@ -91,7 +91,7 @@ EXAMPLES: Mapping[str, tuple[str, str]] = {
     ),
     "review serve": (
         "medattngan review serve study",
-        "medattngan review serve study --host 0.0.0.0 --name pc7.example --expose --tls-cert c.pem --tls-key k.pem",
+        "medattngan review serve study --port 9000 --interim",
     ),
     "review status": (
         "medattngan review status study",
@@ -119,7 +119,7 @@ EXAMPLES: Mapping[str, tuple[str, str]] = {
     ),
     "export-model": (
         "medattngan export-model run --format monai -o bundle",
-        "medattngan export-model run --format onnx -o onnx --evidence samples --evidence scores",
+        "medattngan export-model run --format onnx -o onnx --evidence samples",
     ),
     "push": (
         "medattngan push dicom --url https://pacs.example/dicom-web",

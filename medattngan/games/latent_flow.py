@@ -11,6 +11,7 @@ from torch import Tensor
 
 from medattngan.core.files import UserError
 from medattngan.games.game import Batch, Draws, Networks, Phase, Round
+from medattngan.games.latents import reparameterised
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class LatentFlowGame:
     def phases(self, networks: Networks, batch: Batch, draws: Draws) -> Iterator[Phase]:
         """One move, on codes drawn from what the encoder says of each slice."""
         mean, log_variance = networks["encoder"](batch.images, batch.conditions).detach().float().unbind(1)
-        z = mean + (log_variance / 2).exp() * draws["noise"]
+        z = reparameterised(mean, log_variance, draws["noise"])
         asked = networks["generator"].bare
         yield Phase(("generator",), lambda: {"loss_flow": asked(z, batch.conditions, draws).mean()})
 

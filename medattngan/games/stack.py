@@ -87,7 +87,7 @@ class StackGame(AdversarialGame):
             )
         told = {name: one.reshape(-1, depth) for name, one in batch.conditions.items()}
         fake = networks["generator"](draws["z"][::depth], told)
-        mix, watched = draws.get("mix"), dict[str, Logits]()
+        mix, gamma, watched = draws.get("mix"), draws.get("gamma"), dict[str, Logits]()
         seen = {name: _as_one(images if name == "real" else fake, name, draws, depth) for name in ("real", "moved")}
         shown = _as_one(fake.detach(), "fake", draws, depth)
         places = {name: _places(name, draws, depth) for name in JUDGES}
@@ -110,9 +110,10 @@ class StackGame(AdversarialGame):
                 asked = partial(ask, name, view, twice=mix is not None)
                 joint = self.group > 0 and len(view.real) % self.group == 0
                 lattice = None if mix is None else mix[: len(view.real)]
+                share = None if gamma is None else gamma[: len(view.real)]  # all are equal, and views are of few
                 found, real, other = discriminator_terms(
-                    asked, self.objective, view.real, view.fake, lattice, joint
-                )  # fmt: skip
+                    asked, self.objective, view.real, view.fake, lattice, joint, share
+                )
                 terms[f"loss_{name}"] = found.pop("loss_discriminator")
                 terms |= {key: terms[key] + value if key in terms else value for key, value in found.items()}
                 if name == "discriminator":

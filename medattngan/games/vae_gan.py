@@ -22,6 +22,7 @@ from medattngan.core.types import Images
 from medattngan.games.adversarial import AdversarialGame
 from medattngan.games.attngan import kl_divergence
 from medattngan.games.game import Batch, Draws, Networks, Phase, Round, Terms
+from medattngan.games.latents import reparameterised
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class VaeGanGame(AdversarialGame):
         """The discriminator's move, then that of generator and encoder together."""
         codes = networks["encoder"](batch.images, batch.conditions)
         mean, log_variance = codes.float().unbind(1)
-        z = mean + (log_variance / 2).exp() * draws["noise"]
+        z = reparameterised(mean, log_variance, draws["noise"])
         # Half of what the discriminator is shown: without its graph, so that nothing adversarial reaches the encoder.
         half = (z.shape[0] + 1) // 2
         mixed = torch.cat([draws["z"][:half], z[half:].detach()])

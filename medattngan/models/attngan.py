@@ -214,6 +214,8 @@ def build(shape: Shape) -> System:
     heights = [shape.size >> i for i in (2, 1)]
     if unknown := [height for height in shape.words or () if height not in heights]:
         raise UserError(f"attention.words has {unknown[0]}, but attngan reads words at {heights[0]} and {heights[1]}.")
+    if (shape.z_dim or 0) % 2:
+        raise UserError(f"model.z_dim is {shape.z_dim}, but half of it is the noise of attngan; set an even number.")
     text = TextEncoder(vocabulary, WORDS)
     generator, regions = Generator(shape, text), MatchingEncoder(shape.size, WORDS)
     width = shape.discriminator_width or DISCRIMINATOR_WIDTH

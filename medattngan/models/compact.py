@@ -127,15 +127,16 @@ class StyledConv(nn.Module):
         return F.leaky_relu(x + self.convolution.bias[:, None, None], 0.2, inplace=True)  # type: ignore[index]
 
 
-def _to_image(channels: int) -> nn.Conv2d:
-    """A convolution that writes one map, faint at first."""
-    convolution = nn.Conv2d(channels, 1, 3, padding=1)
+def faint(channels: int, maps: int = 1) -> nn.Conv2d:
+    """A convolution that writes so many maps, faint at first."""
+    convolution = nn.Conv2d(channels, maps, 3, padding=1)
     nn.init.normal_(convolution.weight, 0.0, 0.1 / math.sqrt(channels))
     nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
     return convolution
 
 
-def _upsample(x: Tensor) -> Tensor:
+def upsampled(x: Tensor) -> Tensor:
+    """(B, C, H, W) → (B, C, 2H, 2W)."""
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
@@ -165,7 +166,7 @@ class Generator(nn.Module):
             width = width_at(resolution, shape.size, base)
             self.stages.append(StyledConv(channels, width, self.z_dim))
             self.attentions.append(nn.Sequential(*attention_at(shape, resolution, width, self.z_dim)))
-            self.images.append(_to_image(width))
+            self.images.append(faint(width))
             channels = width
         self.excitations = nn.ModuleDict()
         for height in self.resolutions if shape.excitation else ():
@@ -203,7 +204,7 @@ class Generator(nn.Module):
             x = after(attended(attention, x, w))
             if self.excitations:  # kept for them alone: all maps of 512 px are much
                 maps[height] = x
-            image = _upsample(image) + part(x)
+            image = upsampled(image) + part(x)
         # tanh: the background of a scan is exactly -1, and a discriminator sees at once where it is not.
         return torch.tanh(image)
 

@@ -95,7 +95,7 @@ class Discriminator(compact.Discriminator):
     """(B, 1, size, size) and tokens (B, T) → (B,)."""
 
     def __init__(self, shape: Shape, vocabulary: int) -> None:
-        super().__init__(replace(shape, conditions=()))
+        super().__init__(replace(shape, conditions=(), rebuilding=False))
         self.text = TextEncoder(vocabulary, WIDTH, EMBEDDING)
         self.sentence = nn.Linear(WIDTH, self.last.in_features)
         middle = compact.width_at(LOOKED_FOR_AT, shape.size, self.width)

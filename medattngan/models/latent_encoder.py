@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from medattngan.conditions.condition import NOTHING, Conditions
 from medattngan.conditions.embedding import ValueEmbedding
-from medattngan.core.types import Images, Latent
+from medattngan.core.types import Images
 from medattngan.models.compact import DISCRIMINATOR_WIDTH, width_at
 from medattngan.models.layers import attention_at
 from medattngan.models.shape import Shape
@@ -70,13 +70,3 @@ class LatentEncoder(nn.Module):
             x = x + self.values(conditions)
         mean, log_variance = self.last(F.leaky_relu(x, 0.2)).chunk(2, 1)
         return torch.stack([mean, log_variance.clamp(LEAST_LOG_VARIANCE, MOST_LOG_VARIANCE)], 1)
-
-
-def drawn(codes: Tensor, noise: Tensor) -> Latent:
-    """μ + σ ε of codes (B, 2, z_dim) and standard normal noise (B, z_dim). Kingma & Welling 2014, section 2.4.
-
-    >>> drawn(torch.tensor([[[1.0], [0.0]]]), torch.tensor([[2.0]]))
-    tensor([[3.]])
-    """
-    mean, log_variance = codes.float().unbind(1)
-    return mean + (log_variance / 2).exp() * noise

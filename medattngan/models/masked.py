@@ -7,7 +7,6 @@ as pix2pix does (Isola et al. 2017, arXiv:1611.07004, section 3.2.2).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
@@ -19,12 +18,12 @@ from torch import Tensor, nn
 from medattngan.conditions.condition import NOTHING, Conditions
 from medattngan.conditions.mask import Mask, mask_among
 from medattngan.core.files import UserError
-from medattngan.core.types import Features, Images, Logits
+from medattngan.core.types import Images, Logits
 from medattngan.games.adversarial import AdversarialGame
 from medattngan.games.game import System
 from medattngan.games.masked import MaskGame, outlines
 from medattngan.models import compact
-from medattngan.models.compact import After, unchanged
+from medattngan.models.compact import After, faint, unchanged, upsampled
 from medattngan.models.layers import attended, prefer
 from medattngan.models.shape import Shape
 from medattngan.models.spade import Spade
@@ -44,14 +43,6 @@ def hard_choice(logits: Tensor) -> Tensor:
     return 2 * (hard + (soft - soft.detach())) - 1
 
 
-def _head(channels: int, classes: int) -> nn.Conv2d:
-    """A convolution that writes one map a class, faint at first, as `compact` does for the image."""
-    convolution = nn.Conv2d(channels, classes, 3, padding=1)
-    nn.init.normal_(convolution.weight, 0.0, 0.1 / math.sqrt(channels))
-    nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
-    return convolution
-
-
 class MaskGenerator(compact.Generator):
     """`compact.Generator`, told a mask or drawing one.
 
@@ -65,7 +56,7 @@ class MaskGenerator(compact.Generator):
         self.classes = classes
         widths = [cast(nn.Conv2d, part).in_channels for part in self.images]
         self.spades = nn.ModuleList(Spade(width, classes) for width in widths) if not mask.drawn else None
-        self.outlines = nn.ModuleList(_head(width, classes) for width in widths) if mask.drawn else None
+        self.outlines = nn.ModuleList(faint(width, classes) for width in widths) if mask.drawn else None
 
     def draw(self, styles: Sequence[Tensor], conditions: Conditions = NOTHING, after: After = unchanged) -> Images:
         """One style (B, z_dim) a resolution, and the mask where one is told → (B, 1 or 1 + classes, size, size)."""
@@ -80,15 +71,11 @@ class MaskGenerator(compact.Generator):
             if self.spades is not None:
                 x = self.spades[i](x, told)
             x = after(attended(attention, x, w))
-            image = _larger(image) + part(x)
+            image = upsampled(image) + part(x)
             if self.outlines is not None:
-                mask = _larger(mask) + self.outlines[i](x)
+                mask = upsampled(mask) + self.outlines[i](x)
         image = torch.tanh(image)
         return image if self.outlines is None else torch.cat([image, hard_choice(mask)], 1)
-
-
-def _larger(x: Features) -> Features:
-    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
 class MaskDiscriminator(compact.Discriminator):

@@ -39,6 +39,12 @@ def require_private(config: Config, conditions: Sequence[Condition]) -> None:
                 f"loss.{key} is set, but private training takes no gradient penalty: it would be differentiated twice "
                 "for each patient; take it out."
             )
+    for key, default in (("rebuild", 0), ("gamma_rule", "given"), ("gamma_end", 1)):
+        if getattr(loss, key) not in (None, default):
+            raise UserError(
+                f"loss.{key} is set, but private training has one loss for each patient and no gradient penalty; take "
+                "it out."
+            )
     if augment.adaptive or augment.probability:
         raise UserError(
             "private training takes no augmentation, and its control would read what the discriminator says of "

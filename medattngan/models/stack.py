@@ -25,7 +25,7 @@ from medattngan.games.adversarial import AdversarialGame
 from medattngan.games.game import System
 from medattngan.games.stack import NEIGHBOURS, StackGame
 from medattngan.models import compact
-from medattngan.models.compact import After, unchanged
+from medattngan.models.compact import After, faint, unchanged
 from medattngan.models.layers import prefer, require_labels_and_numbers
 from medattngan.models.shape import Shape
 
@@ -94,7 +94,7 @@ class SlabGenerator(compact.Generator):
         super().__init__(shape)
         self.stack = shape.stack
         widths = [cast(nn.Conv2d, part).in_channels for part in self.images]
-        self.images = nn.ModuleList(_to_slab(width) for width in widths)
+        self.images = nn.ModuleList(faint(width, NEIGHBOURS) for width in widths)
 
     def style(self, z: Latent, conditions: Conditions = NOTHING) -> Tensor:
         """(B, z_dim), and what is known of the slices → (B · slabs, z_dim)."""
@@ -108,14 +108,6 @@ class SlabGenerator(compact.Generator):
         whole = drawn.reshape(conditions[POSITION].shape[0], -1, height, width)
         first = (whole.shape[1] - depth) // 2
         return whole[:, first : first + depth].reshape(-1, 1, height, width)
-
-
-def _to_slab(channels: int) -> nn.Conv2d:
-    """A convolution that writes a map a slice, faint at first, as `compact` does for one."""
-    convolution = nn.Conv2d(channels, NEIGHBOURS, 3, padding=1)
-    nn.init.normal_(convolution.weight, 0.0, 0.1 / channels**0.5)
-    nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
-    return convolution
 
 
 def slabs(conditions: Conditions) -> dict[str, Tensor]:
@@ -192,7 +184,8 @@ def build(shape: Shape) -> System:
     if across in ACROSS and isinstance(generator, StackGenerator) and not generator.across:
         heights = list(generator.resolutions[1:])
         raise UserError(f"stack.resolutions is {list(resolutions)}, but no maps are so high; choose among {heights}.")
-    plain = compact.build(shape)  # after the generator, whose weights are then compact's of the same seed
+    # After the generator, whose weights are then compact's of the same seed.
+    plain = compact.build(replace(shape, rebuilding=False))
     game, rate = cast(AdversarialGame, plain.game), plain.rates["discriminator"]
     networks: dict[str, nn.Module] = {
         "generator": generator,

@@ -116,8 +116,9 @@ def _require_attention(networks: Iterable[nn.Module], config: Config) -> None:
     wanted, size, preset = config.attention.resolutions, config.data.size, config.model.preset
     layers = [layer for network in networks for layer in network.modules()]
     attends = tuple(all_attention().values())
-    if wanted and (max(wanted) > size or not any(type(layer) in attends for layer in layers)):
-        heights = [2**n for n in range(3, size.bit_length() - 1)]
+    heights = [2**n for n in range(3, size.bit_length() - 1)]
+    there = any(type(layer) in attends for layer in layers)
+    if wanted and not (there and min(wanted) >= min(heights) and max(wanted) <= size):
         raise UserError(
             f"attention.resolutions is {list(wanted)}, but no maps of model.preset={preset} are so high "
             f"with data.size={size}; choose among {heights}, or [] for no attention."

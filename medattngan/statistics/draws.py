@@ -42,14 +42,24 @@ def draw_patients_within(
 ) -> Counts:
     """`draw_patients` within each class, so that no resample lacks one: (replicates, slices).
 
-    A patient is of the class of its first slice.
+    A patient is of the class of its first slice. Where its others are of another class, resamples that lack one are
+    drawn anew.
     """
     names, first, of_slice = np.unique(patients, return_index=True, return_inverse=True)
-    times = np.zeros((replicates, len(names)), np.int64)
-    for k in np.unique(classes):
-        own = np.flatnonzero(classes[first] == k)
-        times[:, own] = draw_cases(rng, len(own), replicates)
-    return np.asarray(times[:, of_slice])
+    of_patient = classes[first]
+
+    def drawn(count: int) -> Counts:
+        times = np.zeros((count, len(names)), np.int64)
+        for k in np.unique(of_patient):
+            own = np.flatnonzero(of_patient == k)
+            times[:, own] = draw_cases(rng, len(own), count)
+        return np.asarray(times[:, of_slice])
+
+    times = drawn(replicates)
+    of_class = [classes == k for k in np.unique(classes)]
+    while (lacking := np.any([times[:, own].sum(1) == 0 for own in of_class], axis=0)).any():
+        times[lacking] = drawn(int(lacking.sum()))
+    return times
 
 
 def percentile_interval(

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from medattngan import augment
 from medattngan.conditions.mask import DRAWN, NAME, Mask
 from medattngan.games.game import Batch, Round
 from medattngan.games.masked import MaskGame, outlines
@@ -41,6 +42,16 @@ class Witness:
         assert not told
         self.seen.append(images.detach())
         return images.sum((1, 2, 3))
+
+
+def test_a_mask_has_no_brightness_and_is_erased_with_its_slice() -> None:
+    images = torch.rand(8, 3, 16, 16) - 0.5
+    draws = augment.draw(8, 16, ("brightness", "contrast"), 1.0, torch.Generator().manual_seed(0))
+    changed = augment.apply(images, draws)
+    assert torch.equal(changed[:, 1:], images[:, 1:])
+    assert torch.equal(changed[:, :1], augment.apply(images[:, :1], draws))
+    erased = augment.apply(images, augment.draw(8, 16, ("cutout",), 1.0, torch.Generator().manual_seed(0)))
+    assert torch.equal((erased == -1).all(1, keepdim=True), erased[:, :1] == -1)
 
 
 @pytest.mark.parametrize("name", [NAME, DRAWN])

@@ -56,6 +56,26 @@ def test_a_stack_is_augmented_as_one() -> None:
     assert not torch.equal(moved[0], moved[1])
 
 
+def test_penalties_are_annealed_as_the_objective_says() -> None:
+    game = StackGame(Objective("relativistic", r1_gamma=1.0, r2_gamma=1.0, gamma_end=0.1), 4, depth=DEPTH)
+    networks = {name: _Sum() for name in JUDGES} | {"generator": lambda z, told: torch.rand(COUNT * DEPTH, 1, 16, 16)}
+    batch = Batch(torch.rand(COUNT * DEPTH, 1, 16, 16), {"position_mm": torch.rand(COUNT * DEPTH)})
+    found = []
+    for annealed in (0.0, 1.0):
+        now = Round(0, COUNT * DEPTH, 16, (), 0.0, annealed=annealed)
+        torch.manual_seed(0)
+        first = next(game.phases(networks, batch, game.draw(now, torch.Generator().manual_seed(0))))  # type: ignore[arg-type]
+        found.append(float(first.terms()["r1"].detach()))
+    assert found[1] == pytest.approx(0.1 * found[0], rel=1e-4)
+
+
+class _Sum:
+    """A judge whose gradient is 1 everywhere."""
+
+    def bare(self, images: torch.Tensor, told: object, twice: bool = False) -> torch.Tensor:
+        return images.flatten(1).sum(1)
+
+
 def test_half_a_stack_is_refused() -> None:
     batch = Batch(torch.zeros(DEPTH + 2, 1, 16, 16), {})
     with pytest.raises(UserError, match="12 slices are no whole number of stacks of 10"):

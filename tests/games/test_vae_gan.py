@@ -11,8 +11,8 @@ from helpers.tiny import tiny
 from torch import Tensor, nn
 
 from medattngan.games.game import Batch, Round, System
+from medattngan.games.latents import reparameterised
 from medattngan.games.vae_gan import VaeGanGame, layer_error
-from medattngan.models.latent_encoder import drawn
 
 MOVED_BY = {
     "loss_generator": {"generator"},
@@ -72,7 +72,7 @@ def test_the_terms_are_those_of_the_equations() -> None:
     nn.init.normal_(system.networks["encoder"].get_parameter("last.weight"), 0.0, 0.1)
     terms, draws, _, batch = played(system)
     codes = system.networks["encoder"](batch.images)
-    made = system.networks["generator"](drawn(codes, draws["noise"]))
+    made = system.networks["generator"](reparameterised(*codes.float().unbind(1), draws["noise"]))
     torch.testing.assert_close(terms["loss_l1"], 10 * (made - batch.images).abs().mean())
     mean, log_variance = codes.unbind(1)
     normal = torch.distributions.Normal(mean, (log_variance / 2).exp())
@@ -84,7 +84,7 @@ def test_the_discriminator_is_shown_as_many_drawn_slices_as_reconstructed_ones()
     system = tiny("vae_gan")
     _, draws, networks, batch = played(system)
     shown, of_codes = networks["generator"].seen
-    code = drawn(system.networks["encoder"](batch.images), draws["noise"])
+    code = reparameterised(*system.networks["encoder"](batch.images).float().unbind(1), draws["noise"])
     torch.testing.assert_close(shown[:2], draws["z"][:2])
     torch.testing.assert_close(shown[2:], code[2:])
     assert not shown.requires_grad

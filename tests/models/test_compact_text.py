@@ -36,6 +36,11 @@ def test_every_weight_gets_a_finite_gradient_through_the_penalty_too() -> None:
             assert torch.isfinite(parameter.grad).all(), name
 
 
+def test_a_discriminator_that_would_not_draw_again_is_refused() -> None:
+    with pytest.raises(UserError, match="draws nothing"):
+        text_system("compact_text", loss={"rebuild": 1.0})
+
+
 def test_what_is_said_changes_slice_and_score() -> None:
     system = text_system("compact_text")
     told = tokens("large blob", "small blob")

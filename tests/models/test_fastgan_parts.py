@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers.tiny import tiny_config
+from helpers.tiny import tiny, tiny_config
 from torch.nn import functional as F
 
 from medattngan.core.files import UserError
@@ -83,10 +83,15 @@ def test_a_training_logs_what_it_costs_and_resumes(tiny_store: SliceStore, tmp_p
         ("compact", {"model": {"excitation": True}}, "no maps for it with data.size=32"),
         ("dcgan", {"model": {"excitation": True}}, "model.excitation is set"),
         ("sagan", {"loss": {"rebuild": 1.0}}, "loss.rebuild is set"),
+        (
+            "stack",
+            {"loss": {"rebuild": 1.0}, "data": {"size": 32, "conditions": ["position_mm"]}},
+            "loss.rebuild is set",
+        ),
     ],
 )
 def test_a_preset_without_a_place_for_them_says_so(
     preset: str, sections: dict[str, dict[str, object]], said: str
 ) -> None:
     with pytest.raises(UserError, match=said):
-        build(tiny_config(preset, **sections))
+        tiny(preset, **sections)

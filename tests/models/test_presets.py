@@ -172,7 +172,7 @@ def test_an_unknown_preset_is_named_with_those_there_are() -> None:
         build(Config.from_tree({"model": {"preset": "biggan"}}, "test"))
 
 
-@pytest.mark.parametrize("wanted", [[64], [16, 128], [4]])
+@pytest.mark.parametrize("wanted", [[64], [16, 128], [4], [16, 4]])
 def test_an_attention_that_would_be_nowhere_is_refused(wanted: list[int]) -> None:
     tree = {"model": {"preset": "dcgan", "generator_width": 4, "discriminator_width": 4}}
     with pytest.raises(UserError, match=r"choose among \[8, 16, 32\], or \[\] for no attention"):

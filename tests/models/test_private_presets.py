@@ -22,6 +22,8 @@ PRIVATE = {"epsilon": 8.0, "noise": 1.0}
         ("loss", {"kind": "wasserstein"}, "loss.kind=wasserstein cannot be private"),
         ("loss", {"r1_gamma": 1.0}, "loss.r1_gamma is set"),
         ("loss", {"gradient_penalty": 10.0}, "loss.gradient_penalty is set"),
+        ("loss", {"rebuild": 1.0}, "loss.rebuild is set"),
+        ("loss", {"gamma_rule": "r3gan"}, "loss.gamma_rule is set"),
         ("augment", {"adaptive": True}, "takes no augmentation"),
         ("augment", {"probability": 0.4}, "takes no augmentation"),
         ("private", {**PRIVATE, "noise": None}, "private.noise is not set"),

@@ -43,6 +43,11 @@ def test_a_table_is_filled_in_and_what_stands_is_not_trained_again(tiny_store: S
     again = fill("ablate_attention", tiny_store, tmp_path, "--kind", "none", "--kind", "scaled_dot", "--seed", "0")
     assert again == both
     assert not (tmp_path / "ablate_attention").exists()
+    # Another sitting with another seed keeps what stands, and one of another length begins anew.
+    other = fill("ablate_attention", tiny_store, tmp_path, "--kind", "none", "--seed", "1")
+    assert [(cell["row"], cell["seed"]) for cell in other["cells"]] == [("none", 0), ("scaled_dot", 0), ("none", 1)]
+    longer = fill("ablate_attention", tiny_store, tmp_path, "--kind", "none", "--seed", "0", "--minutes", "0.03")
+    assert [cell["length"] for cell in longer["cells"]] == ["0.03min"]
     assert "three seeds" in both["verdict"]
     assert all(cell["peak_mb"] > 100 for cell in both["cells"])
     # Equal in weights as nearly as two 1×1 convolutions can be.

@@ -34,6 +34,14 @@ def test_within_classes_every_class_keeps_its_number_of_patients_each_with_all_i
     assert (times[:, [3, 4]].sum(1) == 2).all()
 
 
+def test_no_resample_lacks_a_class_that_no_patient_begins_with() -> None:
+    patients = np.array(["a", "a", "b", "b", "c"])
+    classes = np.array([0, 1, 0, 2, 0])
+    times = draw_patients_within(np.random.default_rng(0), patients, classes, 200)
+    assert (times[:, 0] == times[:, 1]).all()
+    assert all((times[:, classes == k].sum(1) > 0).all() for k in range(3))
+
+
 @pytest.mark.parametrize("method", ["linear", "weibull"])
 def test_the_percentile_interval_leaves_its_tail_on_either_side(method: str) -> None:
     values = np.random.default_rng(0).permutation(np.arange(9999.0))

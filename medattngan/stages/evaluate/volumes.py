@@ -10,7 +10,7 @@ All sides have the same number of volumes: a Fréchet distance depends on the co
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ from medattngan.metrics.volumes import (
     similarity_between,
 )
 from medattngan.stages.evaluate.through import through_figure
-from medattngan.statistics.draws import draw_cases, percentile_interval
+from medattngan.statistics.draws import draw_cases, draw_patients, percentile_interval
 
 STEPS = (1, 2, 4, 8)
 """Slices apart at which likeness is measured."""
@@ -89,12 +89,12 @@ def evaluate_volumes(
     require_absent(Path(out))
     samples, store = Samples.of(samples), SliceStore.of(store)
     loaded = load_extractor(extractor)
-    kinds, described = volumes_to_compare(samples, store, split, seed)
+    kinds, patients, described = volumes_to_compare(samples, store, split, seed)
     plane = str(samples.intensity.get("plane"))
     quotient = described["step_mm"] / float(samples.intensity.get("spacing_mm") or described["step_mm"])
     record: dict[str, Any] = {
         **described,
-        "likeness": _likeness(kinds, described["step_mm"], seed),
+        "likeness": _likeness(kinds, patients, described["step_mm"], seed),
         **_distances(kinds, plane, quotient, loaded),
         "power_gap": {"value": power_gap(kinds.real, kinds.fake), "floor": power_gap(kinds.real, kinds.other)},
     }
@@ -110,8 +110,8 @@ def evaluate_volumes(
 
 def volumes_to_compare(
     samples: Samples, store: SliceStore, split: str, seed: int
-) -> tuple[Kinds, dict[str, Any]]:  # fmt: skip
-    """Synthetic and real volumes of one depth and step, and what they are.
+) -> tuple[Kinds, dict[str, list[str]], dict[str, Any]]:  # fmt: skip
+    """Synthetic and real volumes of one depth and step, whose the real ones are by kind, and what they all are.
 
     Raises:
         UserError: the samples are no volumes, or there are fewer than LEAST_VOLUMES on a side.
@@ -138,30 +138,51 @@ def volumes_to_compare(
         torch.cat([resize(codes_to_images(side.codes(int(i))), size)[None, :, 0] for i in rows]).clamp(-1, 1)
         for side, rows in zip((real, other), chosen, strict=True)
     ]
+    sides = zip(("real", "other"), (real.patients(), other.patients()), chosen, strict=True)
+    patients = {name: [names[int(i)] for i in rows] for name, names, rows in sides}
     described = {
         "volumes": count, "slices": slices, "step_mm": step, "split": split,
-        "patients": len({real.patients()[int(i)] for i in chosen[0]}), "set_aside": real.set_aside,
+        "patients": len(set(patients["real"])), "set_aside": real.set_aside,
     }  # fmt: skip
-    return Kinds(fake[:count], *pixels), described
+    return Kinds(fake[:count], *pixels), patients, described
 
 
-def _likeness(kinds: Kinds, step_mm: float, seed: int) -> dict[str, Any]:
-    """By distance in mm: SSIM of neighbouring slices, with its interval over volumes, of each kind; and of two
-    patients' slices at one place."""
+def _likeness(kinds: Kinds, patients: Mapping[str, Sequence[str]], step_mm: float, seed: int) -> dict[str, Any]:
+    """By distance in mm: SSIM of neighbouring slices, with its interval, of each kind; and of two patients' slices at
+    one place."""
     found: dict[str, Any] = {}
+    pairs = next_patients(patients["real"])
     for steps in STEPS:
         if steps < kinds.fake.shape[1]:
             values = kinds.each(lambda volumes, n=steps: neighbour_similarity(volumes, n))  # type: ignore[misc]
-            told = {name: _mean(one, seed) for name, one in vars(values).items()}
+            told = {name: _mean(one, seed, patients.get(name)) for name, one in vars(values).items()}
             found[f"{steps * step_mm:g} mm"] = told | {"gap": told["fake"]["value"] - told["real"]["value"]}
-    found["two patients at one place"] = {"real": _mean(similarity_between(kinds.real, kinds.real.roll(1, 0)), seed)}
+    if pairs:
+        first, second = ([pair[i] for pair in pairs] for i in (0, 1))
+        likeness = similarity_between(kinds.real[first], kinds.real[second])
+        whose = [patients["real"][i] for i in first]
+        found["two patients at one place"] = {"real": _mean(likeness, seed, whose)}
     return found
 
 
-def _mean(values: Tensor, seed: int) -> dict[str, Any]:
-    """The mean over volumes, with its interval."""
-    times = draw_cases(np.random.default_rng([seed, 41]), len(values), REPLICATES)
-    replicates = times @ values.double().numpy() / len(values)
+def next_patients(patients: Sequence[str]) -> list[tuple[int, int]]:
+    """Each volume with the next one of another patient; none where all are of one.
+
+    >>> next_patients(["a", "a", "b"])
+    [(0, 2), (1, 2), (2, 0)]
+    """
+    count, pairs = len(patients), []
+    for i, own in enumerate(patients):
+        others = [j % count for j in range(i + 1, i + count) if patients[j % count] != own]
+        pairs += [(i, others[0])] if others else []
+    return pairs
+
+
+def _mean(values: Tensor, seed: int, whose: Sequence[str] | None = None) -> dict[str, Any]:
+    """The mean over volumes, with its interval: over patients, where they are of patients."""
+    rng = np.random.default_rng([seed, 41])
+    times = draw_cases(rng, len(values), REPLICATES) if whose is None else draw_patients(rng, whose, REPLICATES)
+    replicates = times @ values.double().numpy() / times.sum(1)
     return {"value": float(values.mean()), "ci95": list(percentile_interval(replicates))}
 
 

@@ -92,7 +92,7 @@ class State:
 
     @property
     def best(self) -> nn.Module:
-        """The averaged generator, of several the one with the best score so far."""
+        """The averaged generator, of several the one with the best score in the last validation."""
         chosen = self.progress.ema_kimg
         return self.averaged[self.generator] if chosen is None else self.half_lives[chosen]
 

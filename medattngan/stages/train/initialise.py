@@ -1,7 +1,8 @@
 """Start a training from the networks of another run, or of the zoo.
 
 What both trainings tell their networks goes on; what only one tells, or what means something else there, such as labels
-of other names, begins afresh: with every label and value alike, the networks then do at first what they did there.
+of other names, begins afresh: with every label and value alike, the networks then do at first what they did there,
+but where a layer is spectrally normalised.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from medattngan.core.files import UserError, digest
 from medattngan.core.run import MODEL_WEIGHTS, Run, every_network, is_packed
 from medattngan.core.zoo import PREFIX, located
 from medattngan.games.game import System
+from medattngan.models.text_encoder import TextEncoder
 from medattngan.stages.train.checkpoint import averaged_name
 
 BEGAN = "began_from"
@@ -41,6 +43,9 @@ KINDS = {
 SILENT = re.compile(r"embedding\.|(.*\.)?values\.output\.|spades\.\d+\.output\.|outlines?\.|sentence\.")
 """Weights that start at zero where they begin afresh: the last layer of each alone, since with two in a row at zero
 neither would ever learn."""
+NORMED = ".parametrizations.weight"
+"""Between the name of a spectrally normalised layer and those of its tensors: a weight of zeros has no norm, so these
+begin as they are drawn."""
 Weights = Mapping[str, Tensor]
 
 
@@ -173,8 +178,9 @@ def _take(weights: Weights, network: nn.Module, before: Told, now: Told) -> set[
     gated = [f"{at}." for at, module in network.named_modules() if type(module) in attention]
     for key, own in network.state_dict().items():
         kind = next((kind for kind, pattern in KINDS.items() if pattern.match(key)), None)
+        kind = "captions" if isinstance(network, TextEncoder) else kind
         kept = weights.get(key)
-        if isinstance(network.get_submodule(key.rpartition(".")[0]), nn.Embedding) and kept is not None:
+        if kept is not None and _is_rows(network, key):
             tokens = kind == "captions"
             names = [(told.words if tokens else told.labels) for told in (before, now)]
             if names[0] != names[1] or kept.shape != own.shape:
@@ -184,9 +190,17 @@ def _take(weights: Weights, network: nn.Module, before: Told, now: Told) -> set[
             own.copy_(kept)
         else:
             afresh.add(kind or ("attention" if key.startswith(tuple(gated)) else "other layers"))
-            if SILENT.match(key):
+            if SILENT.match(key) and NORMED not in key:
                 own.zero_()
     return afresh
+
+
+def _is_rows(network: nn.Module, key: str) -> bool:
+    """Whether a weight has a row for each label or word, spectrally normalised or not."""
+    owner, _, leaf = key.rpartition(".")
+    return leaf in ("weight", "original") and isinstance(
+        network.get_submodule(owner.removesuffix(NORMED)), nn.Embedding
+    )
 
 
 def _take_rows(own: Tensor, kept: Tensor, before: Sequence[str], now: Sequence[str], words: bool) -> None:

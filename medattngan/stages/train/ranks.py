@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -170,8 +170,8 @@ def is_first() -> bool:
     return int(getattr(rank_zero_only, "rank", 0)) == 0
 
 
-def require_shares(batch_size: int, options: TrainConfig) -> None:
-    """Check that every process has the same number of images of a batch.
+def require_shares(batch_size: int, options: TrainConfig, networks: Iterable[nn.Module] = ()) -> None:
+    """Check that every process has the same number of images of a batch, and as many as `networks` can do with.
 
     Raises:
         UserError: naming the key.
@@ -181,6 +181,12 @@ def require_shares(batch_size: int, options: TrainConfig) -> None:
         raise UserError(
             f"train.batch_size is {batch_size}, which {count} processes (train.devices x train.nodes) cannot share "
             f"evenly; set it to a multiple of {count}."
+        )
+    normed = any(isinstance(layer, nn.BatchNorm1d) for network in networks for layer in network.modules())
+    if normed and batch_size == count:
+        raise UserError(
+            f"train.batch_size is {batch_size}, which leaves one image to a process, and this preset normalises over "
+            f"the images of a batch; set it to {2 * count} or more."
         )
 
 

@@ -76,7 +76,7 @@ def train(
     torch.manual_seed(config.train.seed)
     system = build(config, conditions)
     config = resolved(config, system, len(part))
-    require_shares(system.batch_size, config.train)
+    require_shares(system.batch_size, config.train, system.networks.values())
     batches = batches_of(
         part, config.data.size, system.batch_size, config.train.seed, conditions, system.depth, config.stack.step_mm
     )

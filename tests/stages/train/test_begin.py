@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from helpers.captioned import TEXT, text_config
 from helpers.tiny import tiny_config
 from safetensors.torch import load_file
 from typer.testing import CliRunner
@@ -23,7 +25,7 @@ from medattngan.data.store import SliceStore
 from medattngan.models import build
 from medattngan.stages.export_model.export_model import export_model
 from medattngan.stages.sample.sample import sample
-from medattngan.stages.train.initialise import Start, begin_from
+from medattngan.stages.train.initialise import Start, _take, _told, begin_from
 from medattngan.stages.train.train import train
 
 SIZES = Label(("large", "small"), (24, 24))
@@ -31,6 +33,11 @@ SIZES = Label(("large", "small"), (24, 24))
 
 def config(kimg: float = 0.016, **data: Any) -> Config:
     return tiny_config(train={"kimg": kimg, "minutes": None, "batch_size": 4, "validate_minutes": None}, data=data)
+
+
+def sagan(**data: Any) -> Config:
+    training = {"kimg": 0.016, "minutes": None, "batch_size": 4, "validate_minutes": None}
+    return tiny_config("sagan", train=training, data={"size": 32, **data})
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +87,46 @@ def test_a_label_known_by_name_keeps_its_row_and_a_new_one_begins_as_their_mean(
     assert torch.equal(own[1], kept[1])
     assert torch.allclose(own[0], kept.mean(0))
     assert told["began_from"]["afresh"] == ["labels"]
+
+
+@pytest.mark.parametrize("names", [("small", "large"), ("medium", "small"), ("large", "medium", "small")])
+def test_spectrally_normalised_rows_go_by_name_too_and_none_is_nan(
+    names: tuple[str, ...], tiny_store: SliceStore, tmp_path: Path
+) -> None:
+    trained = train(sagan(conditional=True), tiny_store, tmp_path / "run", progress=False)
+    system = build(sagan(conditional=True), (Label(names, (1,) * len(names)),))
+    told = described(trained, labels=list(names), label_counts=[1] * len(names))
+    assert begin_from(trained, system, told)[1] == "labels begin afresh: they are not what those were told"
+    key = "embedding.parametrizations.weight.original"
+    own, kept = system.networks["discriminator"].state_dict()[key], weights(trained, "discriminator")[key]
+    assert torch.equal(own[names.index("small")], kept[1])
+    conditions = {"label": torch.arange(len(names))}
+    images = system.networks["generator"](torch.randn(len(names), 8), conditions)
+    assert torch.isfinite(system.networks["discriminator"](images, conditions)).all()
+
+
+def test_numbers_told_to_a_spectrally_normalised_network_for_the_first_time_are_no_nan(
+    tiny_store: SliceStore, tmp_path: Path
+) -> None:
+    plain = train(sagan(conditional=True), tiny_store, tmp_path / "plain", progress=False)
+    run = train(
+        sagan(conditional=True, conditions=["position_mm"]), tiny_store, tmp_path / "run", begin=plain, progress=False
+    )
+    assert all(torch.isfinite(one).all() for one in weights(run, "discriminator").values())
+
+
+@pytest.mark.parametrize("vocabulary", [("bright", "axial", "blob", "tiny", "small"), ("axial", "small")])
+def test_words_known_by_name_keep_their_rows_in_every_network(vocabulary: tuple[str, ...]) -> None:
+    texts = [replace(TEXT, vocabulary=one) for one in (TEXT.vocabulary, vocabulary)]
+    before, now = (build(text_config("attngan"), (one,)) for one in texts)
+    kept = {name: network.state_dict() for name, network in before.networks.items()}
+    told = [_told({"conditions": [one.record()]}) for one in texts]
+    found = [_take(kept[name], network, *told) for name, network in now.networks.items()]
+    assert found[-1] == {"captions"}
+    rows, old = now.networks["text"].state_dict()["embedding.weight"], kept["text"]["embedding.weight"]
+    for place, word in enumerate(vocabulary, start=1):
+        if word in TEXT.vocabulary:
+            assert torch.equal(rows[place], old[1 + TEXT.vocabulary.index(word)])
 
 
 def test_a_training_without_labels_can_begin_from_one_with(

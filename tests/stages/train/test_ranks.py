@@ -16,6 +16,7 @@ import pytest
 import torch
 from helpers.tiny import tiny_config
 from safetensors.torch import load_file
+from torch import nn
 
 from medattngan.core.config import Config
 from medattngan.core.files import UserError
@@ -269,6 +270,14 @@ def test_a_mistake_is_told_once_and_ends_all(tiny_store: SliceStore, tmp_path: P
 def test_a_batch_that_cannot_be_shared_is_refused() -> None:
     with pytest.raises(UserError, match=r"train\.batch_size is 9, which 2 processes"):
         require_shares(9, config(devices=2).train)
+
+
+def test_one_image_a_process_is_refused_where_a_layer_normalises_over_images() -> None:
+    normed = [nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))]
+    require_shares(4, config(devices=2).train, normed)
+    require_shares(2, config(devices=2).train, [nn.Linear(2, 2)])
+    with pytest.raises(UserError, match="set it to 4 or more"):
+        require_shares(2, config(devices=2).train, normed)
 
 
 def test_processes_that_nobody_asked_for_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
