@@ -86,10 +86,12 @@ class Captions:
         patients = [str(patient) for patient in index["patient"]]
         told = [(patients[i], [w for line in lines[i] for w in words(line)]) for i in range(len(lines)) if train[i]]
         vocabulary = common(told)
+        lacking = self._lacking([part.series for part, _ in chosen])
         if not vocabulary:
-            raise UserError(
+            said = (
                 f"--captions: no word is said of {FEWEST_PATIENTS} training patients; check what they say, and of whom."
             )
+            raise UserError(" ".join([said, *lacking]))
         kept = [_known(several, vocabulary) for several in lines]
         every = {word for several in lines for line in several for word in words(line)}
         counts = Counter(word for i in range(len(lines)) if train[i] for word in set(" ".join(kept[i]).split()))
@@ -101,8 +103,18 @@ class Captions:
             "could_identify": dict(sorted((self.left_out or Counter()).items())),
             "slices_without": sum(not one for one in kept),
         }
-        record["notes"] += _notes(record["captions"], len(index))
+        record["notes"] += [*_notes(record["captions"], len(index)), *lacking]
         return index.assign(**{TEXT: pd.array(["\n".join(one) or None for one in kept], dtype="string")})
+
+    def _lacking(self, series: Sequence[Series]) -> list[str]:
+        """A sentence for each recipe that finds no map for some series; it names none of them."""
+        counts = [sum(not recipe.path(one).is_file() for one in series) for recipe in self.recipes]
+        return [
+            f"{count} of {len(series)} series have no map of regions: of SCAN.nii.gz it would be "
+            f"{recipe.folder.name}/SCAN{recipe.suffix}; check masks and suffix of the recipe."
+            for recipe, count in zip(self.recipes, counts, strict=True)
+            if count
+        ]
 
     def _of_series(self, part: StoredSeries, keep: Sequence[int], areas: Any) -> Iterator[list[str]]:
         """The captions of each kept slice of a series."""

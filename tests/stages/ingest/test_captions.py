@@ -49,6 +49,20 @@ def test_each_slice_has_the_regions_of_its_own_plane_beside_its_attributes(tmp_p
     assert any("Captions:" in note for note in store.provenance["notes"])
 
 
+def test_a_recipe_that_finds_no_map_says_where_it_looked_and_one_that_lacks_some_says_of_how_many(
+    tmp_path: Path,
+) -> None:
+    recipe = scans(tmp_path)
+    right = recipe.read_text()
+    recipe.write_text(right.replace("_seg", "_T1w_seg"))
+    with pytest.raises(UserError, match=r"10 of 10 series have no map of regions: .* maps/SCAN_T1w_seg\.nii\.gz"):
+        ingest(tmp_path / "scans", tmp_path / "none", size=16, captions=[recipe], progress=False)
+    recipe.write_text(right)
+    (tmp_path / "maps" / "sub-03_T1w_seg.nii.gz").unlink()
+    store = ingest(tmp_path / "scans", tmp_path / "store", size=16, captions=[recipe], progress=False)
+    assert any(note.startswith("1 of 10 series have no map") for note in store.provenance["notes"])
+
+
 @pytest.mark.slow
 def test_a_word_of_three_held_out_patients_is_not_known_and_one_of_three_training_patients_is(tmp_path: Path) -> None:
     """The published code builds its vocabulary of training and test captions together."""
