@@ -105,8 +105,10 @@ def main() -> None:
     args = parser.parse_args()
     tools = args.tools or sorted(READERS if args.what == "read" else FINDERS)
     record = read_json(args.out) if args.out.is_file() else {}
-    if "ours" in tools and record.setdefault("weights", weights.digests()) != weights.digests():
-        raise SystemExit("the file was begun with other weights; give another --out")
+    network = "reader" if args.what == "read" else "detector"
+    own = weights.digests().get(network)
+    if "ours" in tools and record.setdefault("weights", {}).setdefault(network, own) != own:
+        raise SystemExit(f"the file was begun with another {network}; give another --out")
     record["libraries"] = {name: version(name) for name in LIBRARIES}
     with quiet():
         series = {}

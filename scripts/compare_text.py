@@ -36,6 +36,7 @@ from medattngan.data.samples import Samples
 from medattngan.data.store import SliceStore
 from medattngan.metrics.matching import interval, pointed
 from medattngan.scans.captions.regions import Regions, read_regions
+from medattngan.scans.patients.conventions import named
 from medattngan.stages.evaluate.evaluate import evaluate
 from medattngan.stages.evaluate.text import attributes
 from medattngan.stages.explain.words import word_maps
@@ -105,7 +106,8 @@ def region_masks(store: SliceStore, recipe: Regions, scans: Path) -> dict[str, M
     salt, names = load_salt(), {}
     for path in sorted(scans.rglob("*.nii.gz")):
         stem = path.name.removesuffix(".nii.gz")
-        for called in (stem, stem.removesuffix("_T1"), path.name):
+        known = named(path.name)
+        for called in (stem, stem.removesuffix("_T1"), path.name, *([] if known is None else [known[1]])):
             names[pseudonym(salt, "patient", called)] = stem
     masks = {name: np.zeros((len(store), store.size, store.size)) for name in recipe.values}
     for patient, rows in store.index.groupby("patient").indices.items():

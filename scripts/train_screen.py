@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import string
 import time
 from collections.abc import Callable
 from itertools import pairwise
@@ -28,6 +29,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from medattngan.scans.text import alphabet
+from medattngan.scans.text.alphabet import TOKENS
 from medattngan.scans.text.detector import STRIDE, Detector
 from medattngan.scans.text.markers import VIEW_WORDS
 from medattngan.scans.text.reader import LINE_PX, MAX_COLUMNS, Reader
@@ -67,7 +69,7 @@ def main() -> None:
     network, batch, loss = TASKS[args.network]
     groups = backgrounds([Path(entry.partition("=")[2]) for entry in args.scans])
     print([len(group) for group in groups], "slices", flush=True)
-    model = network()
+    model = network().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     print(sum(weight.numel() for weight in model.parameters()), "weights", flush=True)
     train(model, lambda rng: batch(groups, rng), loss, args.steps, args.seed, args.out / f"{args.network}.pt")
     if args.ship:
@@ -103,15 +105,9 @@ def train(
             temporary = path.with_suffix(".part")
             torch.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": step + 1}, temporary)
             temporary.replace(path)
+            minutes = round((time.time() - start) / 60, 1)
             print(
-                json.dumps(
-                    {
-                        "step": step + 1,
-                        "loss": round(float(np.mean(recent)), 4),
-                        "minutes": round((time.time() - start) / 60, 1),
-                    }
-                ),
-                flush=True,
+                json.dumps({"step": step + 1, "loss": round(float(np.mean(recent)), 4), "minutes": minutes}), flush=True
             )
             recent = []
     model.eval()
@@ -193,8 +189,9 @@ def of_pixels(model: nn.Module, batch: Batch) -> Tensor:
 
 
 def strips(groups: Groups, rng: np.random.Generator) -> Batch:
-    """Crops of one shape (B, 1, H, W), their tokens (B, T), padded by -1, and where each character stands (B, T, H/8,
-    W/4). One in ten batches is of crops of more lines."""
+    """Crops of one shape (B, 1, H, W), their tokens (B, T), padded by -1, the same with one in ten mistaken, which is
+    what it is told that it has read, and where each character stands (B, T, H/8, W/4). One in ten batches is of crops
+    of more lines."""
     lines = int(rng.integers(2, 4)) if rng.random() < 0.1 else 1
     longest = (4, 8, 8, 12, 20)[rng.integers(5)] if lines == 1 else 8
     drawn = [strip(groups, lines, longest, rng) for _ in range(STRIPS)]
@@ -208,7 +205,9 @@ def strips(groups: Groups, rng: np.random.Generator) -> Batch:
         squeezed = min(1.0, width / picture.shape[1])
         for one, box in zip(target, boxes, strict=False):
             one[covered(box * (1, 1, squeezed, squeezed), one.shape)] = 1
-    return crops, padded, places
+    mistaken = torch.from_numpy(rng.random(padded.shape) < 0.1)
+    told = torch.where(mistaken, torch.from_numpy(rng.integers(TOKENS, size=padded.shape)), padded.clamp(min=0))
+    return crops, padded, told, places
 
 
 def covered(box: Grey, shape: tuple[int, ...]) -> tuple[slice, slice]:
@@ -254,11 +253,15 @@ def strip(groups: Groups, lines: int, longest: int, rng: np.random.Generator) ->
 
 
 def said(rng: np.random.Generator, longest: int) -> str:
-    """What a line says: a quarter of all say a side or a view, which is what must be told from the rest."""
-    if rng.random() >= 0.25:
-        return some_text(rng, longest)
-    words = " ".join(rng.choice(sorted(VIEW_WORDS), rng.integers(1, 3)))
-    return (words, words.capitalize(), words.lower())[int(rng.choice(3, p=(0.7, 0.15, 0.15)))][:longest].strip()
+    """What a line says: a quarter of all say a side or a view, which is what must be told from the rest; a quarter are
+    letters and digits in no order, so that what they look like is learnt and not what follows what."""
+    kind = rng.random()
+    if kind < 0.25:
+        words = " ".join(rng.choice(sorted(VIEW_WORDS), rng.integers(1, 3)))
+        return (words, words.capitalize(), words.lower())[int(rng.choice(3, p=(0.7, 0.15, 0.15)))][:longest].strip()
+    if kind < 0.5:
+        return "".join(rng.choice(list(string.ascii_letters + string.digits), rng.integers(1, longest + 1)))
+    return some_text(rng, longest)
 
 
 def fitted(picture: Tensor, width: int) -> Tensor:
@@ -270,28 +273,24 @@ def fitted(picture: Tensor, width: int) -> Tensor:
 
 
 def of_characters(model: nn.Module, batch: Batch) -> Tensor:
-    """Cross-entropy with label smoothing (Szegedy et al. 2016, arXiv:1512.00567); and the attention that does not
-    fall on the character that is read, since a line that we wrote ourselves says where its letters stand (Cheng et
-    al. 2017, arXiv:1709.02054)."""
-    crops, tokens, places = batch
+    """Cross-entropy with label smoothing (Szegedy et al. 2016, arXiv:1512.00567); and, since a line that we wrote
+    ourselves says where its letters stand, the attention that does not fall on the character that is read, and what
+    is taken for another at its place (the focusing loss of Cheng et al. 2017, arXiv:1709.02054)."""
+    crops, tokens, told, places = batch
     assert isinstance(model, Reader)
-    logits, attention = model.follow(model.look(crops), tokens.clamp(min=0))
+    features = model.look(crops.contiguous(memory_format=torch.channels_last))
+    logits, attention = model.follow(features, told)
     spelled = F.cross_entropy(logits.flatten(0, 1), tokens.flatten(), ignore_index=-1, label_smoothing=0.05)
     somewhere = places.sum((2, 3)) > 0
     missed = -((attention * places).sum((2, 3))[somewhere] + 1e-6).log()
-    return spelled + 0.5 * missed.mean()
+    there = torch.einsum("bthw,btc->bhwc", places, F.one_hot(tokens.clamp(min=0), TOKENS).float())
+    shares = there / there.sum(-1, keepdim=True).clamp(min=1)
+    taken = -(shares * model.by_seen(features.permute(0, 2, 3, 1)).log_softmax(-1)).sum() / shares.sum().clamp(min=1)
+    value: Tensor = spelled + 0.5 * missed.mean() + 0.5 * taken
+    return value
 
 
-def channels_last() -> nn.Module:
-    """A detector in the order of memory that convolutions on a CPU like."""
-    network: nn.Module = Detector().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return network
-
-
-TASKS: dict[str, Task] = {
-    "detector": Task(channels_last, crops, of_pixels),
-    "reader": Task(Reader, strips, of_characters),
-}
+TASKS: dict[str, Task] = {"detector": Task(Detector, crops, of_pixels), "reader": Task(Reader, strips, of_characters)}
 
 
 if __name__ == "__main__":

@@ -67,8 +67,10 @@ def test_what_lies_beyond_the_edge_is_cut_off(script: Any) -> None:
 
 
 def test_crops_of_lines_come_with_what_they_say(script: Any) -> None:
-    pictures, tokens, places = script.strips(groups(script), np.random.default_rng(4))
+    pictures, tokens, told, places = script.strips(groups(script), np.random.default_rng(4))
     assert pictures.shape[0] == tokens.shape[0] == 2
+    assert told.shape == tokens.shape
+    assert told.min() >= 0
     assert pictures.shape[2] % 32 == 0
     assert places.shape == (*tokens.shape, pictures.shape[2] // script.DOWN, pictures.shape[3] // script.ACROSS)
     assert all(set(decode(row[row >= 0].tolist())) <= set(CHARACTERS) for row in tokens)
@@ -80,7 +82,7 @@ def test_each_character_stands_where_its_ink_is_and_the_end_stands_nowhere(
     monkeypatch.setattr(script, "piece", lambda groups, rows, columns, rng: np.zeros((rows, columns), np.float32))
     monkeypatch.setattr(script, "contrast_of", lambda rng: 1.0)
     monkeypatch.setattr(script, "said", lambda rng, longest: "IWI")
-    pictures, tokens, places = script.strips(groups(script), np.random.default_rng(0))
+    pictures, tokens, _, places = script.strips(groups(script), np.random.default_rng(0))
     assert pictures.shape[2] == script.LINE_PX
     for picture, said, where in zip(pictures[:, 0], tokens, places, strict=True):
         if said[0] == END:
@@ -92,6 +94,35 @@ def test_each_character_stands_where_its_ink_is_and_the_end_stands_nowhere(
         assert not where[3:].any()
         inked = torch.nonzero(picture > 0.5)[:, 1] // script.ACROSS
         assert set(inked.tolist()) <= {int(column) for span in spans for column in span}
+
+
+def test_one_in_ten_of_what_the_reader_is_told_is_mistaken(script: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(script, "STRIPS", 24)
+    _, tokens, told, _ = script.strips(groups(script), np.random.default_rng(1))
+    said = tokens >= 0
+    assert 0.05 < (told != tokens)[said].float().mean() < 0.16
+
+
+def test_a_reader_that_looks_and_recognises_rightly_has_the_least_loss(
+    script: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two characters side by side: features that are the characters, attention on each, and logits that say so."""
+    tokens, places = torch.tensor([[5, 7, END]]), torch.zeros(1, 3, 4, 4)
+    places[0, 0, :, :2] = places[0, 1, :, 2:] = 1
+    reader = script.Reader()
+    reader.by_seen = torch.nn.Identity()
+
+    def loss(shown: tuple[int, int], looked: torch.Tensor) -> float:
+        features = 20 * torch.nn.functional.one_hot(torch.tensor(shown).repeat_interleave(2), script.TOKENS).float()
+        monkeypatch.setattr(reader, "look", lambda crops: features.T[None, :, None].expand(1, -1, 4, 4))
+        logits = 20 * torch.nn.functional.one_hot(tokens, script.TOKENS).float()
+        monkeypatch.setattr(reader, "follow", lambda features, told: (logits, looked))
+        return float(script.of_characters(reader, (torch.zeros(1, 1, 32, 16), tokens, tokens, places)))
+
+    rightly = places / places.sum((2, 3), keepdim=True).clamp(min=1)
+    least = loss((5, 7), rightly)
+    assert least < loss((7, 5), rightly) - 5  # half of 20: each is surely taken for the other
+    assert loss((5, 7), rightly.flip(3)) > least + 5  # half of -log 1e-6
 
 
 @pytest.mark.parametrize("task", ["detector", "reader"])

@@ -76,7 +76,7 @@ class Reader(nn.Module):
         self.features = nn.Sequential(
             convolution(1, first, size=5, stride=2),
             convolution(first, second, stride=2), Residual(second),
-            convolution(second, width, stride=(2, 1)), Residual(width), Residual(width),
+            convolution(second, width, stride=(2, 1)), Residual(width), Residual(width), Residual(width),
         )  # fmt: skip
         self.of_character = nn.Embedding(TOKENS, INPUT)  # W_c
         self.of_seen = nn.Linear(width, INPUT)  # W_u1
