@@ -58,7 +58,7 @@ def score_arrays(
     drawn = sides[1].take(rng.permutation(len(sides[1]))[: len(halves.reference)].tolist())
     contents = [content_digest(SliceImages.of(one)) for one in (halves.reference, drawn.images, halves.other)]
     scores = score(halves, drawn, network, contents, seed=seed).entries
-    notes = [*sides[0].notes, *sides[1].notes, *([ALONE] if patients is None else [])]
+    notes = [*sides[0].notes, *sides[1].notes, *([ALONE] if patients is None else halves.notes)]
     for entry in scores.values():
         entry |= {"warnings": notes} if notes else {}
     return scores

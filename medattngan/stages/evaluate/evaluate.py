@@ -153,10 +153,10 @@ class _Asked:
     def scored(self) -> tuple[dict[str, dict[str, Any]], Scored, list[str], tuple[SliceImages, Images | SliceImages]]:
         """scores.json, what it comes from, the digests of the sets, and the slices to show of each side."""
         found = self.found.unit(self.store.map, self.value_range)
-        warnings = [*found.notes, *_warnings(self.found, SliceImages.of(found.images), self.store)]
         n_fake = len(found) if self.limit is None else min(self.limit, len(found))
         rng = np.random.default_rng([self.seed, 0])
         real = choose_real(self.store, self.split, n_fake, rng)
+        warnings = [*found.notes, *_warnings(self.found, SliceImages.of(found.images), self.store), *real.notes]
         fake = found.take(rng.permutation(len(found))[: len(real.reference)].tolist()).resized(self.store.size)
         contents = [content_digest(images) for images in (real.reference, fake.images, real.other)]
         at_work = self.at_work

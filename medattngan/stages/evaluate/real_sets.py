@@ -16,6 +16,9 @@ from medattngan.stages.evaluate.strata import THIRDS
 
 LEAST_IMAGES = 10
 """With fewer a side, every score is noise."""
+FEW_PATIENTS = 10
+"""With fewer in the reference, bootstrap percentile intervals cover clearly less than they say (Hesterberg 2015,
+doi:10.1080/00031305.2015.1089789)."""
 THIRD_OF_VOLUME, SHARE_OF_VOLUME = "third_of_volume", "share_of_volume"
 
 
@@ -41,6 +44,13 @@ class RealSets:
     def patients(self) -> list[str]:
         """The patient of each slice of `reference`."""
         return [str(name) for name in self.rows["patient"]]
+
+    @property
+    def notes(self) -> list[str]:
+        """What makes its intervals less sure than they look, in sentences."""
+        count = len(set(self.patients))
+        few = f"the interval is over {count} patients; of fewer than {FEW_PATIENTS} it is too narrow"
+        return [few] if count < FEW_PATIENTS else []
 
 
 def choose_real(store: SliceStore, split: str, n_fake: int, rng: np.random.Generator) -> RealSets:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from medattngan.core.files import UserError
@@ -15,7 +16,7 @@ from medattngan.data.store import SliceStore
 from medattngan.extractors.table import load_extractor
 from medattngan.metrics import METRICS
 from medattngan.stages.evaluate.evaluate import evaluate
-from medattngan.stages.evaluate.real_sets import THIRD_OF_VOLUME, choose_real, with_third_of_volume
+from medattngan.stages.evaluate.real_sets import THIRD_OF_VOLUME, choose_real, divide_real, with_third_of_volume
 
 EXTRACTOR = "efficientnet-lite0@128"
 
@@ -111,9 +112,10 @@ def test_every_score_says_that_colour_was_made_grey_and_another_size_resized(
         Image.fromarray(pixels).save(tmp_path / "samples" / f"{number}.png")
     scores = evaluate(tmp_path / "samples", tiny_store, tmp_path / "scores", extractor=EXTRACTOR)
     for entry in scores.values():
-        colour, size = entry["warnings"]
+        colour, size, few = entry["warnings"]
         assert "12 samples in colour" in colour
         assert "24 px were resized" in size
+        assert few.startswith("the interval is over")
 
 
 @pytest.mark.parametrize("split", ["train", "val", "test"])
@@ -131,6 +133,14 @@ def test_a_store_of_one_split_makes_its_floor_from_two_halves(tiny_store: SliceS
     assert "two halves" in sets.described
     assert len(sets.reference) == len(sets.other) == 24
     assert len(set(sets.patients)) == 4
+
+
+@pytest.mark.parametrize(("patients", "notes"), [(18, ["9 patients"]), (20, [])])
+def test_an_interval_over_few_patients_says_of_how_many(patients: int, notes: list[str]) -> None:
+    images = torch.rand(40, 1, 8, 8) * 2 - 1
+    sets = divide_real(images, [str(i % patients) for i in range(40)], 20, np.random.default_rng(0))
+    assert len(sets.notes) == len(notes)
+    assert all(said in note for said, note in zip(notes, sets.notes, strict=True))
 
 
 def test_too_few_slices_is_a_sentence_with_the_number_needed(tiny_store: SliceStore, tmp_path: Path) -> None:
