@@ -28,11 +28,12 @@ def draw_cases(rng: np.random.Generator, count: int, replicates: int) -> Counts:
 def draw_patients(rng: np.random.Generator, patients: Sequence[str], replicates: int) -> Counts:
     """How often each slice stands in each resample of whole patients: (replicates, slices).
 
-    One patient alone says nothing of how patients differ: where there are two or more, such resamples are drawn anew.
+    Of one slice alone no distance can be told: where patients have several, such resamples are drawn anew. Those of one
+    patient with all its slices stay, or patients would seem to differ less than they do.
     """
-    names, of_slice = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
+    names, of_slice, slices = np.unique(np.asarray(patients, dtype=str), return_inverse=True, return_counts=True)
     times = draw_cases(rng, len(names), replicates)
-    while len(names) > 1 and (alone := (times > 0).sum(1) == 1).any():
+    while len(names) > 1 and slices.max() > 1 and (alone := ((times > 0) * slices).sum(1) == 1).any():
         times[alone] = draw_cases(rng, len(names), int(alone.sum()))
     return np.asarray(times[:, of_slice])
 

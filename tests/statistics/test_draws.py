@@ -18,11 +18,21 @@ def test_every_resample_has_as_many_cases_as_there_are() -> None:
     assert (draw_cases(np.random.default_rng(0), 7, 50).sum(1) == 7).all()
 
 
-def test_no_resample_is_of_one_patient_alone_unless_there_is_one() -> None:
+def test_no_resample_is_of_one_slice_alone_but_patients_alone_stay() -> None:
     times = draw_patients(np.random.default_rng(0), ["a", "a", "b"], 200)
     assert (times[:, 0] == times[:, 1]).all()
-    assert ((times[:, [0, 2]] > 0).sum(1) == 2).all()
+    assert ((times > 0).sum(1) > 1).all()
+    assert set(map(tuple, times[:, [0, 2]].tolist())) == {(1, 1), (2, 0)}
     assert (draw_patients(np.random.default_rng(0), ["a", "a"], 5) == 1).all()
+
+
+def test_the_mean_of_two_or_three_patients_spreads_as_the_bootstrap_says() -> None:
+    """Of n values drawn anew the mean has the variance s² / n, s² with n as its divisor (Efron & Tibshirani 1993)."""
+    for values in ([0.0, 1.0], [0.0, 1.0, 5.0]):
+        names = [str(i) for i in range(len(values))]
+        times = draw_patients(np.random.default_rng(0), names, 20000)
+        means = times @ np.array(values) / times.sum(1)
+        assert np.var(means) == pytest.approx(np.var(values) / len(values), rel=0.03)
 
 
 def test_within_classes_every_class_keeps_its_number_of_patients_each_with_all_images() -> None:

@@ -136,7 +136,8 @@ def _by_volume(
         return None, None
     number = given.samples.table["volume"].to_numpy()
     held_out, own = sides["held_out"], sides["samples"]
-    left_out = leave_one_out(held_out.pixel.relative, held_out.embedding.relative, held_out.patients, rate)
+    left_out, known = leave_one_out(held_out.pixel.relative, held_out.embedding.relative, held_out.patients, rate)
+    left_out = np.where(known, left_out, held_out.flag(limits))
     judged = [
         Judged(of, flags, limits.score(side.pixel.relative, side.embedding.relative), nearest_patients(side, limits))
         for of, flags, side in (
@@ -170,7 +171,7 @@ def _write(
     write_json(folder / "audit.json", report)
     seal(folder, "audit")
     if is_samples_folder(samples):
-        write_verdict(samples, marked, _record(report, folder / "audit.json"))
+        write_verdict(samples, marked, _record(report, int(marked.sum()), folder / "audit.json"))
 
 
 def verdicts(searched: Side, limits: Thresholds) -> pd.DataFrame:
@@ -285,15 +286,15 @@ def _digest(images: SliceImages) -> str:
     return sha.hexdigest()
 
 
-def _record(report: dict[str, Any], path: Path) -> dict[str, Any]:
-    """What the samples' table says of the verdict in it."""
+def _record(report: dict[str, Any], marked: int, path: Path) -> dict[str, Any]:
+    """What the samples' table says of the verdict in it, in which so many are marked."""
     return {
         "audit_sha256": digest(path),
         "digests": report["digests"],
         "thresholds": report["thresholds"],
         "false_positives": report["calibration"]["false_positives"],
         "calibrated_on": report["calibration"]["split"],
-        "flagged": report["flagged"]["count"],
+        "flagged": marked,
         "controls_met": report["controls_met"],
         "versions": report["versions"],
     }

@@ -118,28 +118,33 @@ class Rate:
         }
 
 
-def leave_one_out(pixel: Floats, embedding: Floats, patients: Sequence[str], rate: float) -> Flags:
-    """Flags (N,) of held-out slices, each patient judged by thresholds from the others.
+def leave_one_out(
+    pixel: Floats, embedding: Floats, patients: Sequence[str], rate: float
+) -> tuple[Flags, npt.NDArray[np.bool_]]:
+    """Flags (N,) of held-out slices, each patient judged by thresholds from the others; and who was judged, (N,).
 
-    Where the others are too few for `rate`, nothing can be flagged.
+    Where the others are too few for `rate`, a patient can be neither flagged nor cleared.
     """
     names, numbers = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
-    flags = np.zeros(len(pixel), bool)
+    flags, judged = np.zeros(len(pixel), bool), np.zeros(len(pixel), bool)
     for number in range(len(names)):
         out = numbers == number
         if (~out).sum() >= least_slices(rate):
             flags[out] = thresholds(pixel[~out], embedding[~out], rate).flag(pixel[out], embedding[out])
-    return flags
+            judged |= out
+    return flags, judged
 
 
 def rate_over_patients(flags: Flags, patients: Sequence[str], *, seed: int) -> Rate:
     """The share of `flags` (N,), with the percentile interval of a bootstrap over patients.
 
     The upper end is not below 3 / patients where no slice is flagged (the rule of three, Hanley & Lippman-Hand 1983,
-    taking the slices of one patient as one).
+    taking the slices of one patient as one). One patient says nothing of others: 0 to 1.
     """
     count = len(set(patients))
     value = float(flags.mean())
+    if count == 1:
+        return Rate(value, 0.0, 1.0, len(flags), count)
     if not flags.any():
         return Rate(value, 0.0, min(1.0, 3 / count), len(flags), count)
     weights = plan_bootstrap(patients, 1, seed=seed).real.double().numpy()

@@ -63,9 +63,12 @@ def findings(
 ) -> dict[str, Any]:
     """All that audit.json holds but what was read."""
     held_out, samples = sides["held_out"], sides["samples"]
-    left_out = leave_one_out(held_out.pixel.relative, held_out.embedding.relative, held_out.patients, rate)
+    left_out, judged = leave_one_out(held_out.pixel.relative, held_out.embedding.relative, held_out.patients, rate)
     controls = {kind: _control(sides[f"planted {kind}"], limits, kind) for kind in PLANTED}
-    measured = {"leave_one_patient_out": rate_over_patients(left_out, held_out.patients, seed=seed).to_json()}
+    measured = {}
+    if judged.any():
+        whose = np.asarray(held_out.patients)[judged].tolist()
+        measured["leave_one_patient_out"] = rate_over_patients(left_out[judged], whose, seed=seed).to_json()
     if (checked := sides.get("checked")) is not None:
         other = "test" if split == "val" else "val"
         measured[other] = rate_over_patients(checked.flag(limits), checked.patients, seed=seed).to_json()
@@ -74,7 +77,7 @@ def findings(
         membership = membership_inference(run, store, store.split(split), seed=seed)
     return {
         "flagged": _flagged(samples, limits),
-        "patients_reproduced": _reproduced(bank, samples, limits, held_out, left_out, seed),
+        "patients_reproduced": _reproduced(bank, samples, limits, held_out, left_out, judged, seed),
         "controls": controls,
         "controls_met": all(control["met"] for control in controls.values()),
         "thresholds": {"pixel": _rounded(limits.pixel), "embedding": _rounded(limits.embedding)},
@@ -117,19 +120,23 @@ def _flagged(samples: Side, limits: Thresholds) -> dict[str, Any]:
 
 
 def _reproduced(
-    bank: Bank, samples: Side, limits: Thresholds, held_out: Side, left_out: Flags, seed: int
+    bank: Bank, samples: Side, limits: Thresholds, held_out: Side, left_out: Flags, judged: Flags, seed: int
 ) -> dict[str, Any]:
     """The share of training patients who are the nearest to a flagged sample.
 
-    `floor` is the mean share when as many real slices of held-out patients are drawn in place of the samples.
+    `floor` is the mean share when as many real slices of held-out patients are drawn in place of the samples; null
+    where none of them could be judged by the others.
     """
     patients = len(bank.starts)
     hit = nearest_patients(samples, limits)[samples.flag(limits)]
-    blamed = nearest_patients(held_out, limits)
+    shown = _share(len(np.unique(hit)), patients)
+    if not judged.any():
+        return {**shown, "floor": None}
+    blamed, left_out = nearest_patients(held_out, limits)[judged], left_out[judged]
     rng = np.random.default_rng([seed, 23])
     drawn = (rng.integers(len(blamed), size=len(samples.pixel.row)) for _ in range(200))
     floor = float(np.mean([len(np.unique(blamed[rows][left_out[rows]])) / patients for rows in drawn]))
-    return {**_share(len(np.unique(hit)), patients), "floor": _rounded(floor)}
+    return {**shown, "floor": _rounded(floor)}
 
 
 def nearest_patients(side: Side, limits: Thresholds) -> np.ndarray[Any, np.dtype[np.intp]]:

@@ -12,6 +12,7 @@ MEASURED = {
     "test": "of test slices",
 }
 """How the share of held-out slices that are flagged was measured, by its key in audit.json."""
+NOT_MEASURED = "False positives were not measured: without any one of them, held-out patients have too few slices."
 
 
 def summary(report: dict[str, Any]) -> list[str]:
@@ -30,7 +31,7 @@ def summary(report: dict[str, Any]) -> list[str]:
         f"than held-out real slices do; by chance alone {allowed:.1%} would.",
         *volume_sentences(report),
         f"{shown['count']} of {counts['training_patients']} training patients ({_percent(shown)}) are nearest to a "
-        f"flagged sample; with as many held-out real slices it would be {shown['floor']:.1%}.",
+        f"flagged sample; {_instead(shown['floor'])}.",
         "Planted copies: all kinds were found often enough."
         if not missed
         else f"Planted copies were missed too often, so this audit proves little: {', '.join(missed)}.",
@@ -39,7 +40,7 @@ def summary(report: dict[str, Any]) -> list[str]:
         f"{rate['value']:.2%} ({rate['ci95'][0]:.2%} to {rate['ci95'][1]:.2%}) {MEASURED[name]}"
         for name, rate in calibration["measured"].items()
     )
-    sentences.append(f"False positives: {measured}.")
+    sentences.append(f"False positives: {measured}." if measured else NOT_MEASURED)
     return sentences + _statistics(report)
 
 
@@ -52,6 +53,12 @@ def _sources(report: dict[str, Any]) -> list[str]:
         return [f"{told}, none of whom the run was trained on."]
     near = found["nearest_is_source"]
     return [f"{told}; the nearest training slice is of the source itself for {near['count']} of {near['of']}."]
+
+
+def _instead(floor: float | None) -> str:
+    if floor is None:
+        return "how many it would be with held-out real slices is not known"
+    return f"with as many held-out real slices it would be {floor:.1%}"
 
 
 def _percent(share: dict[str, Any]) -> str:

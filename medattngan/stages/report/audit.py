@@ -9,6 +9,7 @@ from typing import Any
 
 from medattngan.core.files import read_json
 from medattngan.stages.audit.sentences import MEASURED
+from medattngan.stages.audit.volumes import volume_sentences
 from medattngan.stages.report.numbers import number, percent
 from medattngan.stages.report.pictures import data_uri
 
@@ -22,9 +23,11 @@ def audit_block(folder: Path) -> str:
         f"{flagged['count']} of {audit['counts']['samples']} synthetic slices ({_share(flagged)}) were flagged as "
         f"copies of a training slice. Of held-out real slices, {rate} would be; {_measured(calibration)}.",
         f"{reproduced['count']} of {audit['counts']['training_patients']} training patients ({_share(reproduced)}) are "
-        f"nearest to a flagged slice; with held-out real slices instead, {percent(reproduced['floor'])} would be.",
+        f"nearest to a flagged slice; {_instead(reproduced['floor'])}.",
+        *volume_sentences(audit),
         *_statistics(audit),
     ]
+    left_out = "export leaves flagged volumes out whole" if "volumes" in audit else "export leaves them out"
     met = "All kinds were found often enough" if audit["controls_met"] else "NOT ALL WERE FOUND OFTEN ENOUGH"
     gallery = data_uri("image/png", (folder / "gallery.png").read_bytes())
     return "".join(
@@ -34,7 +37,7 @@ def audit_block(folder: Path) -> str:
             _controls(audit["controls"]),
             f'<figure class="wide"><img src="{gallery}" alt="The closest pairs of a synthetic and a training slice">',
             "<figcaption>The closest pairs: synthetic on the left, the nearest training slice on the right. Those "
-            "below 1 are flagged; export leaves them out.</figcaption></figure>",
+            f"below 1 are flagged; {left_out}.</figcaption></figure>",
         ]
     )
 
@@ -46,7 +49,13 @@ def _share(entry: Mapping[str, Any]) -> str:
 
 def _measured(calibration: Mapping[str, Any]) -> str:
     found = [f"{percent(entry['value'])} {MEASURED[name]}" for name, entry in calibration["measured"].items()]
-    return f"measured: {', '.join(found)}"
+    return f"measured: {', '.join(found)}" if found else "that was not measured, with so few held-out slices"
+
+
+def _instead(floor: float | None) -> str:
+    if floor is None:
+        return "with held-out real slices instead, it is not known how many would be"
+    return f"with held-out real slices instead, {percent(floor)} would be"
 
 
 def _statistics(audit: Mapping[str, Any]) -> list[str]:

@@ -122,8 +122,12 @@ def copied(audit: Mapping[str, Any] | None) -> str:
     """
     if audit is None:
         return "Whether a patient was copied was not audited."
-    flagged, count = audit["flagged"], audit["counts"]["samples"]
-    allowed = audit["calibration"]["false_positives"]
+    if (volumes := audit.get("volumes")) is not None:
+        flagged, count, whole = volumes["flagged"], f"{volumes['count']} volumes", "patient"
+        allowed, real = volumes["false_positives_at_most"], "at most {} of volumes would be by chance"
+    else:
+        flagged, count, whole = audit["flagged"], str(audit["counts"]["samples"]), "slice"
+        allowed, real = audit["calibration"]["false_positives"], "{} of held-out real slices would be"
     if not audit["controls_met"]:
         return (
             f"Whether a patient was copied is not known: the audit flagged {flagged['count']} of {count}, but missed "
@@ -131,7 +135,5 @@ def copied(audit: Mapping[str, Any] | None) -> str:
         )
     if not flagged["count"]:
         return f"No copies among {count}: the audit flagged none, and found the copies that were planted to test it."
-    real = f"{percent(allowed)} of held-out real slices would be"
-    if flagged["ci95"][0] > allowed:
-        return f"{flagged['count']} of {count} were flagged as copies of a training slice, more than chance: {real}."
-    return f"{flagged['count']} of {count} were flagged as copies of a training slice, no more than chance: {real}."
+    more, chance = "more" if flagged["ci95"][0] > allowed else "no more", real.format(percent(allowed))
+    return f"{flagged['count']} of {count} were flagged as copies of a training {whole}, {more} than chance: {chance}."

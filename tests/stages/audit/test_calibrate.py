@@ -63,9 +63,23 @@ def test_the_slices_of_a_patient_never_set_their_own_threshold() -> None:
     pixel, embedding = rng.uniform(1, 2, (2, 300)).astype(np.float32)
     patients = [f"p{i // 20}" for i in range(300)]
     pixel[:20] = 0.1  # a patient whose slices are all near: pooled with themselves they would raise no flag
-    flags = leave_one_out(pixel, embedding, patients, 0.01)
+    flags, judged = leave_one_out(pixel, embedding, patients, 0.01)
+    assert judged.all()
     assert flags[:20].all()
     assert thresholds(pixel, embedding, 0.01).flag(pixel, embedding).sum() <= 3
+
+
+def test_a_patient_whose_others_are_too_few_is_neither_flagged_nor_cleared() -> None:
+    pixel, embedding = np.random.default_rng(0).uniform(1, 2, (2, 380)).astype(np.float32)
+    assert not leave_one_out(pixel, embedding, ["a"] * 190 + ["b"] * 190, 0.01)[1].any()
+    judged = leave_one_out(pixel, embedding, ["a"] * 150 + ["b"] * 230, 0.01)[1]
+    assert judged[:150].all()
+    assert not judged[150:].any()
+
+
+def test_the_rate_of_one_patient_says_nothing_of_others() -> None:
+    found = rate_over_patients(np.array([True, False]), ["a", "a"], seed=0)
+    assert (found.value, found.low, found.high) == (0.5, 0.0, 1.0)
 
 
 def test_the_interval_of_a_rate_widens_when_its_flags_fall_on_one_patient() -> None:

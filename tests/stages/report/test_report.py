@@ -15,6 +15,7 @@ from medattngan.core.seal import seal
 from medattngan.data.store import SliceStore
 from medattngan.metrics import METRICS
 from medattngan.review.statistics import report_statistics
+from medattngan.stages.report.audit import audit_block
 from medattngan.stages.report.card import Card
 from medattngan.stages.report.report import report
 from medattngan.stages.report.scores import drawing, score_card, verdict
@@ -239,6 +240,19 @@ def write_audit(folder: Path, store: SliceStore, samples: Path) -> Path:
     (folder / "gallery.png").write_bytes(b"\x89PNG")
     seal(folder, "audit")
     return folder
+
+
+def test_the_audit_of_volumes_says_what_becomes_of_volumes_and_what_was_not_measured(tmp_path: Path) -> None:
+    whole = {"count": 9, "flagged": {"count": 1}, "false_positives_at_most": 0.2, "held_out_patients": 9}
+    few = {**AUDIT, "calibration": {**AUDIT["calibration"], "measured": {}}, "volumes": whole}
+    few["patients_reproduced"] = {**AUDIT["patients_reproduced"], "floor": None}
+    write_json(tmp_path / "audit.json", few)
+    (tmp_path / "gallery.png").write_bytes(b"\x89PNG")
+    text = " ".join(Page(audit_block(tmp_path)).text.split())
+    assert "1 of 9 volumes have more flagged slices" in text
+    assert "export leaves flagged volumes out whole" in text
+    assert "it is not known how many would be" in text
+    assert "that was not measured" in text
 
 
 def test_the_audit_says_how_many_were_flagged_and_which_control_failed(tiny_store: SliceStore, tmp_path: Path) -> None:

@@ -85,6 +85,16 @@ def test_no_copies_is_said_only_by_an_audit_that_finds_planted_ones() -> None:
     assert copied(None) == "Whether a patient was copied was not audited."
 
 
+def test_of_volumes_the_verdict_is_on_volumes() -> None:
+    whole = {"count": 9, "flagged": {"count": 1, "share": 1 / 9, "ci95": [0.02, 0.4]}, "false_positives_at_most": 0.2}
+    said = copied({**audit(9, 0.02), "volumes": whole})
+    assert said.startswith(
+        "1 of 9 volumes were flagged as copies of a training patient, no more than chance: at most 20 %"
+    )
+    none = {**whole, "flagged": {"count": 0, "share": 0.0, "ci95": [0.0, 0.3]}}
+    assert copied({**audit(9, 0.02), "volumes": none}).startswith("No copies among 9 volumes")
+
+
 def test_flagged_slices_are_held_against_chance() -> None:
     assert "3 of 200 were flagged as copies of a training slice, no more than chance: 1 % of" in copied(audit(3, 0.005))
     assert "9 of 200 were flagged as copies of a training slice, more than chance" in copied(audit(9, 0.02))
