@@ -80,7 +80,7 @@ def _table(cells: list[dict[str, Any]]) -> Table:
         row = [cell["way"], str(cell["seed"]), f"{cell['fd']['value']:.1f}", f"{cell['fd']['floor']:.1f}"]
         if (pairs := cell["pairs"]) is not None:
             found = (pairs["samples"]["dice"], pairs["ceiling"]["dice"], pairs["quotient"]["value"], pairs["floor"])
-            row += [f"{value:.3f}" for value in found]
+            row += ["" if value is None else f"{value:.3f}" for value in found]
         table.add_row(*row)
     return table
 

@@ -19,7 +19,7 @@ from medattngan.cli.types import (
     SettingsOption,
     TaskOption,
 )
-from medattngan.core.files import read_json
+from medattngan.core.files import UserError, read_json
 
 
 def evaluate(
@@ -58,7 +58,9 @@ def evaluate(
             help="Judge pairs of slice and mask by a segmenter, or whether the slices of volumes belong together.",
         ),
     ] = None,
-    steps: Annotated[int, typer.Option(help="Of --task segmentation: training steps of the segmenter.")] = 1500,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Of --task segmentation: training steps of the segmenter (1500).")
+    ] = None,
     text: Annotated[
         bool, typer.Option("--text", help="Also measure whether slices of a run with captions show what is said.")
     ] = False,
@@ -66,17 +68,27 @@ def evaluate(
     """Score synthetic slices against real patients."""
     from medattngan.data.store import SliceStore
 
+    none = {
+        "--range": value_range,
+        "--workers": workers,
+        "--cluster": cluster,
+        "--text": text or None,
+    }
     if task == "volumes":
         from medattngan.stages.evaluate.volumes import evaluate_volumes
 
-        for line in volume_lines(evaluate_volumes(samples, data, out, split=split, extractor=extractor, seed=seed)):
+        _refuse("--task volumes", {**none, "--limit": limit, "--steps": steps})
+        found = evaluate_volumes(samples, data, out, split=split, extractor=extractor, weights=weights, seed=seed)
+        for line in volume_lines(found):
             say(line)
     elif task is not None:
-        from medattngan.stages.evaluate.pairs import evaluate_pairs
+        from medattngan.stages.evaluate.pairs import STEPS, evaluate_pairs
 
-        store = SliceStore.open(data)
-        say(pairs_line(evaluate_pairs(samples, store, out, split=split, steps=steps, seed=seed, limit=limit)))
+        _refuse("--task segmentation", {**none, "--weights": weights})
+        store, own = SliceStore.open(data), steps or STEPS
+        say(pairs_line(evaluate_pairs(samples, store, out, split=split, steps=own, seed=seed, limit=limit)))
     else:
+        _refuse("an evaluation without --task", {"--steps": steps})
         from medattngan.stages.evaluate.evaluate import evaluate as run_evaluate
 
         run_evaluate(
@@ -88,13 +100,20 @@ def evaluate(
     typer.echo(out)
 
 
+def _refuse(of: str, given: Mapping[str, object]) -> None:
+    """Refuse options that would be passed over in silence."""
+    if stray := [name for name, value in given.items() if value is not None]:
+        raise UserError(f"{stray[0]} has no meaning for {of}; leave it out.")
+
+
 def pairs_line(record: Mapping[str, Any]) -> str:
     """What an evaluation of pairs found, in one line."""
     made, real, ratio = record["samples"], record["ceiling"], record["quotient"]
+    floor = "all masks are the same" if record["floor"] is None else f"against other masks {record['floor']:.3f}"
     return (
         f"Dice {made['dice']:.3f} against the masks asked for; {real['dice']:.3f} on held-out patients; "
         f"quotient {ratio['value']:.3f} (95 % {ratio['ci95'][0]:.3f} to {ratio['ci95'][1]:.3f}); "
-        f"against other masks {record['floor']:.3f}"
+        f"{floor}"
     )
 
 

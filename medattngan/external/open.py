@@ -38,11 +38,13 @@ class Synthetic:
         images: (count, 1, H, W) float32 in [-1, 1]; those of a samples folder are made when they are asked for.
         labels: of each slice; None where not all have one.
         notes: in sentences, what had to be done to them.
+        volumes: of which volume each slice is; None where each was drawn by itself.
     """
 
     images: Images | SliceImages
     labels: list[str] | None
     notes: list[str]
+    volumes: list[str] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -50,11 +52,12 @@ class Synthetic:
     def take(self, rows: Sequence[int]) -> Synthetic:
         """Some of the slices, in the order of `rows`."""
         labels = None if self.labels is None else [self.labels[row] for row in rows]
-        return Synthetic(SliceImages.of(self.images).take(rows), labels, self.notes)
+        volumes = None if self.volumes is None else [self.volumes[row] for row in rows]
+        return Synthetic(SliceImages.of(self.images).take(rows), labels, self.notes, volumes)
 
     def resized(self, size: int) -> Synthetic:
         """The slices at `size` px; what rounding takes out of [-1, 1] is put back."""
-        return Synthetic(SliceImages.of(self.images).resized(size), self.labels, self.notes)
+        return Synthetic(SliceImages.of(self.images).resized(size), self.labels, self.notes, self.volumes)
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,9 @@ class External:
         labels = [label for label in self.labels if label is not None]
         all_or_none = labels if len(labels) == len(self) else None
         if self.samples is not None:
-            return Synthetic(SliceImages.of_codes(self.samples.codes), all_or_none, notes)
+            table = self.samples.table
+            volumes = table["volume"].astype(str).tolist() if "volume" in table else None
+            return Synthetic(SliceImages.of_codes(self.samples.codes), all_or_none, notes, volumes)
         if self.kind == "dicom":
             self._require_unit(intensity)
             values = codes_to_unit(intensity.encode(self.pixels))

@@ -58,8 +58,15 @@ class OnnxNetwork(nn.Module):
         self.input = session.get_inputs()[0].name
 
     def forward(self, images: Images) -> Tensor:
-        found = self.session.run(None, {self.input: images.cpu().numpy()})[0]
-        return torch.from_numpy(found)
+        stated = self.session.get_inputs()[0].shape[0]
+        parts = torch.split(images, stated) if isinstance(stated, int) else [images]  # as exported without dynamic axes
+        return torch.cat([self._run(part, stated if isinstance(stated, int) else len(part)) for part in parts])
+
+    def _run(self, images: Images, count: int) -> Tensor:
+        """Of a batch that is filled up to `count` by its last image."""
+        filled = torch.cat([images, images[-1:].expand(count - len(images), -1, -1, -1)])
+        found = self.session.run(None, {self.input: filled.cpu().numpy()})[0]
+        return torch.from_numpy(found)[: len(images)]
 
 
 def load_external(text: str) -> tuple[str, int, External, str]:

@@ -2,7 +2,7 @@
 3.8.
 
 Slices of one patient are alike, so patients are drawn, and each brings all its slices. Synthetic samples are
-independent of each other and are drawn singly.
+independent of each other and are drawn singly, but for slices of one volume, which are drawn as patients' are.
 
 A resampled set repeats images, and metrics that depend on the count or on neighbours move by a constant for
 that reason alone. So only the *spread* of the replicates is used: their quantiles, moved so that their median
@@ -38,8 +38,16 @@ class Plan:
     fake: Tensor
 
 
-def plan_bootstrap(patients: Sequence[str], n_fake: int, *, seed: int, replicates: int = REPLICATES) -> Plan:
-    """Draw `replicates` resamples of the real slices, whose patients are given, and of `n_fake` samples.
+def plan_bootstrap(
+    patients: Sequence[str],
+    n_fake: int,
+    *,
+    seed: int,
+    replicates: int = REPLICATES,
+    volumes: Sequence[str] | None = None,
+) -> Plan:
+    """Draw `replicates` resamples of the real slices, whose patients are given, and of `n_fake` samples: of whole
+    `volumes`, where it is given of which each of them is.
 
     >>> plan = plan_bootstrap(["a", "a", "b"], 4, seed=0)
     >>> bool((plan.real[:, 0] == plan.real[:, 1]).all()), plan.fake.sum(1).unique()
@@ -49,7 +57,7 @@ def plan_bootstrap(patients: Sequence[str], n_fake: int, *, seed: int, replicate
     draws = draw_patients(rng, patients, replicates)
     fake = np.empty((replicates, n_fake), np.int32)
     for row in fake:  # the same draws as of all at once, which would take twice the memory
-        row[:] = draw_cases(rng, n_fake, 1)[0]
+        row[:] = draw_cases(rng, n_fake, 1)[0] if volumes is None else draw_patients(rng, volumes, 1)[0]
     return Plan(torch.from_numpy(draws), torch.from_numpy(fake))
 
 

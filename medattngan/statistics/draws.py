@@ -11,9 +11,21 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from medattngan.core.files import UserError
+
 Counts = npt.NDArray[np.int64]
 MANY_REPLICATES = 2000
 """Where a replicate costs little; metrics of images draw `bootstrap.REPLICATES`."""
+
+
+def require_seed(seed: int) -> None:
+    """Refuse a seed that no generator of random numbers takes.
+
+    Raises:
+        UserError: it is negative.
+    """
+    if seed < 0:
+        raise UserError(f"--seed {seed} is negative; give 0 or more.")
 
 
 def draw_cases(rng: np.random.Generator, count: int, replicates: int) -> Counts:

@@ -66,6 +66,16 @@ def test_an_onnx_file_is_an_extractor_named_by_its_digest(tmp_path: Path) -> Non
 
 
 @has_onnx
+@pytest.mark.parametrize("count", [1, 4])
+def test_an_onnx_file_that_was_exported_for_a_fixed_batch_takes_any_number(tmp_path: Path, count: int) -> None:
+    (tmp_path / "any.onnx").write_bytes(average_pool_onnx(channels=3, size=20))
+    (tmp_path / "fixed.onnx").write_bytes(average_pool_onnx(channels=3, size=20, batch=count))
+    images = torch.rand(10, 1, 20, 20, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    found = [extract(load_extractor(str(tmp_path / f"{name}.onnx")), images) for name in ("any", "fixed")]
+    assert torch.equal(*found)
+
+
+@has_onnx
 def test_an_onnx_file_of_one_size_refuses_another(tmp_path: Path) -> None:
     (tmp_path / "pool.onnx").write_bytes(average_pool_onnx(channels=3, size=20))
     with pytest.raises(UserError, match="20 px only; leave out @64"):

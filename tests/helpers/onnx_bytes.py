@@ -30,10 +30,10 @@ def _tensor(name: str, shape: list[int | str]) -> bytes:
     return _bytes(1, name) + _bytes(2, _bytes(1, _number(1, 1) + _bytes(2, dims)))
 
 
-def average_pool_onnx(channels: int, size: int) -> bytes:
+def average_pool_onnx(channels: int, size: int, batch: int | str = "batch") -> bytes:
     """A model that averages (batch, channels, size, size) over places: (batch, channels, 1, 1)."""
     node = _bytes(1, "x") + _bytes(2, "y") + _bytes(4, "GlobalAveragePool")
     graph = _bytes(1, node) + _bytes(2, "pool")
-    graph += _bytes(11, _tensor("x", ["batch", channels, size, size]))
-    graph += _bytes(12, _tensor("y", ["batch", channels, 1, 1]))
+    graph += _bytes(11, _tensor("x", [batch, channels, size, size]))
+    graph += _bytes(12, _tensor("y", [batch, channels, 1, 1]))
     return _number(1, 8) + _bytes(7, graph) + _bytes(8, _bytes(1, "") + _number(2, 13))

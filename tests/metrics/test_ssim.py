@@ -139,7 +139,7 @@ def test_slices_of_one_patient_are_drawn_together() -> None:
         columns = plan.real[:, [i for i, patient in enumerate(patients) if patient == name]]
         assert (columns == columns[:, :1]).all()
     assert (plan.real[:, [0, 3, 8]].sum(1) == 3).all()
-    assert plan.real[:, 0].unique().tolist() == [0, 1, 2]
+    assert plan.real[:, 0].unique().tolist() == [0, 1, 2, 3]
 
 
 def test_the_bootstrap_interval_of_a_mean_covers_it_as_often_as_it_says() -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from medattngan.metrics.table import metric_of
+
 SHOWN = ("fd", "precision", "recall")
 """Of all metrics, those that say what a label lacks: likeness, fidelity, diversity."""
 ByLabel = dict[str, dict[str, Mapping[str, Any]]]
@@ -22,7 +24,7 @@ def by_label(scores: Mapping[str, Mapping[str, Any]]) -> ByLabel:
     """
     found: ByLabel = {}
     for name, entry in scores.items():
-        metric = name.partition("[")[0]
+        metric = metric_of(name)
         if metric in SHOWN:
             for label, own in entry.get("strata", {}).get("label", {}).items():
                 found.setdefault(label, {})[metric] = own

@@ -41,6 +41,7 @@ from medattngan.stages.evaluate.score import Scored
 from medattngan.stages.evaluate.scoring import score
 from medattngan.stages.evaluate.text import text_scores
 from medattngan.statistics.bootstrap import REPLICATES
+from medattngan.statistics.draws import require_seed
 
 POSITIONS = "positions.json"
 
@@ -101,8 +102,7 @@ def evaluate(
         UserError: `out` exists, slices cannot be read or are of another kind, there are too few on a side, or the seed
             is negative; or the scores were written, but there was no room for the pictures.
     """
-    if seed < 0:
-        raise UserError(f"--seed {seed} is negative; give 0 or more.")
+    require_seed(seed)
     if out is not None:
         require_absent(Path(out))
     network = load_extractor(extractor, None if weights is None else Path(weights))

@@ -26,7 +26,7 @@ from medattngan.data.samples import Samples
 from medattngan.data.store import SliceStore
 from medattngan.metrics.dice import Counts, dice, mean_dice, overlaps
 from medattngan.stages.segmenter.unet import Pairs, fit, judged, segment
-from medattngan.statistics.draws import draw_cases, draw_patients, percentile_interval
+from medattngan.statistics.draws import draw_cases, draw_patients, percentile_interval, require_seed
 
 STEPS = 1500
 REPLICATES = 500
@@ -49,12 +49,16 @@ def evaluate_pairs(
         limit: at most so many pairs, from the first, and so many real slices, by chance.
 
     Raises:
-        UserError: samples or store have no masks or not of the same classes, or `out` exists.
+        UserError: samples or store have no masks or not of the same classes, the split has fewer than two patients with
+            masks, `out` exists, or the seed is negative.
     """
+    require_seed(seed)
     require_absent(Path(out))
     samples = samples if isinstance(samples, Samples) else Samples.open(samples)
     samples.require_verdict()
     training, held_out = store.split("train").with_masks(), store.split(split).with_masks()
+    if held_out.index["patient"].nunique() < 2:
+        raise UserError(f"the ceiling needs 2 patients with masks in split {split!r}; ingest more, or take another.")
     chosen = np.random.default_rng([seed, 20]).permutation(len(held_out))[: limit or len(held_out)]
     held_out = held_out.select(np.isin(np.arange(len(held_out)), chosen))
     names = require_classes(samples, store)
@@ -64,7 +68,7 @@ def evaluate_pairs(
     made = Pairs(made.images[:limit], made.masks[:limit])
     found = segment(network, made.images)
     asked = overlaps(found, made.masks.numpy(), classes)
-    other = overlaps(found, np.roll(made.masks.numpy(), 1, axis=0), classes)
+    unlike = of_others(made.masks.numpy())
     ceiling = judged(network, real, classes)
     rng = np.random.default_rng([seed, 15])
     weights = {
@@ -75,7 +79,7 @@ def evaluate_pairs(
         "samples": _told(asked, weights["samples"], names),
         "ceiling": _told(ceiling, weights["real"], names),
         "quotient": _quotient(asked, ceiling, weights),
-        "floor": float(mean_dice(other)),
+        "floor": None if unlike is None else float(mean_dice(overlaps(found, unlike, classes))),
         "of": {"pairs": len(made), "real_slices": len(real), "real_patients": int(held_out.index["patient"].nunique())},
         "split": split,
         "steps": steps,
@@ -90,6 +94,20 @@ def evaluate_pairs(
         write_json(folder / "provenance.json", provenance(seed) | judged_file)
         seal(folder, "segmentation")
     return record
+
+
+def of_others(masks: Masks) -> Masks | None:
+    """For each mask one of another sample that differs from it, the next; None where all are the same.
+
+    >>> of_others(np.uint8([[[1]], [[1]], [[2]]])).ravel().tolist()
+    [2, 2, 1]
+    """
+    flat = masks.reshape(len(masks), -1)
+    _, of_kind = np.unique(flat, axis=0, return_inverse=True)
+    if of_kind.max(initial=0) == 0:
+        return None
+    after = (np.roll(np.arange(len(masks)), -1 - i) for i in range(len(masks)))
+    return np.asarray(masks[[rows[np.argmax(of_kind[rows] != own)] for rows, own in zip(after, of_kind, strict=True)]])
 
 
 def require_classes(samples: Samples, store: SliceStore) -> tuple[str, ...]:

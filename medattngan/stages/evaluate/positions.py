@@ -14,6 +14,7 @@ reference, whose places are known, is told.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -32,11 +33,14 @@ LEAST = 50
 """With fewer slices a side a histogram is noise."""
 
 
-def position_scores(real: RealSets, features: Sides, *, seed: int) -> dict[str, Any] | None:
+def position_scores(
+    real: RealSets, features: Sides, volumes: Sequence[str] | None = None, *, seed: int
+) -> dict[str, Any] | None:
     """The coverage with its interval and floor, and the histograms it is made from; None where places are not known.
 
     Args:
         features: of the reference, the synthetic slices and the other patients' slices, (n, dim) each.
+        volumes: of which volume each synthetic slice is, where they are of some.
         seed: of the bootstrap.
     """
     known, voters = (rows[SHARE_OF_VOLUME].to_numpy(np.float64) for rows in (real.rows, real.other_rows))
@@ -51,7 +55,7 @@ def position_scores(real: RealSets, features: Sides, *, seed: int) -> dict[str, 
     reference = places[nearest_voters(features.reference[:], asked)].median(1).values
     fake = places[nearest_voters(features.fake[:], asked)].median(1).values
     other = places[nearest_voters(asked, asked, whose)].median(1).values
-    plan = plan_bootstrap(real.patients, len(fake), seed=seed)
+    plan = plan_bootstrap(real.patients, len(fake), seed=seed, volumes=volumes)
     p, q = in_tenths(reference), in_tenths(fake)
     value = float(coverage(p.mean(0), q.mean(0)))
     drawn = coverage(_shares(plan.real.double() @ p), _shares(plan.fake.double() @ q))

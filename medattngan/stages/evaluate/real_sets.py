@@ -32,6 +32,7 @@ class RealSets:
         other: (n, 1, H, W), put in the place of the synthetic slices to measure the floor.
         other_rows: the index row of each slice of `other`.
         described: where the two come from, in words.
+        labels: all that the store knows, also where no slice of these sets has one.
     """
 
     reference: SliceImages
@@ -39,6 +40,7 @@ class RealSets:
     other: SliceImages
     other_rows: pd.DataFrame
     described: str
+    labels: frozenset[str] = frozenset()
 
     @property
     def patients(self) -> list[str]:
@@ -81,7 +83,8 @@ def choose_real(store: SliceStore, split: str, n_fake: int, rng: np.random.Gener
     images = (
         SliceImages.of_store(reference, rows.tolist()), SliceImages.of_store(other, other_rows.tolist()),
     )  # fmt: skip
-    return RealSets(images[0], tables[0].iloc[rows], images[1], tables[1].iloc[other_rows], described)
+    labels = frozenset(store.index["label"].dropna().astype(str))
+    return RealSets(images[0], tables[0].iloc[rows], images[1], tables[1].iloc[other_rows], described, labels)
 
 
 def divide_real(real: Images, patients: Sequence[str], n_fake: int, rng: np.random.Generator) -> RealSets:

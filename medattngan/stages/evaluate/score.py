@@ -59,30 +59,35 @@ def score_parts(
     *,
     seed: int,
     watch: Watch = unseen,
+    volumes: Sequence[str] | None = None,
 ) -> list[Scored]:
-    """`score_sides` of each part, as if there were nothing else; what parts have in common is measured once."""
+    """`score_sides` of each part, as if there were nothing else; what parts have in common is measured once.
+
+    `volumes` says of which volume each synthetic slice is, where they are of some.
+    """
     of_whom = [[patients[row] for row in part.reference.tolist()] for part in parts]
+    alike = [None if volumes is None else [volumes[row] for row in part.fake.tolist()] for part in parts]
     plans = [
-        plan_bootstrap(whom, len(part.fake), seed=seed, replicates=part.replicates)
-        for whom, part in zip(of_whom, parts, strict=True)
+        plan_bootstrap(whom, len(part.fake), seed=seed, replicates=part.replicates, volumes=of_one)
+        for whom, part, of_one in zip(of_whom, parts, alike, strict=True)
     ]
     found = [Scored({}, {}) for _ in parts]
     metrics = all_metrics()
-    groups = [alike for alike in _that_share(metrics) if metrics[alike[0]].on in sides]
+    groups = [names for names in _that_share(metrics) if metrics[names[0]].on in sides]
     advance = watch("scoring", len(groups) * len(parts))
-    for alike in groups:
-        first = metrics[alike[0]]
+    for names in groups:
+        first = metrics[names[0]]
         some = [part.first(first.most_slices) for part in parts]
         drawn = [_first(plan, first.most_slices) for plan in plans]
         left = len(parts)
         try:
             for scored, plan, given in zip(found, drawn, first.share(sides[first.on], some), strict=True):
-                _measure({name: metrics[name] for name in alike}, given, plan, scored)
+                _measure({name: metrics[name] for name in names}, given, plan, scored)
                 left -= 1
                 advance(1)
         except UserError as error:
             for scored in found:
-                scored.left_out.update((name, str(error)) for name in alike if name not in scored.entries)
+                scored.left_out.update((name, str(error)) for name in names if name not in scored.entries)
             advance(left)
     for scored, whom in zip(found, of_whom, strict=True):
         for entry in scored.entries.values():

@@ -36,7 +36,9 @@ def score(
     features, of_radiomics = (_features(one, images, contents, watch, by) for one in (extractor, radiomics))
     sides = {"images": images, "features": features, "radiomics": of_radiomics}
     divisions, absent = _divide(real, fake, sides)
-    scored, by_metric, too_few = score_strata(sides, real.patients, divisions, seed=seed, watch=watch)
+    scored, by_metric, too_few = score_strata(
+        sides, real.patients, divisions, seed=seed, watch=watch, volumes=fake.volumes
+    )
     for metric, entry in scored.entries.items():
         entry["floor_sets"] = real.described
         if metric in by_metric:
@@ -48,7 +50,7 @@ def score(
     }
     left_out = {names[metric]: sentence for metric, sentence in scored.left_out.items()}
     entries = {names[metric]: entry for metric, entry in scored.entries.items()}
-    return Scored(entries, left_out | absent | too_few, position_scores(real, features, seed=seed))
+    return Scored(entries, left_out | absent | too_few, position_scores(real, features, fake.volumes, seed=seed))
 
 
 def _features(extractor: Extractor, images: Sides, contents: Sequence[str], watch: Watch, by: Crew | None) -> Sides:
@@ -65,8 +67,11 @@ def _divide(real: RealSets, fake: Synthetic, sides: Mapping[str, Sides]) -> tupl
     for by, column in (("label", "label"), ("position", THIRD_OF_VOLUME)):
         reference, other = (rows[column].fillna("").astype(str).tolist() for rows in (real.rows, real.other_rows))
         if any(reference) and any(other):
-            known = fake.labels if by == "label" and set(fake.labels or ()) <= set(reference) else None
-            divisions[by] = by_vote(sides["features"], reference, other, of_whom, known)
+            known = fake.labels if by == "label" and set(fake.labels or ()) <= real.labels else None
+            if known is None and len(set(of_whom)) < 2:
+                absent[f"by {by}"] = f"the slices that vote are of one patient, so there are no scores by {by}."
+            else:
+                divisions[by] = by_vote(sides["features"], reference, other, of_whom, known)
         else:
             absent[f"by {by}"] = f"the real slices have no {by}, so there are no scores by it."
     return divisions, absent

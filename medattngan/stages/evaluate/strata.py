@@ -101,6 +101,7 @@ def score_strata(
     *,
     seed: int,
     watch: Watch = unseen,
+    volumes: Sequence[str] | None = None,
 ) -> tuple[Scored, ByStratum, dict[str, str]]:
     """Score all slices, and every stratum that has slices enough.
 
@@ -109,7 +110,7 @@ def score_strata(
     """
     whole = next(iter(sides.values())).whole
     parts, left_out = _parts(patients, divisions)
-    scored, *of_strata = score_parts(sides, patients, [whole, *parts.values()], seed=seed, watch=watch)
+    scored, *of_strata = score_parts(sides, patients, [whole, *parts.values()], seed=seed, watch=watch, volumes=volumes)
     found: ByStratum = {}
     for (by, name), one in zip(parts, of_strata, strict=True):
         for metric, entry in one.entries.items():
@@ -169,15 +170,17 @@ def _vote(asking: Tensor, voters: Tensor, names: Sequence[str], patients: Tensor
 def nearest_voters(asking: Tensor, voters: Tensor, patients: Tensor | None = None) -> Tensor:
     """The rows of the VOTERS nearest of `voters` (count, dim) to each of `asking`, nearest first: (asking, VOTERS).
 
-    Where `patients` of those asking are given, who are the voters themselves, nobody votes on a slice of their own.
+    Where `patients` of those asking are given, who are the voters themselves, nobody votes on a slice of their own; all
+    are then asked by as many as there are for each, where that is fewer.
     """
+    others = len(voters) if patients is None else len(voters) - int(torch.bincount(patients).max())
     found = []
     for start in range(0, len(asking), _ASKING):
         distance = torch.cdist(asking[start : start + _ASKING], voters)
         if patients is not None:
             own = patients[start : start + _ASKING, None] == patients
             distance = distance.masked_fill(own, float("inf"))
-        found.append(distance.topk(min(VOTERS, len(voters)), largest=False).indices)
+        found.append(distance.topk(max(1, min(VOTERS, others)), largest=False).indices)
     return torch.cat(found)
 
 

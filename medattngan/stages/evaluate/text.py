@@ -85,16 +85,21 @@ def text_scores(samples: str | Path, store: SliceStore, split: str, seed: int) -
     rng = np.random.default_rng([seed, 5])
     train, real = (_some(store.split(name), rng) for name in ("train", split))
     text = measure_text(train.index)
-    words = attributes(text, [str(one) for one in train.index[TEXT]])
+    words = attributes(text, _first(train))
     if not words:
         raise UserError(f"--text: no word of {store.path} is said of some slices and not of others.")
-    told = {
-        "real": [str(one).split("\n", 1)[0] for one in real.index[TEXT]],
-        "synthetic": [str(one) for one in made.table[TEXT]],
-    }
-    images = {"train": load_images(train), "real": load_images(real), "synthetic": resize(made.unit(), store.size)}
+    told = {"real": _first(real), "synthetic": [str(one) for one in made.table[TEXT]]}
+    asked_of, passed_over = _comparable(told["synthetic"], store)
+    told["synthetic"] = [told["synthetic"][row] for row in asked_of]
+    if _has(words, told["synthetic"]).std(0).max(initial=0) == 0:
+        raise UserError(
+            "--text: the samples' captions do not differ in any word that tells slices apart; draw samples without "
+            "--text, with captions as the training slices have them."
+        )
+    drawn = resize(made.unit()[torch.from_numpy(asked_of)], store.size)
+    images = {"train": load_images(train), "real": load_images(real), "synthetic": drawn}
     patients = real.index["patient"].to_numpy(str)
-    learned = _has(words, [str(one).split("\n", 1)[0] for one in train.index[TEXT]])
+    learned = _has(words, _first(train))
     extractor = load_extractor(EXTRACTOR)
     features = {name: extract(extractor, some).double().numpy() for name, some in images.items()}
     pixels = {name: _thumbnails(some) for name, some in images.items()}
@@ -110,7 +115,7 @@ def text_scores(samples: str | Path, store: SliceStore, split: str, seed: int) -
             accuracy[reader] |= own if name == "synthetic" else {"real": own}
         hits = retrieved(_candidates(other.says(pixels[name]), said[name], said["real"], np.random.default_rng(seed)))
         found[name] = {"value": float(hits.mean()), "ci95": interval(hits, groups, seed), "slices": len(hits)}
-    dealt = said["synthetic"][np.random.default_rng(seed + 1).permutation(len(made))]
+    dealt = said["synthetic"][np.random.default_rng(seed + 1).permutation(len(asked_of))]
     by_luck = retrieved(_candidates(other.says(pixels["synthetic"]), dealt, said["real"], np.random.default_rng(seed)))
     return {
         **{f"attribute_accuracy[{reader}]": one for reader, one in accuracy.items()},
@@ -118,7 +123,33 @@ def text_scores(samples: str | Path, store: SliceStore, split: str, seed: int) -
         "words": words,
         "split": split,
         "learned_from": len(train),
+        **({"passed_over": passed_over} if passed_over else {}),
     }
+
+
+def _first(part: SliceStore) -> list[str]:
+    """The first caption of every slice: of several sources each says other words, and no slice lacks what its first
+    does not speak of."""
+    return [str(one).split("\n", 1)[0] for one in part.index[TEXT]]
+
+
+def _comparable(captions: Sequence[str], store: SliceStore) -> tuple[npt.NDArray[np.intp], int]:
+    """Which samples were told a caption of the kind that stands first in the store, and how many were not.
+
+    Raises:
+        UserError: none was.
+    """
+    rows = np.arange(len(captions))
+    part = store.select(store.index[TEXT].notna().to_numpy())
+    lines = [str(one).split("\n") for one in part.index[TEXT]]
+    further = {line for several in lines for line in several[1:]} - {several[0] for several in lines}
+    kept = rows[[caption not in further for caption in captions]]
+    if not len(kept):
+        raise UserError(
+            "--text: all samples were told captions of a source that is not the first of the store, whose words alone "
+            "can be asked for; draw others."
+        )
+    return kept, len(rows) - len(kept)
 
 
 def attributes(text: Text, captions: Sequence[str]) -> list[str]:

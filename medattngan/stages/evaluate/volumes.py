@@ -39,7 +39,7 @@ from medattngan.metrics.volumes import (
     similarity_between,
 )
 from medattngan.stages.evaluate.through import through_figure
-from medattngan.statistics.draws import draw_cases, draw_patients, percentile_interval
+from medattngan.statistics.draws import draw_cases, draw_patients, percentile_interval, require_seed
 
 STEPS = (1, 2, 4, 8)
 """Slices apart at which likeness is measured."""
@@ -74,21 +74,24 @@ class Kinds:
 @thorough()
 def evaluate_volumes(
     samples: Samples | str | Path, store: SliceStore | str | Path, out: str | Path, *, split: str = "test",
-    extractor: str = "efficientnet-lite0", seed: int = 0,
+    extractor: str = "efficientnet-lite0", weights: Path | None = None, seed: int = 0,
 ) -> dict[str, Any]:  # fmt: skip
     """Measure synthetic volumes and write the folder `out`; returns what volumes.json holds.
 
     Args:
         samples: that `sample` wrote as volumes.
         split: of the real patients to compare with.
-        seed: of the choice of other patients, and of the bootstrap.
+        extractor, weights: as `evaluate` takes them.
+        seed: of the choice of other patients, and of the bootstrap; 0 or more.
 
     Raises:
-        UserError: the samples are no volumes, there are too few real ones as deep, or `out` exists.
+        UserError: the samples are no volumes, there are too few real ones as deep or they are of one patient, `out`
+            exists, or the seed is negative.
     """
+    require_seed(seed)
     require_absent(Path(out))
     samples, store = Samples.of(samples), SliceStore.of(store)
-    loaded = load_extractor(extractor)
+    loaded = load_extractor(extractor, weights)
     kinds, patients, described = volumes_to_compare(samples, store, split, seed)
     plane = str(samples.intensity.get("plane"))
     quotient = described["step_mm"] / float(samples.intensity.get("spacing_mm") or described["step_mm"])
@@ -132,6 +135,9 @@ def volumes_to_compare(
             f"it takes {LEAST_VOLUMES} volumes a side or more; there are {len(fake)} synthetic ones, "
             f"{len(real)} real ones of {split} and {len(other)} of other patients, as deep."
         )
+    for name, side in ((split, real), ("other splits", other)):
+        if len(set(side.patients())) < 2:
+            raise UserError(f"an interval needs volumes of 2 patients; those of {name} are of one: ingest more.")
     rng = np.random.default_rng([seed, 40])
     chosen = [np.sort(rng.permutation(len(side))[:count]) for side in (real, other)]
     pixels = [

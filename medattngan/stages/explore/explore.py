@@ -60,7 +60,8 @@ def explore(
 ) -> Exploration:
     """Draw the seeds `seed` to `seed + count - 1` of a run and write the folder `out`. Needs the run only.
 
-    The slice of a seed is the first that `sample RUN --seed SEED` draws with the same label and values.
+    The slice of a seed is the first that `sample RUN --seed SEED` draws with the same label and values; of a run of
+    stacks it is a single slice, and no part of the volume that `sample` would draw.
 
     Args:
         count: seeds on the sheet; 2 to 400. The film and the mixing take the first few of them.

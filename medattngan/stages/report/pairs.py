@@ -16,7 +16,7 @@ def masks_block(record: Record) -> str:
         f"A segmenter that has only met real patients finds the mask that was asked for in {of['pairs']} synthetic "
         f"slices with a Dice of {_with_ends(made, 'dice')}; higher is better. Its ceiling is the same on "
         f"{of['real_patients']} held-out real patients, {_with_ends(real, 'dice')}, and its floor is the mask of "
-        f"another sample, {record['floor']:.3f}. The slices reach {_with_ends(ratio, 'value')} of the ceiling."
+        f"another sample, {_known(record['floor'])}. The slices reach {_with_ends(ratio, 'value')} of the ceiling."
     )
     rows = [
         [name, _known(made["classes"].get(name)), _known(real["classes"].get(name))]

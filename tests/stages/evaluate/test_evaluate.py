@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,19 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from typer.testing import CliRunner
 
+from medattngan.cli.app import app
 from medattngan.core.files import UserError
 from medattngan.data.store import SliceStore
+from medattngan.external.open import Synthetic
 from medattngan.extractors.table import load_extractor
 from medattngan.metrics import METRICS
+from medattngan.metrics.sets import Sides
 from medattngan.stages.evaluate.evaluate import evaluate
 from medattngan.stages.evaluate.real_sets import THIRD_OF_VOLUME, choose_real, divide_real, with_third_of_volume
+from medattngan.stages.evaluate.scoring import _divide
+from medattngan.statistics.bootstrap import plan_bootstrap
 
 EXTRACTOR = "efficientnet-lite0@128"
 
@@ -190,3 +197,32 @@ def test_slices_without_positions_are_not_divided_by_them(tiny_store: SliceStore
     assert set(with_third_of_volume(index)[THIRD_OF_VOLUME]) == {""}
     thirds = with_third_of_volume(tiny_store.index).groupby("position_mm")[THIRD_OF_VOLUME].unique()
     assert [list(names) for names in thirds] == [["low"], ["low"], ["middle"], ["middle"], ["high"], ["high"]]
+
+
+@pytest.mark.parametrize("task", ["--task volumes --limit 5", "--task segmentation --text", "--steps 5"])
+def test_options_that_would_be_passed_over_are_refused(tmp_path: Path, task: str) -> None:
+    words = ["evaluate", str(tmp_path), "--data", str(tmp_path), "--out", str(tmp_path / "out"), *task.split()]
+    ran = CliRunner().invoke(app, words)
+    assert isinstance(ran.exception, UserError)
+    assert "has no meaning for" in str(ran.exception)
+
+
+def test_labels_of_samples_count_though_no_real_slice_of_the_choice_has_one(tiny_store: SliceStore) -> None:
+    sets = choose_real(tiny_store, "test", 1000, np.random.default_rng(0))
+    known = sorted(sets.labels)
+    rows = sets.rows.assign(label=known[0])
+    images = Sides(sets.reference, sets.reference, sets.other)
+    flat = Sides(*(one[:].flatten(1) for one in (images.reference, images.fake, images.other)))
+    fake = Synthetic(sets.reference, [known[-1]] * len(sets.reference), [])
+    divided, _ = _divide(replace(sets, rows=rows), fake, {"images": images, "features": flat})
+    assert len(known) == 2
+    assert set(divided["label"].fake) == {known[-1]}
+
+
+def test_slices_of_one_volume_are_drawn_together(tiny_store: SliceStore) -> None:
+    volumes = ["0"] * 3 + ["1"] * 3 + ["2"] * 3
+    times = plan_bootstrap(["a", "b", "c"], 9, seed=0, volumes=volumes).fake.view(-1, 3, 3)
+    assert (times == times[:, :, :1]).all()
+    assert (times.sum((1, 2)) == 9).all()
+    taken = Synthetic(torch.zeros(9, 1, 4, 4), None, [], volumes).take([8, 0]).resized(4)
+    assert taken.volumes == ["2", "0"]

@@ -50,6 +50,15 @@ def test_slices_of_one_patient_do_not_vote_on_each_other() -> None:
     assert list(found.fake)[10:] == ["b"] * 6
 
 
+def test_nobody_votes_on_their_own_slice_where_others_are_few() -> None:
+    """Patient p has twelve slices, all others three: three vote, and none of p's."""
+    voters = torch.cat([draw(12, 0), draw(3, 1, shift=20)])
+    patients = torch.tensor([0] * 12 + [1, 2, 3])
+    found = strata.nearest_voters(voters, voters, patients)
+    assert found.shape == (15, 3)
+    assert not (patients[found] == patients[:, None]).any()
+
+
 def test_known_labels_are_not_voted_on() -> None:
     other = draw(6, 0)
     found = by_vote(Sides(other, other, other), ["a"] * 6, ["a"] * 6, ["p"] * 6, ["x"] * 6)

@@ -24,12 +24,15 @@ def store(tiny_store: SliceStore, tmp_path_factory: pytest.TempPathFactory) -> S
 
 def scores(store: SliceStore, folder: Path, turned: bool) -> dict[str, Any]:
     """Of the slices of the validation patients, with their captions or with the other one."""
-    part = store.split("val")
-    captions = [str(one).split("\n")[0] for one in part.index["text"]]
     other = {"small blob": "large blob", "large blob": "small blob"}
-    table = pd.DataFrame(
-        {"seed": 0, "label": None, "text": [other[one] if turned else one for one in captions]}, index=range(len(part))
-    )
+    captions = [str(one).split("\n")[0] for one in store.split("val").index["text"]]
+    return scores_of(store, folder, [other[one] if turned else one for one in captions])
+
+
+def scores_of(store: SliceStore, folder: Path, captions: list[str]) -> dict[str, Any]:
+    """Of the slices of the validation patients, told these."""
+    part = store.split("val")
+    table = pd.DataFrame({"seed": 0, "label": None, "text": captions}, index=range(len(part)))
     Samples(part.all_codes(), table, dict(store.intensity), {"synthetic": True}).save(folder)
     return text_scores(folder, store, "test", 0)
 
@@ -49,6 +52,26 @@ def test_slices_of_their_captions_are_told_and_those_of_others_are_not(store: Sl
     assert 0.2 < own[found]["chance"] < 0.8, (
         "two captions, equally common: a picture dealt either is right half the time"
     )
+
+
+@pytest.mark.slow
+def test_slices_told_a_second_caption_are_passed_over_and_lack_no_word_of_the_first(
+    store: SliceStore, tmp_path: Path
+) -> None:
+    lines = [str(one).split("\n") for one in store.split("val").index["text"]]
+    told = [one[-1] if i % 4 == 3 else one[0] for i, one in enumerate(lines)]
+    found = scores_of(store, tmp_path / "mixed", told)
+    accuracy = next(name for name in found if name.startswith("attribute"))
+    assert found["passed_over"] == told.count("axial bright blob") > 0
+    assert found[accuracy]["value"] == found[accuracy]["real"]["value"] == 1.0
+
+
+def test_slices_that_were_all_told_the_same_are_refused(store: SliceStore, tmp_path: Path) -> None:
+    count = len(store.split("val"))
+    with pytest.raises(UserError, match="do not differ in any word"):
+        scores_of(store, tmp_path / "one", ["small blob"] * count)
+    with pytest.raises(UserError, match="not the first of the store"):
+        scores_of(store, tmp_path / "second", ["axial bright blob"] * count)
 
 
 def test_words_of_all_slices_of_none_and_those_that_stand_together_are_no_attributes() -> None:
