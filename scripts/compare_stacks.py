@@ -122,6 +122,8 @@ def main(
     store = SliceStore.open(data)
     length = Length.of(minutes, kimg)
     images = length.images
+    if (begin_kimg and not images) or (begin_minutes and images):
+        raise SystemExit("give the run that they begin from in the units of the others: minutes, or kimg")
     before = Length(begin_kimg if images else begin_minutes, images)
     told = {
         "store_digest": store.digest, "kimg" if images else "minutes": length.amount,

@@ -202,7 +202,14 @@ def pointing(run: Run, store: SliceStore, masks: dict[str, Masks], recipe: Regio
 
 
 def differences(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """compact_text minus each other row, seed by seed, by score: mean, least and greatest."""
+    """compact_text minus each other row, of trainings of one length, seed by seed, by score: mean, least, greatest."""
+    lengths = dict.fromkeys(str(one["length"]) for one in cells)
+    return [
+        line for length in lengths for line in _of_length([one for one in cells if one["length"] == length], length)
+    ]
+
+
+def _of_length(cells: list[dict[str, Any]], length: str) -> list[dict[str, Any]]:
     measures = dict.fromkeys(name for one in cells for name in one["scores"] if "[" in name or name == "fd")
     lines = []
     for row in ROWS:
@@ -212,7 +219,8 @@ def differences(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
             others = {seed: value for (name, seed), value in own.items() if name == row != "compact_text"}
             pairs = [first[seed] - value for seed, value in others.items() if seed in first]
             if pairs:
-                entry = {"against": row, "measure": measure, "seeds": len(pairs), "mean": float(np.mean(pairs))}
+                entry = {"length": length, "against": row, "measure": measure, "seeds": len(pairs)}
+                entry |= {"mean": float(np.mean(pairs))}
                 lines.append(entry | {"least": min(pairs), "greatest": max(pairs)})
     return lines
 
@@ -234,7 +242,11 @@ def main() -> None:
     store, numbers, columns = stores(asked.work, SliceStore.open(asked.data))
     recipe = None if asked.masks is None else read_regions(asked.masks)
     masks = None if recipe is None else kept_masks(asked.work / "masks.npy", store, recipe, asked.scans)
-    cells = read_json(asked.out)["cells"] if asked.out.is_file() else []
+    about = {"store": store.digest, "settings": asked.extra}
+    record = read_json(asked.out) if asked.out.is_file() else {**about, "cells": []}
+    if any(record.get(key, value) != value for key, value in about.items()):
+        raise SystemExit("the file was begun with another store or other settings; give another --out")
+    cells = record["cells"]
     for seed in asked.seed or [0]:
         for row in asked.row or list(ROWS):
             if any((one["row"], one["seed"], one["length"]) == (row, seed, str(length_of)) for one in cells):
@@ -248,7 +260,7 @@ def main() -> None:
                 entry["pointing"] = pointing(run, store, masks, recipe, seed)
             weights = digest(run.checkpoint("last") / "ema.safetensors")
             cells.append(entry | {"weights": weights, "provenance": read_json(run.path / "provenance.json")})
-            write_json(asked.out, {"store": store.digest, "differences": differences(cells), "cells": cells})
+            write_json(asked.out, {**about, "differences": differences(cells), "cells": cells})
     for line in differences(cells):
         print(line)
 

@@ -38,4 +38,7 @@ def derived_store(
                 writer.add((slices or part.codes)(row))
             index = part.index.assign(spacing_mm=part.index["spacing_mm"] * spacing_ratio)
             writer.finish(index, intensity, {**origin, "from_store": part.digest})
-    return SliceStore.open(path)
+    made = SliceStore.open(path)
+    if made.provenance.get("from_store") != part.digest or len(made) != len(part):
+        raise SystemExit(f"{path} was made of other slices; give another --work")
+    return made

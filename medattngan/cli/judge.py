@@ -215,18 +215,27 @@ def utility(
     data: DataOption,
     out: Annotated[Path, typer.Option("--out", "-o", help="Where to write; resumes if the folder exists.")],
     settings: SettingsOption = None,
-    per_class: Annotated[str, typer.Option(help="Numbers of real images per class.")] = "10,25,50",
+    per_class: Annotated[str | None, typer.Option(help="Numbers of real images per class (10,25,50).")] = None,
     seeds: Annotated[int, typer.Option(help="Number of random draws of the real images, each with its own GAN.")] = 5,
-    amounts: Annotated[str, typer.Option(help="Numbers of synthetic images per real image.")] = "1,3,10",
+    amounts: Annotated[str | None, typer.Option(help="Numbers of synthetic images per real image (1,3,10).")] = None,
     pretrain_minutes: Annotated[
         float, typer.Option(help="Also start from a GAN pre-trained for this long on other patients, without labels.")
     ] = 0.0,
     task: TaskOption = None,
-    patients: Annotated[str, typer.Option(help="Of --task segmentation: numbers of patients with masks.")] = "5,10,20",
-    amount: Annotated[int, typer.Option(help="Of --task segmentation: synthetic pairs per real pair.")] = 3,
+    patients: Annotated[
+        str | None, typer.Option(help="Of --task segmentation: numbers of patients with masks (5,10,20).")
+    ] = None,
+    amount: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Synthetic pairs per real pair of --task segmentation (3), or slices with --end-to-end (10)."
+        ),
+    ] = None,
     steps: Annotated[
         int | None,
-        typer.Option(help="Training steps of each segmenter (1000), or with --end-to-end of each classifier (400)."),
+        typer.Option(
+            min=1, help="Training steps of each segmenter (1000), or of each classifier with --end-to-end (400)."
+        ),
     ] = None,
     end_to_end: Annotated[
         bool,
@@ -243,26 +252,32 @@ def utility(
     from medattngan.core.config import Config
 
     asked = Config.load(config, settings or ())
+    classes, pairs = parse.counts(per_class or "10,25,50", "--per-class"), {"--patients": patients}
     if task is not None:
         from medattngan.stages.utility.segmentation import segmentation_utility
 
+        stray: dict[str, object] = {"--per-class": per_class, "--amounts": amounts, "--test-data": test_data}
+        _refuse("--task segmentation", {**stray, "--end-to-end": end_to_end or None})
         segmentation_utility(
-            asked, data, out, patients=parse.counts(patients, "--patients"), seeds=seeds, amount=amount,
-            steps=steps or 1000, pretrain_minutes=pretrain_minutes, say=say,
+            asked, data, out, patients=parse.counts(patients or "5,10,20", "--patients"), seeds=seeds,
+            amount=amount or 3, steps=steps or 1000, pretrain_minutes=pretrain_minutes, say=say,
         )  # fmt: skip
     elif end_to_end:
         from medattngan.stages.utility.end_to_end import end_to_end as run_end_to_end
 
+        _refuse("--end-to-end", {**pairs, "--amounts": amounts})
         run_end_to_end(
-            asked, data, out, test=test_data, seeds=seeds, steps=steps or 400,
-            per_class=parse.counts(per_class, "--per-class"), pretrain_minutes=pretrain_minutes,
+            asked, data, out, test=test_data, seeds=seeds, steps=steps or 400, amount=amount or 10,
+            per_class=classes, pretrain_minutes=pretrain_minutes,
         )  # fmt: skip
     else:
         from medattngan.stages.utility.utility import utility as run_utility
 
+        only_there: dict[str, object] = {"--amount": amount, "--steps": steps, "--test-data": test_data}
+        _refuse("a classifier on fixed features", {**pairs, **only_there})
         run_utility(
-            asked, data, out, per_class=parse.counts(per_class, "--per-class"), seeds=seeds,
-            amounts=parse.counts(amounts, "--amounts"), pretrain_minutes=pretrain_minutes,
+            asked, data, out, per_class=classes, seeds=seeds, amounts=parse.counts(amounts or "1,3,10", "--amounts"),
+            pretrain_minutes=pretrain_minutes,
         )  # fmt: skip
     typer.echo(out)
 

@@ -215,11 +215,13 @@ def _override(system: System, config: Config) -> System:
     optimizer = config.optimizer
     given = {"generator": optimizer.generator_lr, "discriminator": optimizer.discriminator_lr}
     rates = {name: rate for name, rate in given.items() if rate is not None}
+    judges = getattr(system.game, "judges", ())
     for name in rates:
-        if name not in system.rates:
+        if name not in system.rates and not (name == "discriminator" and judges):
             raise UserError(f"optimizer.{name}_lr is set, but model.preset={config.model.preset} trains no {name}.")
     if "discriminator" in rates:  # where there are several, all are meant
-        rates |= dict.fromkeys(getattr(system.game, "judges", ()), rates["discriminator"])
+        rates |= dict.fromkeys(judges, rates["discriminator"])
+        rates = {name: rate for name, rate in rates.items() if name in system.rates}
     betas = tuple(
         own if wanted is None else wanted
         for own, wanted in zip(system.betas, (optimizer.beta1, optimizer.beta2), strict=True)

@@ -269,3 +269,10 @@ def test_a_training_goes_from_matching_to_the_game_and_resumes_to_the_same_weigh
     assert logged["loss_generator"].notna().tolist() == [False, False, True, True, True, True]
     made = sample(whole, tmp_path / "s", count=2, values={"text": "small blob"})
     assert made.table["text"].tolist() == ["small blob"] * 2
+
+
+def test_the_rate_of_the_discriminator_is_that_of_all_of_them() -> None:
+    plain, faster = text_system("attngan"), text_system("attngan", optimizer={"discriminator_lr": 1e-3})
+    judges = plain.game.judges  # type: ignore[attr-defined]
+    assert faster.rates == {name: 1e-3 if name in judges else rate for name, rate in plain.rates.items()}
+    assert len(judges) > 1

@@ -62,6 +62,25 @@ def test_the_word_of_a_region_is_one_that_no_other_has(compare_text: Any, tmp_pa
     assert found == {"lateral ventricle": "lateral", "third ventricle": "third", "brain stem": "stem"}
 
 
+def test_trainings_of_unlike_length_are_not_compared(compare_text: Any) -> None:
+    cells = [
+        {"row": row, "seed": 0, "length": length, "scores": {"fd": {"value": value}}}
+        for row, length, value in (
+            ("compact_text", "30min", 100),
+            ("sentence", "30min", 90),
+            ("compact_text", "60min", 50),
+        )
+    ]
+    assert [(one["length"], one["mean"]) for one in compare_text.differences(cells)] == [("30min", 10.0)]
+
+
+def test_a_derived_store_of_other_slices_is_refused(compare_text: Any, tiny_store: SliceStore, tmp_path: Path) -> None:
+    first = compare_text.derived_store(tmp_path / "d", tiny_store.split("test"), {"kind": "slice store"})
+    assert len(compare_text.derived_store(tmp_path / "d", tiny_store.split("test"), {})) == len(first)
+    with pytest.raises(SystemExit, match="made of other slices"):
+        compare_text.derived_store(tmp_path / "d", tiny_store.split("train"), {})
+
+
 @pytest.mark.slow
 def test_cells_stand_and_differences_are_of_equal_seeds(tiny_store: SliceStore, tmp_path: Path) -> None:
     store = captioned_store(tmp_path / "store", tiny_store)

@@ -3,7 +3,8 @@
     u = f(z),   log p(z) = log N(u; 0, I) + log |det ∂f/∂z|                      (Eq. 2)
     a coupling from noise to latents: v = m u + (1 - m) (u exp(s(m u)) + t(m u))   (Eq. 9), log |det| = Σ (1 - m) s
 
-The masks m are the binary digits of the place, so that any two places are apart in some of them. Nearest the latents
+The masks m are the last four binary digits of the place, each both ways round, so that any two of sixteen places are
+apart in some of them; the others meet through what lies between. Nearest the latents
 lies one triangular map, v = B u + μ: all normal distributions, of any covariance, are among what the flow can be, and
 couplings are left with what is not normal.
 """

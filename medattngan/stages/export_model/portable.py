@@ -108,6 +108,8 @@ def portable(run: Run, checkpoint: Path) -> Portable:
     generator = load_generator(run, checkpoint)
     if not hasattr(generator, "z_dim"):
         raise UserError(f"the generator of {run.path} does not say how wide its latent is (z_dim), so it stays here.")
+    if run.store.get("stack"):
+        raise UserError(f"{run.path} draws stacks and no slices by themselves; export-model cannot express it.")
     kept = run.store["intensity"]
     network = Portable(
         generator, conditions, IntensityMap(float(kept["lower"]), float(kept["upper"]), str(kept["unit"])),

@@ -255,5 +255,6 @@ def _require_alike(weights: Weights, own: Weights, start: Start) -> None:
         if not told and (key not in own or own[key].shape != tensor.shape):
             raise UserError(
                 f"{start.path} has other networks than this configuration makes ({key}); "
-                "begin from a run with the same preset, size, widths and attention."
+                "begin from a run with the same preset, size, widths and attention, and of sagan with labels as here, "
+                "or without as here."
             )

@@ -84,9 +84,10 @@ def _arms(cell: Cell, run: Run, test: SliceStore, extractor: Extractor, watch: W
     each = most * len(cell.real) // len(labels)
     total = len(cell.real) * (1 + most) + each * len(labels) + len(test)
     see = partial(_features, extractor, watch(f"features of slices, {extractor.name}", total))
-    real, classical, synthetic = _real(see, cell.real), _augmented(see, cell), _synthetic(see, cell, run, each)
+    size = cell.config.data.size  # of all: slices of another sharpness would be told from each other by that
+    real, classical, synthetic = _real(see, cell.real, size), _augmented(see, cell), _synthetic(see, cell, run, each)
     strength = choose_strength(real, cell.seed)
-    unseen = _real(see, test).features
+    unseen = _real(see, test, size).features
 
     def predict(own: FeatureSet | None, made: FeatureSet | None) -> Array:
         model = fit(own, made, strength, real)
@@ -109,9 +110,9 @@ def _features(extractor: Extractor, advance: Advance, images: types.Images) -> A
     return cached_features(extractor, images, advance=advance).double().numpy()
 
 
-def _real(see: See, part: SliceStore) -> FeatureSet:
+def _real(see: See, part: SliceStore, size: int) -> FeatureSet:
     labels = part.index["label"].to_numpy(str)
-    return FeatureSet(see(load_images(part)), labels, part.index["patient"].to_numpy(str))
+    return FeatureSet(see(load_images(part, size=size)), labels, part.index["patient"].to_numpy(str))
 
 
 def _augmented(see: See, cell: Cell) -> FeatureSet:
@@ -119,7 +120,7 @@ def _augmented(see: See, cell: Cell) -> FeatureSet:
     modality = str(cell.real.intensity.get("modality"))
     policy = [name for name in CLASSICAL if name not in LEAKS.get(modality, LEAKS["OT"])]
     source = torch.Generator().manual_seed(cell.seed)
-    images = load_images(cell.real)
+    images = load_images(cell.real, size=cell.config.data.size)
     copies = [augment(images, policy, CLASSICAL_PROBABILITY, source).clamp(-1, 1) for _ in range(max(cell.amounts))]
     index, times = cell.real.index, len(copies)
     features = see(torch.cat(copies))

@@ -49,7 +49,17 @@ from medattngan.stages.utility.draw import draw_per_class, halve
 from medattngan.stages.utility.figure import save_figure
 from medattngan.stages.utility.filtered import copies, keep
 from medattngan.stages.utility.network import Labelled, Recipe
-from medattngan.stages.utility.utility import BASELINES, PRETRAINED, RUNS, SCRATCH, begin_folder, of_seed, pretrain
+from medattngan.stages.utility.utility import (
+    BASELINES,
+    PRETRAINED,
+    RUNS,
+    SCRATCH,
+    begin_folder,
+    of_seed,
+    pretrain,
+    require_cells,
+    require_labels,
+)  # fmt: skip
 
 CANDIDATES = 2
 """Slices drawn for each that is kept."""
@@ -127,7 +137,13 @@ def end_to_end(
     store, out, given = SliceStore.of(data), Path(out), Config.of(config)
     given = given.model_copy(update={"data": given.data.model_copy(update={"conditional": True})})
     asked, foreign = Asked(given, **options), store if test is None else SliceStore.of(test)
+    require_cells(seeds, asked.pretrain_minutes)
+    if others := sorted({"text", "mask", "drawn_mask"} & set(given.data.conditions)):
+        raise UserError(f"slices are drawn by label here; leave {others[0]} out of data.conditions.")
     parts, names = _labelled(store, foreign)
+    require_labels(parts["train"].select(halve(parts["train"].index, 0)), parts["test"])
+    if foreign is not store:
+        _require_other(store, foreign, given.data.size)
     require_enough(len(parts["val"]), asked.false_positives)
     begin_folder(out, {**asked.record(), "store_digest": store.digest, "test_digest": foreign.digest})
     study = _prepare(asked, store, parts, names, out, progress)
@@ -187,6 +203,29 @@ def _labelled(store: SliceStore, foreign: SliceStore) -> tuple[dict[str, SliceSt
             "or more: ingest with --labels, and a larger share of patients in the split that lacks one."
         )
     return parts, tuple(classes["train"])
+
+
+def _require_other(store: SliceStore, foreign: SliceStore, size: int) -> None:
+    """Refuse a store to test on that is not of other patients, seen alike.
+
+    Raises:
+        UserError: its test patients are also here, its slices are smaller than `size`, or it maps intensities
+            otherwise.
+    """
+    seen = store.index.loc[store.index["split"] != "test", "patient"]
+    if shared := set(foreign.split("test").index["patient"]) & set(seen):
+        raise UserError(
+            f"{len(shared)} test patients of {foreign.path} are training or validation patients of {store.path}; take "
+            "a store of others."
+        )
+    if foreign.size < size:
+        raise UserError(f"{foreign.path} has slices of {foreign.size} px, fewer than data.size {size}; ingest it anew.")
+    ends = ("lower", "upper", "unit")
+    if differing := [key for key in ends if store.intensity.get(key) != foreign.intensity.get(key)]:
+        raise UserError(
+            f"{foreign.path} maps intensities otherwise than {store.path} ({', '.join(differing)}); ingest it with the "
+            "same window."
+        )
 
 
 def _prepare(

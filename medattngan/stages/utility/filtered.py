@@ -53,7 +53,8 @@ def keep(candidates: Samples, flagged: Mask, run: Run, each: int) -> Images:
         UserError: too many are flagged.
     """
     labels, images = candidates.table["label"].to_numpy(str), codes_to_images(candidates.codes)
-    told = encoded(of_run(run.store), {"label": labels.tolist()})
+    conditions = of_run(run.store)
+    told = encoded(conditions, {one.name: candidates.table[one.name].tolist() for one in conditions})
     discriminator = discriminator_of(run)
     logits = np.zeros(len(labels)) if discriminator is None else score_mixed(discriminator, images, told, 0).numpy()
     own = np.flatnonzero(~flagged)

@@ -30,7 +30,15 @@ from medattngan.metrics.dice import Counts, mean_dice
 from medattngan.stages.sample.sample import sample
 from medattngan.stages.segmenter.unet import Pairs, fit, judged
 from medattngan.stages.train.train import train
-from medattngan.stages.utility.utility import PRETRAINED, RUNS, SCRATCH, begin_folder, of_seed
+from medattngan.stages.utility.utility import (
+    PRETRAINED,
+    RUNS,
+    SCRATCH,
+    begin_folder,
+    of_seed,
+    pretraining,
+    require_cells,
+)  # fmt: skip
 from medattngan.statistics.draws import draw_patients, percentile_interval
 
 REAL, CLASSICAL, SYNTHETIC, BOTH = "real", "real + classical", "real + synthetic", "real + classical + synthetic"
@@ -83,6 +91,7 @@ def segmentation_utility(
     """
     store = data if isinstance(data, SliceStore) else SliceStore.open(data)
     out, size = Path(out), config.data.size
+    require_cells(seeds, pretrain_minutes)
     if not {NAME, DRAWN} & set(config.data.conditions):
         raise UserError(f"utility of pairs needs a GAN with masks; set data.conditions=[{DRAWN}] or [{NAME}].")
     settings = {
@@ -140,8 +149,7 @@ def _pretrain(config: Config, others: SliceStore, out: Path, minutes: float) -> 
     """A GAN without masks on the patients whose masks nobody is to have."""
     conditions = tuple(one for one in config.data.conditions if one not in (NAME, DRAWN))
     plain = config.data.model_copy(update={"conditions": conditions})
-    options = config.train.model_copy(update={"minutes": minutes, "validate_minutes": None})
-    own = config.model_copy(update={"data": plain, "train": options})
+    own = config.model_copy(update={"data": plain, "train": pretraining(config.train, minutes)})
     return train(own, others, out / "pretraining", resume=True)
 
 

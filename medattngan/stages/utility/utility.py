@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from medattngan.core.allocator import keep_freed_memory
-from medattngan.core.config import Config
+from medattngan.core.config import Config, TrainConfig
 from medattngan.core.files import UserError, atomic_folder, read_json, write_json
 from medattngan.core.locks import alone, sweep_inside
 from medattngan.core.progress import Pace
@@ -36,6 +36,7 @@ BASELINES = ("real", "real + classical")
 """What synthetic images must be better than: augmentation can do harm too, and is no bar then."""
 RUNS = ("*/run/*", "pretraining/*")
 """They have seals of their own."""
+UNBOUNDED_KIMG = 1e6
 SCRATCH, PRETRAINED = "scratch", "pretrained"
 
 
@@ -68,6 +69,7 @@ def utility(
     store, out, amounts = SliceStore.of(data), Path(out), tuple(sorted(amounts))
     config = Config.of(config)
     config = config.model_copy(update={"data": config.data.model_copy(update={"conditional": True})})
+    require_cells(seeds, pretrain_minutes)
     training, test = _labelled(store)
     settings = {
         "config": config.model_dump(mode="json"), "store_digest": store.digest, "amounts": list(amounts),
@@ -76,6 +78,7 @@ def utility(
     keep_freed_memory()  # as its trainings do: provenance is then the same whatever is left to train
     begin_folder(out, settings)
     pool = training.select(halve(training.index, 0))
+    require_labels(pool, test)
     begins = _begins(config, training, out, pretrain_minutes, progress)
     network = load_extractor(extractor)
     truth = np.unique(test.index["label"].to_numpy(str), return_inverse=True)[1]
@@ -158,6 +161,28 @@ def _labelled(store: SliceStore) -> tuple[SliceStore, SliceStore]:
     return parts[0], parts[1]
 
 
+def require_cells(seeds: int, pretrain_minutes: float) -> None:
+    """Refuse tables without cells.
+
+    Raises:
+        UserError: there is not a seed, or less than no pre-training.
+    """
+    if seeds < 1 or pretrain_minutes < 0:
+        raise UserError(f"--seeds {seeds} and --pretrain-minutes {pretrain_minutes:g}; give 1 or more, and 0 or more.")
+
+
+def require_labels(pool: SliceStore, test: SliceStore) -> None:
+    """Refuse a pool that lacks a class of the test patients.
+
+    Raises:
+        UserError: it does, since no patient's first slice is of it.
+    """
+    if lacking := sorted(set(test.index["label"]) - set(pool.index["label"])):
+        raise UserError(
+            f"no patient whose labels may be used has slices of {lacking[0]}; it takes more training patients of it."
+        )
+
+
 def begin_folder(out: Path, settings: dict[str, Any]) -> None:
     """Note what the folder is for, or refuse one that is for something else."""
     path = out / "settings.json"
@@ -173,10 +198,25 @@ def begin_folder(out: Path, settings: dict[str, Any]) -> None:
     unfinish(out, "utility", [name for name in known.files if name != "utility.png"], ["*"])
 
 
+def pretraining(options: TrainConfig, minutes: float) -> TrainConfig:
+    """Of so many minutes, whatever number of images ends a cell's training."""
+    return options.model_copy(update={"minutes": minutes, "kimg": UNBOUNDED_KIMG, "validate_minutes": None})
+
+
 def pretrain(config: Config, unlabelled: SliceStore, out: Path, minutes: float, progress: bool) -> Run:
-    """A GAN without labels on the patients whose labels nobody is to have."""
-    plain = config.data.model_copy(update={"conditional": False})
-    options = config.train.model_copy(update={"minutes": minutes, "validate_minutes": None})
+    """A GAN without labels on the patients whose labels nobody is to have.
+
+    Raises:
+        UserError: no run with labels can begin from one without.
+    """
+    if config.model.preset == "sagan":
+        raise UserError(
+            "sagan has other layers with labels than without, so none can begin from a run without; leave out "
+            "--pretrain-minutes, or take another preset."
+        )
+    conditions = tuple(one for one in config.data.conditions if one != "label")
+    plain = config.data.model_copy(update={"conditional": False, "conditions": conditions})
+    options = pretraining(config.train, minutes)
     own = config.model_copy(update={"data": plain, "train": options})
     return train(own, unlabelled, out / "pretraining", resume=True, progress=progress)
 

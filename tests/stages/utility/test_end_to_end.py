@@ -23,7 +23,7 @@ from medattngan.stages.sample.sample import sample
 from medattngan.stages.train.train import train
 from medattngan.stages.utility import arms as the_arms
 from medattngan.stages.utility.arms import BOTH, CLASSICAL, REAL, SHARES, STRENGTHS, SYNTHETIC, Judges, arms
-from medattngan.stages.utility.end_to_end import end_to_end
+from medattngan.stages.utility.end_to_end import _require_other, end_to_end
 from medattngan.stages.utility.filtered import copies, keep
 from medattngan.stages.utility.network import Labelled, Recipe, chances, cross_entropy, fit
 
@@ -143,3 +143,27 @@ def test_a_split_without_a_class_is_refused(tiny_store: SliceStore, tmp_path: Pa
     with pytest.raises(UserError, match="validation and test need the same, two or more"):
         end_to_end(CONFIG, lacking, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_store_to_test_on_is_of_other_patients_and_seen_alike(tiny_store: SliceStore) -> None:
+    swapped = tiny_store.select(np.ones(len(tiny_store), bool))
+    swapped.index = tiny_store.index.assign(split=tiny_store.index["split"].replace({"test": "train", "train": "test"}))
+    with pytest.raises(UserError, match=r"^8 test patients of .* are training or validation patients"):
+        _require_other(tiny_store, swapped, 32)
+    with pytest.raises(UserError, match=r"slices of 32 px, fewer than data\.size 64"):
+        _require_other(tiny_store, tiny_store, 64)
+    _require_other(tiny_store, tiny_store, 32)
+
+
+def test_conditions_that_no_label_tells_are_refused(tiny_store: SliceStore, tmp_path: Path) -> None:
+    told = tiny_config(train=TRAIN, data={"conditional": True, "conditions": ["text"]})
+    with pytest.raises(UserError, match="leave text out"):
+        end_to_end(told, tiny_store, tmp_path / "out")
+
+
+@pytest.mark.slow
+def test_slices_of_a_run_with_positions_are_kept_by_what_they_were_told(tiny_store: SliceStore, tmp_path: Path) -> None:
+    config = tiny_config(train=TRAIN, data={"conditional": True, "conditions": ["position_mm"]})
+    run = train(config, tiny_store, tmp_path / "run", progress=False)
+    made = sample(run, tmp_path / "samples", count=4, label="small", checkpoint="last", progress=False)
+    assert keep(made, np.zeros(4, bool), run, 3).shape == (3, 1, 32, 32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from helpers.told import conditions, told
@@ -18,6 +19,8 @@ from medattngan.data.store import SliceStore
 from medattngan.models import build
 from medattngan.stages.train.initialise import begin_from
 from medattngan.stages.train.train import train
+from medattngan.stages.utility import utility as study
+from medattngan.stages.utility.cell import Cell, _augmented, _real
 from medattngan.stages.utility.utility import utility
 
 TOY = Config.from_tree(
@@ -117,3 +120,47 @@ def test_a_log_sees_which_cell_a_study_is_at_and_stdout_the_path_alone(tiny_stor
     assert lines.count("features of slices, efficientnet-lite0 24 of 24") == 2, result.stderr
     again = CliRunner().invoke(app, command, catch_exceptions=False)
     assert "cell" not in again.stderr, "what stands is done again"
+
+
+def test_pre_training_is_as_long_as_was_asked_and_told_no_labels(
+    tiny_store: SliceStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Config] = []
+    monkeypatch.setattr(study, "train", lambda config, *places, **options: asked.append(config))
+    labelled = Config.from_tree({"data": {"conditions": ["label", "position_mm"]}, "train": {"kimg": 16}}, "toy")
+    study.pretrain(labelled, tiny_store, tmp_path, 120, progress=False)
+    assert asked[0].train.minutes == 120
+    assert asked[0].train.kimg > 100_000
+    assert asked[0].data.conditions == ("position_mm",)
+    with pytest.raises(UserError, match="sagan has other layers with labels"):
+        study.pretrain(Config.from_tree({"model": {"preset": "sagan"}}, "toy"), tiny_store, tmp_path, 1, progress=False)
+
+
+def test_real_and_synthetic_slices_are_seen_at_one_size(tiny_store: SliceStore, tmp_path: Path) -> None:
+    seen: list[int] = []
+
+    def see(images: torch.Tensor) -> np.ndarray:
+        seen.append(images.shape[-1])
+        return np.zeros((len(images), 2))
+
+    small = TOY.model_copy(update={"data": TOY.data.model_copy(update={"size": 16})})
+    one = Cell(tmp_path, tiny_store.split("test"), 0, (1,), small, None)
+    _real(see, one.real, small.data.size)
+    _augmented(see, one)
+    assert seen == [16, 16]
+
+
+@pytest.mark.parametrize("words", ["--steps 5", "--end-to-end --amounts 3", "--task segmentation --per-class 5"])
+def test_options_of_another_kind_of_study_are_refused(words: str, tmp_path: Path) -> None:
+    asked = ["utility", "compact", "--data", str(tmp_path), "--out", str(tmp_path / "out"), *words.split()]
+    result = CliRunner().invoke(app, asked)
+    assert isinstance(result.exception, UserError)
+    assert "has no meaning for" in str(result.exception)
+
+
+def test_a_study_without_seeds_and_a_pool_without_a_class_are_refused(tiny_store: SliceStore, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--seeds 0"):
+        utility(TOY, tiny_store, tmp_path / "out", seeds=0)
+    one = tiny_store.select((tiny_store.index["label"] == "small").to_numpy(bool))
+    with pytest.raises(UserError, match="slices of large"):
+        study.require_labels(one, tiny_store)
