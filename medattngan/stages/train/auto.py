@@ -7,6 +7,7 @@ so that the same store and the same kind of machine give the same configuration.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,19 +101,23 @@ def choose(size: int, slices: int, machine: Machine, settings: Sequence[str] = (
     """The configuration for a store of this size, with so many training slices.
 
     Args:
-        settings: `section.key=value`, which go before what is chosen.
+        settings: `section.key=value`, which go before what is chosen: the rest is chosen for the size, batch and device
+            that they name.
 
     Raises:
         UserError: the slices are too small for any preset, or a setting is none.
     """
-    device = "cuda" if machine.device == "cuda" else "cpu"
+    asked, named = Config.load(MEASURED[0].preset, settings), {one.partition("=")[0].strip() for one in settings}
+    device = "cuda" if machine.device == "cuda" and asked.train.accelerator != "cpu" else "cpu"
+    size = min(size, asked.data.size) if "data.size" in named else size
     able = [one for one in MEASURED if one.device == device and one.threads <= machine.threads]
     # Nothing was measured at 32 px on a card: there the rate of 64 px stands for it.
     found = next((one for one in able if one.size <= size), able[-1] if size >= 32 else None)
     if found is None:
         raise UserError(f"the slices are of {size} px, and the smallest networks draw 32; ingest with --size 64.")
     side = min(found.size, 2 ** (size.bit_length() - 1))
-    batch = _batch(found, side, slices, machine.memory)
+    own = asked.train.batch_size if "train.batch_size" in named else None
+    batch = own or _batch(found, side, slices, machine.memory)
     planned = UPDATES * batch
     minutes = -(-planned / found.rate / 60 // ROUND_TO) * ROUND_TO
     most = max(1, MOST_PASSES * slices // 1000)
@@ -120,7 +125,8 @@ def choose(size: int, slices: int, machine: Machine, settings: Sequence[str] = (
     if most * 1000 < planned:
         told.append(f"train.kimg={most}")
     config = Config.load(found.preset, [*told, *settings])
-    return Chosen(config, (_what(config), _why(found, machine, slices, min(planned, most * 1000))))
+    there = "the card" if device == "cuda" else f"{machine.threads} threads"
+    return Chosen(config, (_what(config, found.rate), _why(found, there, slices, _images(config, found.rate))))
 
 
 def automatic(store: SliceStore, settings: Sequence[str] = (), begun: Path | None = None) -> Chosen:
@@ -131,7 +137,7 @@ def automatic(store: SliceStore, settings: Sequence[str] = (), begun: Path | Non
     """
     if begun is not None and (begun / "config.yaml").is_file():
         config = Config.load(begun / "config.yaml", settings)
-        return Chosen(config, (_what(config), f"That is what {begun} was begun with."))
+        return Chosen(config, (_what(config, math.inf), f"That is what {begun} was begun with."))
     return choose(store.size, len(store.split("train")), Machine.here(), settings)
 
 
@@ -143,14 +149,22 @@ def _batch(found: Measured, side: int, slices: int, memory: int) -> int:
     return batch
 
 
-def _what(config: Config) -> str:
+def _images(config: Config, rate: float) -> float:
+    """That a training shows at so many a second."""
+    minutes = math.inf if config.train.minutes is None else config.train.minutes
+    return min(config.train.kimg * 1000, minutes * 60 * rate)
+
+
+def _what(config: Config, rate: float) -> str:
     minutes = "no limit of time" if config.train.minutes is None else f"{config.train.minutes:g} minutes"
+    if _images(config, rate) == config.train.kimg * 1000 and math.isfinite(rate):
+        shown = f"{config.train.kimg:g} thousand images"
+        minutes = shown if config.train.minutes is None else f"{shown}, {config.train.minutes:g} minutes at most"
     batch = "its own batches" if config.train.batch_size is None else f"batches of {config.train.batch_size}"
     return f"Chosen: {config.model.preset} at {config.data.size} px, in {batch}, for {minutes}."
 
 
-def _why(found: Measured, machine: Machine, slices: int, images: int) -> str:
-    there = f"{machine.threads} threads" if machine.device != "cuda" else "the card"
+def _why(found: Measured, there: str, slices: int, images: float) -> str:
     said = (
         f"The training whose quality is known best moved both networks {UPDATES:,} times (docs/benchmarks/compact.md), "
         f"and {there} should show about the {found.rate:,.0f} images a second of {found.machine} "

@@ -69,6 +69,21 @@ def test_what_is_asked_for_goes_before_what_is_chosen() -> None:
     assert "compact at 32 px, in batches of 8, for 5 minutes" in chosen.sentences[0]
 
 
+def test_the_rest_is_chosen_for_what_was_asked_for_and_both_sentences_speak_of_it() -> None:
+    on_cpu = choose(128, MANY, Machine("cuda", 2, 80_000_000_000), ["train.accelerator=cpu"])
+    assert (on_cpu.config.data.size, on_cpu.config.train.batch_size, on_cpu.config.train.minutes) == (64, 8, 40)
+    assert "2 threads should show about the 54 images a second" in on_cpu.sentences[1]
+    assert choose(128, MANY, GPU, ["data.size=64"]).config.train.batch_size == 8
+    assert choose(64, MANY, TWO, ["train.batch_size=32"]).config.train.minutes == 160
+
+
+def test_the_shorter_of_images_and_minutes_is_what_is_said() -> None:
+    assert "for 17 thousand images, 40 minutes at most" in choose(64, 100, TWO).sentences[0]
+    longer = choose(64, 100, TWO, ["train.kimg=2000"])
+    assert "for 40 minutes" in longer.sentences[0]
+    assert "each would be shown 1296 times" in longer.sentences[1]
+
+
 def test_slices_that_no_network_draws_are_refused() -> None:
     with pytest.raises(UserError, match="16 px, and the smallest networks draw 32"):
         choose(16, MANY, GPU)
