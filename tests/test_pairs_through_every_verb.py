@@ -64,9 +64,11 @@ def test_pairs_go_from_scans_to_nnunet_and_to_a_pacs(tmp_path: Path) -> None:
     medattngan("export", at("pairs"), "--pairs", "nnunet", "--out", at("Dataset501_Brain"))
     medattngan("export", at("pairs"), "--sop", "mr", "--seg", "--out", at("dicom"))
     assert json.loads(at("Dataset501_Brain", "dataset.json").read_text())["numTraining"] == 6
-    (file,) = at("dicom").rglob("segmentation.dcm")
-    assert complaints(file) == []
-    assert missing_marks(pydicom.dcmread(file)) == ()
+    medattngan("export", at("drawn"), "--sop", "mr", "--seg", "--out", at("of-drawn"))
+    for name, missing in (("dicom", ("Synthetic Data (0008,001C) is not YES",)), ("of-drawn", ())):
+        (file,) = at(name).rglob("segmentation.dcm")
+        assert complaints(file) == []
+        assert missing_marks(pydicom.dcmread(file)) == missing
     samples = Samples.open(at("drawn"))
     assert samples.classes is not None
     assert samples.classes.names == ("background", "1", "2")

@@ -109,10 +109,11 @@ def _refuse(of: str, given: Mapping[str, object]) -> None:
 def pairs_line(record: Mapping[str, Any]) -> str:
     """What an evaluation of pairs found, in one line."""
     made, real, ratio = record["samples"], record["ceiling"], record["quotient"]
+    ends = "no interval of one patient" if ratio["ci95"] is None else "95 % {:.3f} to {:.3f}".format(*ratio["ci95"])
     floor = "all masks are the same" if record["floor"] is None else f"against other masks {record['floor']:.3f}"
     return (
         f"Dice {made['dice']:.3f} against the masks asked for; {real['dice']:.3f} on held-out patients; "
-        f"quotient {ratio['value']:.3f} (95 % {ratio['ci95'][0]:.3f} to {ratio['ci95'][1]:.3f}); "
+        f"quotient {ratio['value']:.3f} ({ends}); "
         f"{floor}"
     )
 

@@ -206,6 +206,15 @@ def replace_file(
     replace(known, files=files, next={}, audited=judged).write(folder)
 
 
+def forget(folder: Path, kind: str, name: str) -> None:
+    """Remove a file that can be made again, changed or whole, and take it out of the seal."""
+    known = Seal.read(folder, kind)
+    files = {one: fact for one, fact in known.files.items() if one != name}
+    if files != known.files:
+        replace(known, files=files, next={one: fact for one, fact in known.next.items() if one != name}).write(folder)
+        (folder / name).unlink(missing_ok=True)
+
+
 def unfinish(folder: Path, kind: str, keep: Sequence[str], alive: Sequence[str]) -> None:
     """Go on writing in a folder that was found whole: from now on only the files `keep` are sealed."""
     known = Seal.read(folder, kind)

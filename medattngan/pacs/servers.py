@@ -36,6 +36,12 @@ def open_server(asked: Asked, credentials: Credentials, instances: tuple[Instanc
     """
     if (asked.url is None) == (asked.dimse is None):
         raise UserError("give --url URL or --dimse HOST:PORT, and one of them only.")
+    alien = (
+        {"--tls": asked.tls, "--aet": asked.called_aet} if asked.url is not None else {"--plain-http": asked.plain_http}
+    )
+    if stray := [name for name, value in alien.items() if value]:
+        other = "--dimse" if asked.url is not None else "--url"
+        raise UserError(f"{stray[0]} is for {other}; leave it out, or send there.")
     if asked.url is not None:
         return _stow(asked.url, credentials, asked.ca, asked.plain_http)
     return _dimse(str(asked.dimse), asked.called_aet, asked.calling_aet, instances, asked.ca, asked.tls)

@@ -63,9 +63,9 @@ def look_before_the_end(study: Study, database: Database) -> dict[str, Any] | No
 
     reads = database.all_newest()
     truth = open_truth(study)
-    database.note_look()
     if not reads:
         return None
+    database.note_look()
     table: pd.DataFrame = tabulate(reads, truth, study.protocol).astype("string").fillna("")
     asked, middle = study.protocol.authenticity.id, study.protocol.middle
     return work_out(in_types(table, study.protocol), authenticity=asked, middle=middle)

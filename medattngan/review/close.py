@@ -10,7 +10,7 @@ import pandas as pd
 from pyarrow import ArrowException
 
 from medattngan.core.files import UserError, atomic_path, digest
-from medattngan.core.seal import replace_file
+from medattngan.core.seal import SEAL, forget, replace_file
 from medattngan.core.spreadsheets import defuse, restore
 from medattngan.review.database import Database, Read
 from medattngan.review.protocol import Protocol, Question
@@ -25,11 +25,14 @@ SIDES = {False: "left", True: "right"}
 def close_study(path: str | Path, *, incomplete: bool = False) -> Path:
     """End the reading for good and write `reads.csv`, one row a read that counts; return its path.
 
-    A server that is running refuses further reads at once. Closing again writes the same file again.
+    A server that is running refuses further reads at once. Closing again writes the same file again, also where it was
+    changed or removed: it is made of the database alone.
 
     Raises:
         UserError: a reader has unread cases and `incomplete` is false, or the sealed truth is not what was sealed.
     """
+    if (Path(path) / SEAL).is_file():
+        forget(Path(path), "study", READS)
     study = Study.open(path)
     truth = open_truth(study)
     database = Database(study.database)

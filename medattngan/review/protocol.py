@@ -16,8 +16,8 @@ TEXT_LIMIT = 2000
 """Characters that a free text may have."""
 RESERVED = frozenset({"reader", "position", "case", "synthetic", "truth", "n", "milliseconds"})
 """Columns of the table of reads, which no question may take for its own."""
-RESERVED_OF_PAIRS = frozenset({"right", "group"})
-"""Those that only the reads of pairs have."""
+OF_PAIRS = frozenset({"right", "group"})
+"""Those that only the reads of pairs have, together."""
 
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 """Control characters other than tab and line ends, and halves of characters: no table can hold them."""
@@ -62,7 +62,7 @@ class Question(ProtocolPart):
         values = [option.value for option in self.options]
         if len(set(values)) != len(values) or len({type(value) for value in values}) > 1:
             raise ValueError(f"question {self.id} needs options with different values, all numbers or all words")
-        if self.role and not all(isinstance(value, int) for value in values):
+        if self.role and (self.kind != "choice" or not all(isinstance(value, int) for value in values)):
             raise ValueError(f"question {self.id} asks for authenticity, so its values must be whole numbers")
         return self
 
@@ -155,8 +155,10 @@ class Protocol(ProtocolPart):
     @model_validator(mode="after")
     def _one_question_of_authenticity(self) -> Protocol:
         ids = [question.id for question in self.questions]
-        if self.pairs and (taken := RESERVED_OF_PAIRS & set(ids)):
+        if self.pairs and (taken := OF_PAIRS & set(ids)):
             raise ValueError(f"the id {min(taken)} is a column of the table of reads of pairs; choose another")
+        if set(ids) >= OF_PAIRS:
+            raise ValueError(f"questions cannot be called {' and '.join(sorted(OF_PAIRS))} both, as reads of pairs are")
         if len(set(ids)) != len(ids):
             raise ValueError("two questions have the same id")
         marked = sum(question.role == "authenticity" for question in self.questions)

@@ -98,8 +98,8 @@ def _stopped(module: Any, verb: Callable[[], object], monkeypatch: pytest.Monkey
     """What `open_slices` gave to the verb as the network sees it, as codes; the verb goes no further."""
     original = Synthetic.__init__
 
-    def stop(self: Synthetic, images: Any, labels: Any, notes: Any) -> None:
-        original(self, images, labels, notes)
+    def stop(self: Synthetic, images: Any, *further: Any) -> None:
+        original(self, images, *further)
         raise SeenError(images)
 
     monkeypatch.setattr(Synthetic, "__init__", stop)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from medattngan.pacs.deliver import batches
 from medattngan.pacs.instances import Instance
 from medattngan.pacs.outcomes import STATES, reason, refusal
 from medattngan.pacs.retry import Retry
+from medattngan.pacs.servers import Asked, open_server
 
 SECRET = "xyzzy-plugh"
 
@@ -90,3 +92,18 @@ def test_batches_hold_everything_in_order_and_no_more_than_allowed(
 def test_every_failure_code_becomes_an_outcome_with_words(code: int) -> None:
     assert refusal(code).state in STATES
     assert reason(code).startswith(f"{code:04X}H, ")
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"url": "https://pacs.example/dicom-web", "tls": True}, "--tls is for --dimse"),
+        ({"url": "https://pacs.example/dicom-web", "called_aet": "PACS"}, "--aet is for --dimse"),
+        ({"dimse": "pacs.example:104", "plain_http": True}, "--plain-http is for --url"),
+    ],
+)
+def test_options_of_the_other_way_to_send_are_refused(change: dict[str, Any], word: str) -> None:
+    asked: dict[str, Any] = dict.fromkeys(("url", "dimse", "called_aet", "ca", "tls", "plain_http"))
+    asked["calling_aet"] = "ME"
+    with pytest.raises(UserError, match=word):
+        open_server(Asked(**asked | change), Credentials(), ())

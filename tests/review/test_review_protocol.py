@@ -56,6 +56,8 @@ def test_a_protocol_of_ones_own_needs_no_code(tmp_path: Path) -> None:
         (f"questions:\n{AUTHENTIC.replace('value: 1', 'value: true')}", "value"),
         (f"questions:\n{AUTHENTIC.replace('value: 0', 'value: r').replace('value: 1', 'value: s')}", "whole numbers"),
         ("questions: [{id: a, text: t, role: authenticity}]", "two options"),
+        ("questions: [{id: a, text: t, kind: text, role: authenticity}]", "whole numbers"),
+        ("questions: [{id: right, text: t, kind: text}, {id: group, text: t, kind: text}]", "group and right"),
         ("questions: [{id: a, text: t, kind: text, options: [{value: 1, label: x}]}]", "no options"),
         ("window: {center: 1, width: 0}", "width"),
     ],

@@ -240,6 +240,12 @@ def test_closing_twice_writes_the_same_file(tmp_path: Path) -> None:
     read_all(made.path, 1, 8)
     first = close_study(made.path).read_bytes()
     assert close_study(made.path).read_bytes() == first
+    for spoil in (lambda file: file.write_text("saved by a spreadsheet"), Path.unlink):
+        spoil(made.path / "reads.csv")
+        with pytest.raises(UserError):
+            load_reads(made.path)
+        assert close_study(made.path).read_bytes() == first
+        assert len(load_reads(made.path)) == 8
 
 
 def test_a_truth_that_was_changed_is_noticed_and_nothing_is_closed(tmp_path: Path) -> None:

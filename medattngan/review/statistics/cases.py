@@ -79,7 +79,7 @@ def case_table(reads: Reads, scores: CaseScores) -> pd.DataFrame:
         }
     )
     for name, grid in reads.ratings.items():
-        table[f"mean_{name}"] = _row_means(grid.T)
+        table[f"mean_{name}" if f"mean_{name}" not in table else f"mean_answer_{name}"] = _row_means(grid.T)
     return table
 
 

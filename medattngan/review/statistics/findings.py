@@ -63,7 +63,8 @@ def findings(stats: Stats) -> list[str]:
 def about_guessing(entry: Stats, reads: str = "reads, real and synthetic slices alike") -> list[str]:
     """Whether readers guessed, whether the study would have noticed if not, and what is ruled out of `reads`."""
     if entry["p_accuracy"] is None:
-        return ["Whether the readers guessed cannot be tested: they must have read real and synthetic slices."]
+        needed = "pairs with the synthetic slice on either side" if reads == "pairs" else "real and synthetic slices"
+        return [f"Whether the readers guessed cannot be tested: they must have read {needed}."]
     p = entry["p_accuracy"]
     shown = "< 0.001" if p < 0.001 else f"= {p:.3f}"
     if p <= entry["alpha"]:

@@ -12,6 +12,7 @@ import pandas as pd
 from medattngan.core.files import UserError, atomic_folder, read_json, require_absent, write_json, write_text
 from medattngan.core.locks import alone
 from medattngan.core.seal import check, seal
+from medattngan.review.protocol import OF_PAIRS
 from medattngan.review.statistics.agreement import agreement
 from medattngan.review.statistics.cases import CaseScores, case_scores, case_table, extremes
 from medattngan.review.statistics.figures import save_choices, save_confidence, save_roc, save_times
@@ -66,7 +67,7 @@ def report_statistics(
     """
     _require_seed(seed)
     require_absent(Path(out))
-    if "right" in reads:
+    if set(reads) >= OF_PAIRS:
         return _report_pairs(*arrange_pairs(reads, authenticity, ratings, middle), Path(out), seed, further)
     grids = arrange(reads, authenticity, ratings, middle)
     stats, scores = _statistics(grids, seed)
@@ -90,7 +91,7 @@ def work_out(reads: pd.DataFrame, seed: int = 0, *, authenticity: str, middle: f
         UserError: as `report_statistics`.
     """
     _require_seed(seed)
-    if "right" in reads:
+    if set(reads) >= OF_PAIRS:
         return pair_statistics(*arrange_pairs(reads, authenticity, None, middle), seed)
     return _statistics(arrange(reads, authenticity, None, middle), seed)[0]
 

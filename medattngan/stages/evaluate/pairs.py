@@ -49,16 +49,13 @@ def evaluate_pairs(
         limit: at most so many pairs, from the first, and so many real slices, by chance.
 
     Raises:
-        UserError: samples or store have no masks or not of the same classes, the split has fewer than two patients with
-            masks, `out` exists, or the seed is negative.
+        UserError: samples or store have no masks or not of the same classes, `out` exists, or the seed is negative.
     """
     require_seed(seed)
     require_absent(Path(out))
     samples = samples if isinstance(samples, Samples) else Samples.open(samples)
     samples.require_verdict()
     training, held_out = store.split("train").with_masks(), store.split(split).with_masks()
-    if held_out.index["patient"].nunique() < 2:
-        raise UserError(f"the ceiling needs 2 patients with masks in split {split!r}; ingest more, or take another.")
     chosen = np.random.default_rng([seed, 20]).permutation(len(held_out))[: limit or len(held_out)]
     held_out = held_out.select(np.isin(np.arange(len(held_out)), chosen))
     names = require_classes(samples, store)
@@ -88,6 +85,8 @@ def evaluate_pairs(
     }
     if (samples.provenance.get("masks") or {}).get("of_patients") is False:
         record["nearest"] = _nearest(made.masks.numpy(), held_out, training, classes, seed)
+    if record["of"]["real_patients"] == 1:  # who says nothing of others
+        record["ceiling"]["ci95"] = record["quotient"]["ci95"] = None
     with atomic_folder(Path(out)) as folder:
         write_json(folder / "segmentation.json", record)
         judged_file = {} if samples.path is None else {"samples_file": digest(samples.path / "pixels.npy")}

@@ -70,10 +70,12 @@ def affine_of(plane: Plane, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
     return affine
 
 
-def save_nifti(values: npt.NDArray[Any], affine: npt.NDArray[np.float64], path: Path) -> None:
-    """Write (rows, columns, slices) as NIfTI that says that it is synthetic."""
+def save_nifti(
+    values: npt.NDArray[Any], affine: npt.NDArray[np.float64], path: Path, said: bytes = SYNTHETIC
+) -> None:  # fmt: skip
+    """Write (rows, columns, slices) as NIfTI that says that it is synthetic, or what it is."""
     image: Any = nib.Nifti1Image(values, affine)  # type: ignore[no-untyped-call]
-    image.header["descrip"] = SYNTHETIC
+    image.header["descrip"] = said
     image.header.set_xyzt_units("mm")
     image.to_filename(path)
 

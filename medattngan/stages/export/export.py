@@ -34,7 +34,7 @@ from medattngan.stages.export.options import Asked, require_options
 from medattngan.stages.export.origin import UUID_ROOT
 from medattngan.stages.export.plan import PlannedSeries, plan
 from medattngan.stages.export.record import record
-from medattngan.stages.export.seg import require_seg, write_seg
+from medattngan.stages.export.seg import OF_OUTLINES, drawn, require_seg, write_seg
 from medattngan.stages.export.volumes import (
     in_whole_volumes,
     is_volumes,
@@ -140,9 +140,13 @@ def export(
     if lettered := chosen - len(rows):
         left_out["lettered"] = lettered
     said = [*notes, *by_option(left_out), *([] if borrowed is None else [f"--like: {borrowed.told()}"])]
+    if seg and not drawn(samples):
+        said.append(OF_OUTLINES)
     with atomic_folder(out) as folder, watching(progress) as watch:
         _write_all(planned, samples, folder, seg, watch("writing slices", len(rows)))
-        write_json(folder / "provenance.json", record(planned, asked, left_out, said))
+        told = record(planned, asked, left_out, said, seg=seg, limit=limit)
+        masks = samples.provenance.get("masks")
+        write_json(folder / "provenance.json", told if masks is None else told | {"masks": masks})
         seal(folder, "dicom")
     return ExportReport(out, [out / one.folder for one in planned], len(rows), left_out["flagged"], said)
 

@@ -20,13 +20,17 @@ from medattngan.core.locks import alone
 from medattngan.core.seal import seal, thorough
 from medattngan.data.masks import Classes
 from medattngan.data.samples import Samples
-from medattngan.stages.export.beside import affine_of, save_nifti
+from medattngan.stages.export.beside import SYNTHETIC, affine_of, save_nifti
 from medattngan.stages.export.export import by_audit, by_option, choose_rows, count_left_out, flagged_rows
 from medattngan.stages.export.letters import heed_letters
 from medattngan.stages.export.options import require_letters
 from medattngan.stages.export.origin import samples_digest
 from medattngan.stages.export.plane import ORIENTATION, Plane
+from medattngan.stages.export.seg import OF_OUTLINES, drawn
 
+DRAWN = "SYNTHETIC pairs of slice and mask by medattngan"
+GIVEN = "SYNTHETIC slices by medattngan for masks that were given and may be of patients"
+OUTLINES = b"mask of a SYNTHETIC slice, may be of a patient"
 CHANNELS = {"CT": "CT", "MR": "MRI"}
 """What nnU-Net calls a modality: CT is not standardised image by image."""
 
@@ -115,13 +119,15 @@ def export_pairs(
             (folder / one).mkdir()
         for row, case in zip(rows, cases, strict=True):
             save_nifti(samples.physical(row)[:, :, None], affine, folder / "imagesTr" / f"{case}{suffix}.nii.gz")
-            save_nifti(np.asarray(masks[row], np.uint8), affine, folder / "labelsTr" / f"{case}.nii.gz")
-        about = {"name": name or out.name, "description": "SYNTHETIC pairs of slice and mask by medattngan"}
+            label = folder / "labelsTr" / f"{case}.nii.gz"
+            save_nifti(np.asarray(masks[row], np.uint8), affine, label, SYNTHETIC if drawn(samples) else OUTLINES)
+        about = {"name": name or out.name, "description": DRAWN if drawn(samples) else GIVEN}
         modality = str(samples.intensity.get("modality") or "OT")
         write_json(folder / "dataset.json", about | described(cases, samples.classes, modality))
         write_json(folder / "provenance.json", _record(samples, left_out))
         seal(folder, "pairs")
-    return PairsReport(cases, [*by_option(left_out), *by_audit(left_out["flagged"])])
+    of_masks = [] if drawn(samples) else [OF_OUTLINES]
+    return PairsReport(cases, [*by_option(left_out), *by_audit(left_out["flagged"]), *of_masks])
 
 
 def _record(samples: Samples, left_out: dict[str, int]) -> dict[str, Any]:

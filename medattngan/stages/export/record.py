@@ -12,16 +12,17 @@ from medattngan.stages.export.plan import PlannedSeries
 
 
 def record(
-    planned: Sequence[PlannedSeries], asked: Asked, left_out: Mapping[str, int], notes: Sequence[str]
-) -> dict[str, Any]:
-    """The record. The path of `like` stays out: it may name a patient."""
+    planned: Sequence[PlannedSeries], asked: Asked, left_out: Mapping[str, int], notes: Sequence[str],
+    **further: Any,
+) -> dict[str, Any]:  # fmt: skip
+    """The record, with `further` options. The path of `like` stays out: it may name a patient."""
     origin = planned[0].series.origin
     return {
         "synthetic": True,
         "samples_digest": origin.samples,
         "run": origin.run,
         "store_digest": origin.store,
-        "options": asdict(asked) | {"like": asked.like is not None},
+        "options": asdict(asked) | {"like": asked.like is not None} | further,
         "series": [
             {"folder": one.folder, "label": one.series.label, "slices": len(one.rows), "uid": one.series.uid}
             for one in planned

@@ -1,9 +1,9 @@
 """Masks beside slices as DICOM Segmentation, by highdicom. Clauses are of DICOM PS3.3.
 
 A.51 and C.8.20. An object is about the slices that were written before it: it refers to each, and lies where they lie.
-Slices with a place share one object; Secondary Captures lie nowhere, so each has its own. It says SYNTHETIC as they
-do. Content Date and Time are required (C.8.20.2); no moment means anything here, and the same samples must give the
-same bytes, so they are always NO_DATE.
+Slices with a place share one object; Secondary Captures lie nowhere, so each has its own. Masks that were drawn say
+SYNTHETIC as they do; those that were given may be patients' and do not. Content Date and Time are required (C.8.20.2);
+no moment means anything here, and the same samples must give the same bytes, so they are always NO_DATE.
 """
 
 from __future__ import annotations
@@ -29,6 +29,12 @@ from medattngan.stages.export.transfer import save
 NO_DATE, NO_TIME = "19000101", "000000"
 SCHEME = "99MEDATTNGAN"
 """Of the codes of classes that no coding scheme is known for (PS3.3 8.2: 99 is for private ones)."""
+OUTLINES = "Outlines given for SYNTHETIC slices"
+"""What an object is called whose masks no generator drew."""
+OF_OUTLINES = (
+    "the masks were given and not drawn, and may be patients' anatomy: their files do not say SYNTHETIC, and want the "
+    "care that the scans do"
+)
 FIRST_NUMBER = 1000
 """Series Number of the first segmentation."""
 
@@ -60,28 +66,38 @@ def write_seg(planned: PlannedSeries, samples: Samples, slices: Path, folder: Pa
             folder.mkdir(exist_ok=True)
             sources = [pydicom.dcmread(slices / f"slice-{row + 1:05d}.dcm") for row in rows]
             name = f"segmentation-{rows[0] + 1:05d}.dcm" if planned.series.sop == "sc" else "segmentation.dcm"
-            save(build_seg(planned, sources, masks, samples.classes, rows[0] + 1), folder / name)
+            built = build_seg(planned, sources, masks, samples.classes, rows[0] + 1, outlines=not drawn(samples))
+            save(built, folder / name)
 
 
 def build_seg(
-    planned: PlannedSeries, sources: Sequence[Dataset], masks: Masks, classes: Classes, number: int = 1
-) -> Dataset:
-    """The segmentation of `sources`, in order, by masks (count, H, W); `number` is its Instance Number."""
+    planned: PlannedSeries, sources: Sequence[Dataset], masks: Masks, classes: Classes, number: int = 1, *,
+    outlines: bool = False,
+) -> Dataset:  # fmt: skip
+    """The segmentation of `sources`, in order, by masks (count, H, W); `number` is its Instance Number.
+
+    `outlines` says that the masks were given, and so may be of patients: such an object does not say that it is
+    synthetic.
+    """
     import highdicom.seg  # takes a second, and is an extra
 
     root, series = planned.series.uid_root, planned.series
     told = json.dumps(list(classes.records), sort_keys=True)
     uid = make_uid(root, "segmentation series", series.uid, told, medattngan.__version__)
-    words = f"SYNTHETIC segmentation {series.label}".strip()
+    kind = OUTLINES if outlines else "SYNTHETIC segmentation"
+    words = f"{kind} {series.label}".strip().replace("\\", "/")  # a backslash would part two values
     dataset: Dataset = highdicom.seg.Segmentation(
         list(sources), masks, highdicom.seg.SegmentationTypeValues.BINARY,
         [_segment(number, record) for number, record in enumerate(classes.records) if number],
         uid, FIRST_NUMBER + series.number, make_uid(root, "draft", uid), number, SOFTWARE, f"{SOFTWARE} generator",
-        medattngan.__version__, "none", content_description=words[:DESCRIPTION_MAX], content_label="SYNTHETIC",
+        medattngan.__version__, "none", content_description=words[:DESCRIPTION_MAX],
+        content_label="OUTLINES" if outlines else "SYNTHETIC",
         series_description=words.encode()[:DESCRIPTION_MAX].decode(errors="ignore"),
     )  # fmt: skip
     mark_synthetic(dataset, series.origin)
     del dataset.ImageComments  # of images; the description says it here
+    if outlines:
+        _name_outlines(dataset)
     dataset.SeriesDescription = words.encode()[:DESCRIPTION_MAX].decode(errors="ignore")
     dataset.ContentDate, dataset.ContentTime = NO_DATE, NO_TIME
     dataset.ContentCreatorName = "SYNTHETIC^MEDATTNGAN"
@@ -93,6 +109,20 @@ def build_seg(
     del dataset.SOPInstanceUID
     dataset.SOPInstanceUID = content_uid(root, dataset)
     return dataset
+
+
+def drawn(samples: Samples) -> bool:
+    """Whether a generator drew the masks: those that it was given may be of patients."""
+    return (samples.provenance.get("masks") or {}).get("of_patients") is False
+
+
+def _name_outlines(dataset: Dataset) -> None:
+    """Take back what is true of the slices alone."""
+    del dataset.SyntheticData
+    dataset.PatientComments = "The slices are SYNTHETIC; these outlines were given and may be a patient's anatomy."
+    dataset.DerivationDescription = (
+        "Outlines that a generative model was given and drew a slice for; they may be a patient's anatomy."
+    )
 
 
 def _complete(dataset: Dataset, source: Dataset) -> None:
@@ -122,7 +152,7 @@ def _segment(number: int, record: dict[str, Any]) -> Any:
     from highdicom.sr import CodedConcept
     from pydicom.sr.codedict import codes
 
-    name = str(record["name"])
+    name = str(record["name"]).replace("\\", "/")
     value, scheme, meaning = record.get("code", (f"CLASS{number}", SCHEME, name))
     described = SegmentDescription(
         number, name[:DESCRIPTION_MAX], codes.SCT.AnatomicalStructure, CodedConcept(value, scheme, meaning[:64]),

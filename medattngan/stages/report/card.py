@@ -42,7 +42,7 @@ class Card(BaseModel):
         """
         try:
             tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        except (OSError, ValueError, RecursionError, yaml.YAMLError):  # dates of no calendar are a ValueError
             raise UserError(
                 f"--card {path} cannot be read as YAML; write lines such as `licence: CC BY 4.0`."
             ) from None

@@ -105,13 +105,17 @@ def _flattered(scores: Mapping[str, Score]) -> bool:
 
 
 def _by_readers(stats: Mapping[str, Any] | None) -> str:
-    if stats is None or stats["pooled"]["accuracy"]["value"] is None:
+    if stats is None:
         return ""
-    entry, counts = stats["pooled"]["accuracy"], stats["counts"]
+    pairs = "pooled" not in stats
+    entry, counts = stats["right"] if pairs else stats["pooled"]["accuracy"], stats["counts"]
+    if entry["value"] is None:
+        return ""
     ends = [percent(end) for end in entry["ci95"] or ()]
     interval = f" (95 % interval {' to '.join(ends)})" if ends else ""
     who = "One reader was" if counts["readers"] == 1 else f"{counts['readers']} readers were"
-    return f"{who} right in {percent(entry['value'])} of reads{interval}, where guessing is right in 50 %."
+    of = "pairs" if pairs else "reads"
+    return f"{who} right in {percent(entry['value'])} of {of}{interval}, where guessing is right in 50 %."
 
 
 def copied(audit: Mapping[str, Any] | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from helpers.export_cases import MR, files_of
@@ -12,6 +13,7 @@ from helpers.lettered import codes_with_letters
 
 from medattngan.core.files import UserError
 from medattngan.data.samples import Samples
+from medattngan.scans.text.letters import rows_with_letters
 from medattngan.stages.export.export import export
 
 
@@ -47,3 +49,11 @@ def test_where_all_slices_show_letters_none_is_left_to_export(tmp_path: Path) ->
         export(samples([True, True]), tmp_path / "dicom", letters="leave-out")
     with pytest.raises(UserError, match="--letters blur is not one of refuse, leave-out, keep"):
         export(samples([False]), tmp_path / "dicom", letters="blur")
+
+
+def test_letters_are_seen_where_slices_use_few_of_all_codes() -> None:
+    codes = codes_with_letters([True, False, True])
+    narrow = (codes // 32 + 32_000).astype(np.uint16)  # 2,048 of 65,536 codes, as HU in signed 16 bits
+    assert rows_with_letters(narrow, [0, 1, 2]) == rows_with_letters(codes, [0, 1, 2]) == [0, 2]
+    assert rows_with_letters(np.zeros_like(codes), [0, 1]) == []
+    assert rows_with_letters(codes, []) == []

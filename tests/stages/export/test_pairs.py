@@ -33,8 +33,9 @@ HIPPOCAMPUS = {
 CLASSES = Classes(({"name": "background"}, {"name": "lesion", "value": 4}, HIPPOCAMPUS))
 
 
-def pairs(intensity: dict[str, object] = MR) -> Samples:
+def pairs(intensity: dict[str, object] = MR, *, drawn: bool = True) -> Samples:
     samples = make_samples(intensity)
+    samples = replace(samples, provenance={**samples.provenance, "masks": {"of_patients": not drawn}})
     masks = np.zeros(samples.codes.shape, np.uint8)
     masks[0, 4:9, 10:20] = 1
     masks[:2, 20:30, 30:50] = 2  # the third slice has none
@@ -51,6 +52,45 @@ def test_a_segmentation_says_it_is_synthetic_and_conforms(sop: str, tmp_path: Pa
     assert "SYNTHETIC" in dataset.SeriesDescription
     assert "SYNTHETIC" in str(dataset.PatientName)
     assert {e.value for e in dataset.iterall() if e.VR in ("DA", "DT") and e.value} == {"19000101"}
+
+
+@pytest.mark.parametrize("sop", ["sc", "mr"])
+def test_masks_that_were_given_do_not_say_that_they_are_nobodys(sop: str, tmp_path: Path) -> None:
+    report = export(pairs(drawn=False), tmp_path / "dicom", sop=sop, seg=True)
+    assert any("may be patients' anatomy" in note for note in report.notes)
+    files = sorted(tmp_path.rglob("segmentation*.dcm"))
+    assert [complaints(file) for file in files] == [[]] * (2 if sop == "sc" else 1)
+    dataset = pydicom.dcmread(files[0])
+    assert "SyntheticData" not in dataset
+    assert dataset.ContentLabel == "OUTLINES"
+    said = " ".join(str(element.value) for element in dataset.iterall() if element.VR in ("LO", "LT", "ST"))
+    assert "no such patient" not in said
+    assert "shows no patient" not in dataset.DerivationDescription
+    assert "may be a patient's anatomy" in dataset.PatientComments
+    told = json.loads((tmp_path / "dicom" / "provenance.json").read_text())
+    assert told["masks"] == {"of_patients": True}
+    assert told["options"]["seg"] is True
+    image = pydicom.dcmread(next(tmp_path.rglob("slice-*.dcm")))
+    assert image.SyntheticData == "YES"
+
+
+def test_labels_of_pairs_say_whose_masks_they_are(tmp_path: Path) -> None:
+    for name, drawn in (("drawn", True), ("given", False)):
+        export_pairs(pairs(drawn=drawn), tmp_path / name, "nnunet")
+        label = nib.load(sorted((tmp_path / name / "labelsTr").iterdir())[0])
+        image = nib.load(sorted((tmp_path / name / "imagesTr").iterdir())[0])
+        assert b"shows no patient" in bytes(image.header["descrip"])
+        assert (b"shows no patient" in bytes(label.header["descrip"])) == drawn
+        assert (
+            "may be of patients" in json.loads((tmp_path / name / "dataset.json").read_text())["description"]
+        ) != drawn
+
+
+def test_a_backslash_in_a_label_does_not_end_a_segmentation(tmp_path: Path) -> None:
+    samples = pairs()
+    odd = replace(samples, table=samples.table.assign(label="left\\right"))
+    export(odd, tmp_path / "dicom", sop="mr", seg=True)
+    assert "left/right" in pydicom.dcmread(next(tmp_path.rglob("segmentation*.dcm"))).SeriesDescription
 
 
 @pytest.mark.parametrize("sop", ["sc", "mr"])

@@ -378,3 +378,6 @@ def test_a_card_says_what_it_was_given_and_takes_nothing_else(tiny_store: SliceS
     (tmp_path / "card.yaml").write_text("license: mine\n")
     with pytest.raises(UserError, match=r"license is not a text .* licence"):
         Card.load(tmp_path / "card.yaml")
+    (tmp_path / "card.yaml").write_text("data: 2024-02-30\n")
+    with pytest.raises(UserError, match="cannot be read as YAML"):
+        Card.load(tmp_path / "card.yaml")

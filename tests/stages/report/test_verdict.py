@@ -98,3 +98,8 @@ def test_of_volumes_the_verdict_is_on_volumes() -> None:
 def test_flagged_slices_are_held_against_chance() -> None:
     assert "3 of 200 were flagged as copies of a training slice, no more than chance: 1 % of" in copied(audit(3, 0.005))
     assert "9 of 200 were flagged as copies of a training slice, more than chance" in copied(audit(9, 0.02))
+
+
+def test_readers_of_pairs_are_right_in_pairs() -> None:
+    stats = {"right": {"value": 0.52, "ci95": [0.45, 0.59]}, "counts": {"readers": 3}}
+    assert "right in 52 % of pairs (95 % interval 45 % to 59 %)" in told_from_real({}, stats, "patients")

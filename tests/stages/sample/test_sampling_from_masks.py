@@ -139,6 +139,6 @@ def test_slices_without_a_mask_take_no_part(tmp_path: Path) -> None:
     assert trained(store, tmp_path / "plain", "").store["slices"] == 8 * 6
 
 
-def test_what_explain_cannot_show_it_says(runs: dict[str, Run], tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="mask"):
-        explain(runs[DRAWN], tmp_path / "explained")
+def test_explain_shows_the_mask_that_is_drawn_beside_a_slice(runs: dict[str, Run], tmp_path: Path) -> None:
+    explain(runs[DRAWN], tmp_path / "explained")
+    assert (tmp_path / "explained" / "mask.png").is_file()
