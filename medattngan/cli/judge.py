@@ -68,12 +68,7 @@ def evaluate(
     """Score synthetic slices against real patients."""
     from medattngan.data.store import SliceStore
 
-    none = {
-        "--range": value_range,
-        "--workers": workers,
-        "--cluster": cluster,
-        "--text": text or None,
-    }
+    none = {"--range": value_range, "--workers": workers, "--cluster": cluster, "--text": text or None}
     if task == "volumes":
         from medattngan.stages.evaluate.volumes import evaluate_volumes
 
