@@ -29,6 +29,7 @@ from medattngan.core.config import Config
 from medattngan.core.files import UserError, read_json, write_json
 from medattngan.core.run import Run
 from medattngan.data.store import SliceStore
+from medattngan.stages.train.initialise import BEGAN
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 SCORE = "fd[efficientnet-lite0]"
@@ -60,7 +61,7 @@ class Length(NamedTuple):
 class Cell:
     """What is trained: a row's name, a file of configs/, the keys it overrides, a seed, minutes of training.
 
-    With `kimg`, a number of thousand images ends it and minutes do not.
+    With `kimg`, a number of thousand images ends it and minutes do not. `begin` is that of `train`: a run, or zoo:NAME.
     """
 
     row: str
@@ -69,6 +70,7 @@ class Cell:
     seed: int
     minutes: float
     kimg: float | None = None
+    begin: str | None = None
 
     @property
     def overrides(self) -> list[str]:
@@ -91,9 +93,10 @@ class Cell:
         return Config.load(CONFIGS / f"{self.config}.yaml", self.overrides)
 
     def key(self, stores: Sequence[SliceStore], split: str) -> str:
-        """What says that two cells are the same: row, configuration as resolved, stores, split."""
+        """What says that two cells are the same: row, configuration as resolved, stores, split, and a beginning."""
         config = self.resolved.model_dump(mode="json")
-        told = json.dumps([self.row, config, split, *(store.digest for store in stores)], sort_keys=True)
+        begin = [] if self.begin is None else [{"begin": self.begin}]
+        told = json.dumps([self.row, config, split, *(store.digest for store in stores), *begin], sort_keys=True)
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
@@ -182,7 +185,8 @@ def run_cell(
     if not (scores / "scores.json").is_file():
         settings = [word for override in cell.overrides for word in ("--set", override)]
         config = CONFIGS / f"{cell.config}.yaml"
-        peak = _verb(cores, "train", config, "--data", training.path, "--out", run, "--resume", *settings)
+        begin = [] if cell.begin is None else ["--begin", cell.begin]
+        peak = _verb(cores, "train", config, "--data", training.path, "--out", run, "--resume", *begin, *settings)
         before = read_json(folder / "cost.json")["peak_mb"] if (folder / "cost.json").is_file() else 0.0
         write_json(folder / "cost.json", {"peak_mb": max(before, peak)})
         shutil.rmtree(samples, ignore_errors=True)
@@ -198,6 +202,7 @@ def run_cell(
         "seed": cell.seed,
         "length": cell.length,
         "settings": list(cell.settings),
+        **({} if cell.begin is None else {BEGAN: read_json(trained.path / "store.json")[BEGAN]}),
         "threads": len(cores),
         "minutes": numbers["seconds"] / 60,
         "kimg": numbers["images"] / 1000,

@@ -7,6 +7,11 @@ or variants of presets, to choose by the validation patients:
     python scripts/compare_presets.py --data STORE --split val --work DIR --out FILE.json \
         --variant "batch8 compact train.batch_size=8" --variant "batch16 compact train.batch_size=16"
 
+A variant may begin from a run, or from what the package ships, which is to be said beside its figures:
+
+    python scripts/compare_presets.py --data STORE --work DIR --out FILE.json --preset compact \
+        --variant "warm compact begin=zoo:template-64"
+
 Beside the mean of each row stand the paired differences from the first one, over the seeds both have, with intervals.
 A cell is one row with one seed. What stands in FILE.json is not run again and what was cut short goes on, so that
 several sittings can fill the table.
@@ -31,7 +36,8 @@ def main(
     out: Annotated[Path, typer.Option(help="The table as JSON.")],
     preset: Annotated[list[str] | None, typer.Option(help="Name of a file in configs/; repeat for more.")] = None,
     variant: Annotated[
-        list[str] | None, typer.Option(help="A row of its own: NAME PRESET KEY=VALUE KEY=VALUE …; repeat for more.")
+        list[str] | None,
+        typer.Option(help="A row of its own: NAME PRESET [begin=RUN] KEY=VALUE KEY=VALUE …; repeat for more."),
     ] = None,
     seed: Annotated[list[int] | None, typer.Option(help="Repeat for more; 0 by default.")] = None,
     minutes: float = 30.0,
@@ -42,13 +48,13 @@ def main(
 ) -> None:
     """Fill the table and print it."""
     store = SliceStore.open(data)
-    rows = [(name, name, ()) for name in preset or []] + [_variant(text) for text in variant or []]
+    rows = [*((name, name, (), None) for name in preset or []), *map(variant_of, variant or [])]
     if not rows:
         raise UserError("give --preset or --variant at least once.")
     cells = [
-        Cell(row, config, (*own, *(settings or ())), number, minutes, kimg)
+        Cell(row, config, (*own, *(settings or ())), number, minutes, kimg, begin)
         for number in seed or [0]
-        for row, config, own in rows
+        for row, config, own, begin in rows
     ]
     lines = fill_table(
         cells, store, store, work, out, split=split, jobs=jobs, more=lambda done: {"differences": differences(done)}
@@ -57,9 +63,25 @@ def main(
     print_differences(read_json(out)["differences"])
 
 
-def _variant(text: str) -> tuple[str, str, tuple[str, ...]]:
-    row, config, *own = text.split()
-    return row, config, tuple(own)
+def variant_of(text: str) -> tuple[str, str, tuple[str, ...], str | None]:
+    """Row, configuration, settings and beginning of a variant as it is written.
+
+    >>> variant_of("warm compact begin=zoo:template-64 train.batch_size=8")
+    ('warm', 'compact', ('train.batch_size=8',), 'zoo:template-64')
+
+    Raises:
+        UserError: it names no configuration.
+    """
+    row, *words = text.split()
+    if not words:
+        raise UserError(f"--variant {text!r} names no preset: NAME PRESET KEY=VALUE …")
+    begin = [word.removeprefix("begin=") for word in words[1:] if word.startswith("begin=")]
+    return (
+        row,
+        words[0],
+        tuple(word for word in words[1:] if not word.startswith("begin=")),
+        begin[0] if begin else None,
+    )
 
 
 if __name__ == "__main__":

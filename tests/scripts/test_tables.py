@@ -64,6 +64,19 @@ def test_augmentation_is_compared_on_a_few_slices_of_a_few_patients(tiny_store: 
     assert set(scarce.index["split"]) == {"train"}
 
 
+@pytest.mark.slow
+def test_a_row_may_begin_from_a_run(tiny_store: SliceStore, made: Path, tmp_path: Path) -> None:
+    keys = "model.z_dim=8 model.generator_width=8 model.discriminator_width=8 attention.resolutions=[8]"
+    rows = (f"cold compact {keys}", f"warm compact begin={made / 'run'} {keys}")
+    table = fill("compare_presets", tiny_store, tmp_path, *(word for row in rows for word in ("--variant", row)))
+    cold, warm = table["cells"]
+    assert "began_from" not in cold
+    # As the run says it: a path may name a patient.
+    assert warm["began_from"]["name"] == "a run"
+    assert str(made) not in json.dumps(table)
+    assert table["differences"]
+
+
 def test_a_cell_of_other_settings_is_refused_not_entered(
     tiny_store: SliceStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
