@@ -13,7 +13,7 @@ from medattngan.core.files import UserError, atomic_path, digest
 from medattngan.core.seal import SEAL, forget, replace_file
 from medattngan.core.spreadsheets import defuse, restore
 from medattngan.review.database import Database, Read
-from medattngan.review.protocol import Protocol, Question
+from medattngan.review.protocol import PATIENT, Protocol, Question
 from medattngan.review.study import Study
 
 READS = "reads.csv"
@@ -49,7 +49,9 @@ def close_study(path: str | Path, *, incomplete: bool = False) -> Path:
 def load_reads(path: str | Path) -> pd.DataFrame:
     """The reads of a closed study, one row a read, by reader and position.
 
-    Columns: `reader` (str), `position` (int, from 1), `case` (int, index into cases.npy), `synthetic` (bool), one
+    Columns: `reader` (str), `position` (int, from 1), `case` (int, index into cases.npy), `synthetic` (bool),
+    `patient-number` (int, the same for real cases of one patient, missing for synthetic ones; not in files of versions
+    that did not write it), one
     column a question (numbers where its options are; missing where an optional question was left out; text is ""
     then), and `milliseconds` (int). Of pairs, in place of `synthetic`: `right` (bool), whether the synthetic one lay
     there, and `group` (int), the same for pairs whose real one is of the same patient.
@@ -75,8 +77,11 @@ def tabulate(reads: list[Read], truth: pd.DataFrame, protocol: Protocol) -> pd.D
     """
     words, known = (SIDES, truth["right"]) if protocol.pairs else (TRUTH, truth["synthetic"])
     beside = pd.DataFrame({"truth": known.map(words)})
+    numbers = pd.factorize(truth["patient"])[0]
     if protocol.pairs:
-        beside["group"] = pd.factorize(truth["patient"])[0]
+        beside["group"] = numbers
+    else:
+        beside[PATIENT] = ["" if number < 0 else str(number) for number in numbers]
     of_case = {case: dict(zip(beside.columns, row, strict=True)) for case, *row in beside.itertuples(name=None)}
     rows = [_row(read, of_case[read.case], protocol) for read in reads]
     return pd.DataFrame(rows, columns=_columns(protocol))
@@ -105,7 +110,8 @@ def in_types(table: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
     Raises:
         ValueError: it is something else.
     """
-    if list(table.columns) != _columns(protocol):
+    columns = _columns(protocol)
+    if list(table.columns) not in (columns, [name for name in columns if name != PATIENT]):
         raise ValueError("its columns are not those of the protocol")
     words = SIDES if protocol.pairs else TRUTH
     if set(table["truth"]) - set(words.values()):
@@ -114,6 +120,8 @@ def in_types(table: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
     truth: dict[str, pd.Series[Any]] = {named: (table["truth"] == words[True]).astype(bool)}
     if protocol.pairs:
         truth["group"] = table["group"].astype("int64")
+    elif PATIENT in table:
+        truth[PATIENT] = table[PATIENT].mask(table[PATIENT] == "").astype("Int64")
     return pd.DataFrame(
         {
             "reader": table["reader"].astype(object),
@@ -152,7 +160,7 @@ def open_truth(study: Study) -> pd.DataFrame:
 
 
 def _columns(protocol: Protocol) -> list[str]:
-    truth = ["truth", "group"] if protocol.pairs else ["truth"]
+    truth = ["truth", "group" if protocol.pairs else PATIENT]
     return ["reader", "n", "case", *truth, *(question.id for question in protocol.questions), "milliseconds"]
 
 

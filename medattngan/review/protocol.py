@@ -18,6 +18,8 @@ RESERVED = frozenset({"reader", "position", "case", "synthetic", "truth", "n", "
 """Columns of the table of reads, which no question may take for its own."""
 OF_PAIRS = frozenset({"right", "group"})
 """Those that only the reads of pairs have, together."""
+PATIENT = "patient-number"
+"""Of single cases: which real ones are of one patient. No question can bear this name."""
 
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 """Control characters other than tab and line ends, and halves of characters: no table can hold them."""

@@ -26,7 +26,7 @@ def read_table(scores: np.ndarray, synthetic: np.ndarray, **ratings: np.ndarray)
     )
 
 
-def grids_of(scores: np.ndarray, synthetic: np.ndarray) -> Reads:
+def grids_of(scores: np.ndarray, synthetic: np.ndarray, groups: np.ndarray | None = None) -> Reads:
     """What `arrange(read_table(scores, synthetic))` gives, without the detour."""
     readers, cases = scores.shape
     read = np.isfinite(scores)
@@ -34,6 +34,7 @@ def grids_of(scores: np.ndarray, synthetic: np.ndarray) -> Reads:
         readers=tuple(f"reader-{reader + 1}" for reader in range(readers)),
         cases=np.arange(cases),
         synthetic=np.asarray(synthetic),
+        groups=np.arange(cases) if groups is None else groups,
         scores=np.asarray(scores, float),
         position=np.where(read, np.arange(1.0, cases + 1), np.nan),
         seconds=np.where(read, 5.0, np.nan),

@@ -19,12 +19,11 @@ from medattngan.review.grid import place
 from medattngan.review.protocol import Protocol
 from medattngan.review.statistics import guessing, load_statistics
 from medattngan.review.statistics.forced_choice import (
-    clustered_covariance,
     d_prime_of_pairs,
     share_entry,
     share_interval,
 )
-from medattngan.review.statistics.pooling import _covariance
+from medattngan.review.statistics.pooling import covariance_of_means
 from medattngan.review.study import ALIVE, Study
 from medattngan.statistics.intervals import wilson
 
@@ -124,22 +123,13 @@ def test_a_question_may_bear_a_name_that_only_pairs_use(name: str) -> None:
 
 def test_independent_pairs_have_the_variance_of_a_share() -> None:
     right = np.array([[1.0] * 30 + [0.0] * 10])
-    assert clustered_covariance(right, np.arange(40))[0, 0] == pytest.approx(0.75 * 0.25 / 39)
-
-
-def test_with_a_cluster_a_pair_readers_covary_as_where_cases_are_not_clustered() -> None:
-    right = np.random.default_rng(0).integers(0, 2, (3, 50)).astype(float)
-    right[1, :7] = right[2, 40:] = np.nan
-    ours, theirs = clustered_covariance(right, np.arange(50)), _covariance(right)
-    full = np.isfinite(right).all(axis=1)
-    assert ours[full][:, full] == pytest.approx(theirs[full][:, full])
-    assert np.diag(ours) == pytest.approx(np.diag(theirs))
+    assert covariance_of_means(right, np.arange(40))[0, 0] == pytest.approx(0.75 * 0.25 / 39)
 
 
 def test_pairs_shown_twice_tell_no_more_than_once() -> None:
     once = np.random.default_rng(1).integers(0, 2, (2, 30)).astype(float)
     twice, groups = np.tile(once, 2), np.tile(np.arange(30), 2)
-    assert clustered_covariance(twice, groups) == pytest.approx(clustered_covariance(once, np.arange(30)))
+    assert covariance_of_means(twice, groups) == pytest.approx(covariance_of_means(once, np.arange(30)))
     doubled, single = share_entry(twice, groups), share_entry(once, np.arange(30))
     assert doubled["value"] == pytest.approx(single["value"])
     assert doubled["ci95_these_readers"] == pytest.approx(single["ci95_these_readers"])

@@ -17,13 +17,14 @@ from typer.testing import CliRunner
 
 from medattngan.cli.app import app
 from medattngan.core.files import UserError, digest
+from medattngan.core.seal import replace_file
 from medattngan.data.samples import Samples
 from medattngan.review.choose import APART_MM, choose_real, choose_synthetic
 from medattngan.review.close import close_study, load_reads, parse_reads, write_reads
 from medattngan.review.create import create_study
 from medattngan.review.database import Database, Read, RefusedError
 from medattngan.review.grid import place
-from medattngan.review.protocol import DEFAULT_QUESTIONS, Protocol
+from medattngan.review.protocol import DEFAULT_QUESTIONS, PATIENT, Protocol
 from medattngan.review.statistics import load_statistics
 from medattngan.review.study import Study
 
@@ -199,11 +200,16 @@ def test_closing_puts_every_read_beside_its_truth(tmp_path: Path) -> None:
     read_all(made.path, 3, 10)
     close_study(made.path)
     reads = load_reads(made.path)
-    truth = pd.read_parquet(made.path / "truth.parquet").set_index("case")["synthetic"]
+    truth = pd.read_parquet(made.path / "truth.parquet").set_index("case")
     questions = [question.id for question in DEFAULT_QUESTIONS]
-    assert list(reads.columns) == ["reader", "position", "case", "synthetic", *questions, "milliseconds"]
+    assert list(reads.columns) == ["reader", "position", "case", "synthetic", PATIENT, *questions, "milliseconds"]
     assert len(reads) == 30
-    assert list(reads["synthetic"]) == list(truth.loc[reads["case"]])
+    assert list(reads["synthetic"]) == list(truth.loc[reads["case"], "synthetic"])
+    # A number for each patient of real slices, none for what was made, and no pseudonym.
+    named = truth.loc[reads["case"], "patient"].reset_index(drop=True)
+    assert (reads[PATIENT].isna() == named.isna()).all()
+    assert (reads.groupby(PATIENT)["case"].agg(lambda cases: truth.loc[cases, "patient"].nunique()) == 1).all()
+    assert not any(str(name) in (made.path / "reads.csv").read_text() for name in named.dropna())
     assert reads.groupby("reader")["case"].nunique().tolist() == [10, 10, 10]
     numbers = reads["reader"].str.removeprefix("reader-").astype(int)
     assert list(reads["authenticity"]) == list(1 + (numbers + reads["position"]) % 5)
@@ -211,6 +217,16 @@ def test_closing_puts_every_read_beside_its_truth(tmp_path: Path) -> None:
     assert (reads["comment"] == "").all()
     assert {str(reads[name].dtype) for name in ("position", "case", "authenticity", "milliseconds")} == {"int64"}
     assert reads["synthetic"].dtype == bool
+
+
+def test_a_file_of_reads_from_before_patients_were_numbered_is_read(tmp_path: Path) -> None:
+    made = make_study(tmp_path / "s", count=2, readers=1)
+    read_all(made.path, 1, 4)
+    file = close_study(made.path)
+    newer = load_reads(made.path)
+    before = pd.read_csv(file, dtype=str, keep_default_na=False).drop(columns=PATIENT)
+    replace_file(made.path, "study", file.name, lambda path: before.to_csv(path, index=False))
+    pd.testing.assert_frame_equal(load_reads(made.path), newer.drop(columns=PATIENT))
 
 
 def test_the_newest_version_of_a_read_counts(tmp_path: Path) -> None:
@@ -270,7 +286,8 @@ def test_comments_come_back_as_they_were_written(tmp_path_factory: pytest.TempPa
     file = tmp_path_factory.getbasetemp() / "reads.csv"
     given = {"authenticity": 1, "plausibility": 1, "quality": 1}
     reads = [Read(1, n, n, {**given, "comment": text}, 1, "") for n, text in enumerate(comments)]
-    write_reads(file, reads, pd.DataFrame({"synthetic": [False, True] * len(comments)}), Protocol())
+    truth = pd.DataFrame({"synthetic": [False, True], "patient": ["a", None]})
+    write_reads(file, reads, pd.concat([truth] * len(comments), ignore_index=True), Protocol())
     assert list(parse_reads(file, Protocol())["comment"]) == comments
 
 

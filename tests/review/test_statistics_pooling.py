@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import norm, t
 
-from medattngan.review.statistics.merits import MERITS, Merit, auc, balanced_accuracy
+from medattngan.review.statistics.merits import MERITS, Merit, auc, balanced_accuracy, specificity
 from medattngan.review.statistics.pooling import ROUNDING, bootstrap_interval, pool, reader_covariance
 from medattngan.review.statistics.reads import arrange
 
@@ -18,7 +18,7 @@ GRIDS = arrays(np.float64, (3, 12), elements=st.integers(1, 5).map(float))
 
 
 def merit(added: np.ndarray) -> Merit:
-    return Merit(added.mean(axis=1), added, None, (-np.inf, np.inf), 0.0)
+    return Merit(added.mean(axis=1), added, None, (-np.inf, np.inf), 0.0, np.arange(0))
 
 
 def test_one_reader_has_the_standard_error_of_a_mean() -> None:
@@ -93,6 +93,23 @@ def test_the_bootstrap_draws_readers_too() -> None:
     added = np.random.default_rng(2).normal(size=(6, 200)) * 0.01 + np.arange(6)[:, None]
     low, high = bootstrap_interval(merit(added), np.random.default_rng(0)) or (0, 0)
     assert high - low == pytest.approx(2 * norm.ppf(0.975) * np.arange(6).std() / np.sqrt(6), rel=0.1)
+
+
+def test_slices_of_a_patient_that_say_the_same_tell_no_more_than_one() -> None:
+    rng = np.random.default_rng(3)
+    scores, truth = rng.integers(1, 6, (3, 60)).astype(float), np.arange(60) < 30
+    scores[0, 40:44] = np.nan
+    once = grids_of(scores, truth)
+    thrice, numbers = np.concatenate([scores, scores[:, 30:], scores[:, 30:]], axis=1), np.arange(30, 60)
+    groups = np.concatenate([np.arange(60), numbers, numbers])
+    patients = grids_of(thrice, np.concatenate([truth, np.zeros(60, bool)]), groups)
+    slices = grids_of(thrice, np.concatenate([truth, np.zeros(60, bool)]))
+    for figure in (auc, balanced_accuracy, specificity):
+        want = reader_covariance(figure(once))
+        assert reader_covariance(figure(patients)) == pytest.approx(want)
+        assert reader_covariance(figure(slices))[0, 0] < 0.9 * want[0, 0]
+        drawn = [bootstrap_interval(figure(reads), np.random.default_rng(0)) for reads in (once, patients)]
+        assert drawn[0] == pytest.approx(drawn[1])
 
 
 def test_the_same_seed_draws_the_same_interval() -> None:

@@ -38,6 +38,13 @@ def notes(reads: Reads, stats: Stats) -> list[str]:
             f"{counts['synthetic']} synthetic and {counts['real']} real slices: who always gives one answer is "
             "not right in half of them. Read balanced accuracy and AUC, for which guessing is 0.5."
         )
+    if 1 < counts["patients"] < counts["real"]:
+        said.append(
+            f"The {counts['real']} real slices are of {counts['patients']} patients. Intervals allow for that; the "
+            "tests against guessing do not, and take slices to be independent."
+        )
+    elif counts["patients"] == 1 < counts["real"]:
+        said.append("All real slices are of one patient: how much patients differ cannot be told, nor any interval.")
     if reads.renamed:
         said.append("Readers' names were no pseudonyms; they are numbered here in the order of their names.")
     return said

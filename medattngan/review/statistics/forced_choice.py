@@ -5,14 +5,8 @@ right choices is free of that bias (Green and Swets 1966; Macmillan and Creelman
 
     d′ = √2 z(share)
 
-Choices are not independent. Readers share pairs, and pairs share patients, so the variance is that of sums over
-clusters (the pairs with one patient's real slice): with p the share, n the pairs and y_g right choices among the n_g of
-cluster g,
-
-    Var(p) = m / (m - 1) · Σ_g (y_g - n_g p)² / n²,  m clusters
-
-(Rao and Scott 1992, Biometrics 48:577-585); the covariance of two readers is the same with a product in place of the
-square. Readers are pooled as in `pooling`.
+Choices are not independent. Readers share pairs, and pairs share patients, so the variance is over clusters, the pairs
+with one patient's real slice. Variance, covariance and the pooling of readers are those of `pooling`.
 """
 
 from __future__ import annotations
@@ -23,12 +17,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import norm
 
-from medattngan.review.statistics.pooling import Pooled, combine
-from medattngan.review.statistics.reads import Grid
+from medattngan.review.statistics.pooling import Pooled, combine, covariance_of_means
+from medattngan.review.statistics.reads import Grid, Groups
 from medattngan.review.statistics.signal_detection import corrected_rate
 from medattngan.statistics.intervals import Interval, wilson
 
-Groups = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
 
 
@@ -36,29 +29,6 @@ def shares(chosen: Grid) -> Values:
     """(R,): each reader's mean over the pairs read; NaN for a reader without one."""
     counts = np.isfinite(chosen).sum(axis=1)
     return np.where(counts > 0, np.nansum(chosen, axis=1) / np.where(counts > 0, counts, 1), np.nan)
-
-
-def clustered_covariance(chosen: Grid, groups: Groups) -> npt.NDArray[np.float64]:
-    """(R, R): of the readers' shares, over clusters. NaN on the diagonal for who read one cluster or none.
-
-    Args:
-        chosen: (R, n) 1 right, 0 wrong, ½ undecided, NaN unread.
-        groups: (n,) the cluster of each pair.
-
-    >>> clustered_covariance(np.array([[1.0, 1, 0, 0]]), np.array([0, 1, 2, 3])).round(4)  # ¼ / (4 - 1)
-    array([[0.0833]])
-    """
-    seen = np.isfinite(chosen)
-    counts = seen.sum(axis=1)
-    off = np.where(seen, chosen - shares(chosen)[:, None], 0.0) / np.where(counts, counts, 1)[:, None]
-    members = groups[:, None] == np.unique(groups)[None]
-    sums, read = off @ members.astype(float), (seen.astype(float) @ members.astype(float)) > 0
-    common = read.astype(float) @ read.T.astype(float)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        covariance = np.asarray(sums @ sums.T * common / (common - 1), np.float64)
-    covariance[common < 2] = 0.0
-    np.fill_diagonal(covariance, np.where(read.sum(axis=1) < 2, np.nan, np.diag(covariance)))
-    return covariance
 
 
 def share_interval(share: float, pairs: int, clusters: int, variance: float, level: float = 0.95) -> Interval:
@@ -76,7 +46,7 @@ def share_interval(share: float, pairs: int, clusters: int, variance: float, lev
 
 def pooled_share(chosen: Grid, groups: Groups) -> Pooled | None:
     """The share over all readers, for readers and patients like these; None if nobody read two clusters."""
-    return combine(shares(chosen), clustered_covariance(chosen, groups), (0.0, 1.0))
+    return combine(shares(chosen), covariance_of_means(chosen, groups), (0.0, 1.0))
 
 
 def share_entry(chosen: Grid, groups: Groups, level: float = 0.95) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from medattngan.review.statistics.reads import Grid, Reads
+from medattngan.review.statistics.reads import Grid, Groups, Reads
 from medattngan.review.statistics.signal_detection import corrected_rate, criterion, d_prime, slope
 from medattngan.statistics.intervals import Interval, newcombe_auc, wilson
 from medattngan.statistics.roc import auc_components
@@ -28,6 +28,7 @@ class Merit:
         values: (R,); NaN for a reader who read too little for it.
         synthetic: (R, n) what each synthetic case adds, NaN where unread; None if synthetic cases play no part.
         real: (R, m) likewise.
+        patients: (m,) the cluster of each real case; every synthetic case is alone.
         bounds: the least and the greatest value that it can take.
         chance: what it is where reads have nothing to do with the truth; NaN where that depends on the reader.
     """
@@ -37,6 +38,7 @@ class Merit:
     real: Grid | None
     bounds: Interval
     chance: float
+    patients: Groups
 
 
 def accuracy(reads: Reads) -> Merit:
@@ -47,25 +49,25 @@ def accuracy(reads: Reads) -> Merit:
     shares = [np.isfinite(part).sum(axis=1, keepdims=True) / np.where(counts, counts, 1) for part in parts]
     synthetic, real = (part * share if part.size else None for part, share in zip(parts, shares, strict=True))
     balanced = reads.synthetic.sum() * 2 == len(reads.synthetic)
-    return Merit(_mean(reads.right), synthetic, real, (0.0, 1.0), 0.5 if balanced else np.nan)
+    return Merit(_mean(reads.right), synthetic, real, (0.0, 1.0), 0.5 if balanced else np.nan, patients_of(reads))
 
 
 def balanced_accuracy(reads: Reads) -> Merit:
     """Mean of sensitivity and specificity: ½ for whoever guesses, whatever the bias and the mix of cases."""
     synthetic, real = _split(reads, reads.right)
-    return Merit((_mean(synthetic) + _mean(real)) / 2, synthetic / 2, real / 2, (0.0, 1.0), 0.5)
+    return Merit((_mean(synthetic) + _mean(real)) / 2, synthetic / 2, real / 2, (0.0, 1.0), 0.5, patients_of(reads))
 
 
 def sensitivity(reads: Reads) -> Merit:
     """Share of synthetic slices called synthetic."""
     synthetic, _ = _split(reads, reads.right)
-    return Merit(_mean(synthetic), synthetic, None, (0.0, 1.0), np.nan)
+    return Merit(_mean(synthetic), synthetic, None, (0.0, 1.0), np.nan, patients_of(reads))
 
 
 def specificity(reads: Reads) -> Merit:
     """Share of real slices called real."""
     _, real = _split(reads, reads.right)
-    return Merit(_mean(real), None, real, (0.0, 1.0), np.nan)
+    return Merit(_mean(real), None, real, (0.0, 1.0), np.nan, patients_of(reads))
 
 
 def auc(reads: Reads) -> Merit:
@@ -78,7 +80,7 @@ def cliffs_delta(reads: Reads, grid: Grid) -> Merit:
     area = _area(reads, grid, (-1.0, 1.0))
     assert area.synthetic is not None
     assert area.real is not None
-    return Merit(2 * area.values - 1, 2 * area.synthetic, 2 * area.real, (-1.0, 1.0), 0.0)
+    return Merit(2 * area.values - 1, 2 * area.synthetic, 2 * area.real, (-1.0, 1.0), 0.0, area.patients)
 
 
 def d_primes(reads: Reads) -> Merit:
@@ -113,6 +115,11 @@ def boundary_interval(name: str, value: float, synthetic: int, real: int, level:
     return None
 
 
+def patients_of(reads: Reads) -> Groups:
+    """(m,): the cluster of each real case."""
+    return reads.groups[~reads.synthetic]
+
+
 def _split(reads: Reads, grid: Grid) -> tuple[Grid, Grid]:
     return grid[:, reads.synthetic], grid[:, ~reads.synthetic]
 
@@ -133,7 +140,7 @@ def _area(reads: Reads, grid: Grid, bounds: Interval) -> Merit:
             parts = auc_components(synthetic[row, seen[0]], real[row, seen[1]])
             added[0][row, seen[0]], added[1][row, seen[1]] = parts
             values[row] = parts[0].mean()
-    return Merit(values, *added, bounds, 0.5)
+    return Merit(values, *added, bounds, 0.5, patients_of(reads))
 
 
 def _detection(
@@ -150,4 +157,4 @@ def _detection(
             values[row] = figure(rates[0], rates[1])
             for part, source, rate, weight in zip(added, called, rates, weights, strict=True):
                 part[row] = source[row] * slope(rate) * weight
-    return Merit(values, added[0], added[1], (-np.inf, np.inf), chance)
+    return Merit(values, added[0], added[1], (-np.inf, np.inf), chance, patients_of(reads))

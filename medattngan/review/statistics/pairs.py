@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 
 from medattngan.core.text import counted
+from medattngan.review.protocol import PATIENT
 from medattngan.review.statistics.agreement import agreement
 from medattngan.review.statistics.findings import about_guessing, percent
 from medattngan.review.statistics.forced_choice import (
-    Groups,
-    clustered_covariance,
     d_prime_of_pairs,
     pooled_share,
     share_entry,
@@ -20,6 +19,7 @@ from medattngan.review.statistics.forced_choice import (
     shares,
 )
 from medattngan.review.statistics.guessing import CHANCE, holm, permutation_p, reader_tests
+from medattngan.review.statistics.pooling import covariance_of_means
 from medattngan.review.statistics.power import Precision, detection_power
 from medattngan.review.statistics.reads import Reads, arrange
 from medattngan.review.statistics.summary import ALPHA, ALTERNATIVE, smallest_detectable
@@ -28,17 +28,16 @@ from medattngan.review.statistics.timing import order_effect, spread, time_trend
 Entry = dict[str, Any]
 
 
-def arrange_pairs(table: pd.DataFrame, authenticity: str, ratings: Any, middle: float) -> tuple[Reads, Groups]:
-    """Reads of pairs as grids, "synthetic" standing for "the right one is", and the cluster of each pair.
+def arrange_pairs(table: pd.DataFrame, authenticity: str, ratings: Any, middle: float) -> Reads:
+    """Reads of pairs as grids, "synthetic" standing for "the right one is".
 
     Raises:
         UserError: as `arrange`.
     """
-    reads = arrange(table.drop(columns="group").rename(columns={"right": "synthetic"}), authenticity, ratings, middle)
-    return reads, table.groupby("case")["group"].first().reindex(reads.cases).to_numpy(np.int64)
+    return arrange(table.rename(columns={"right": "synthetic", "group": PATIENT}), authenticity, ratings, middle)
 
 
-def pair_statistics(reads: Reads, groups: Groups, seed: int) -> Entry:
+def pair_statistics(reads: Reads, seed: int) -> Entry:
     """What stats.json holds of pairs; see docs/reference/review-statistics.md."""
     streams = [np.random.default_rng([seed, job]) for job in (1, 2)]
     decided = np.where(reads.calls == CHANCE, np.nan, reads.calls)
@@ -48,11 +47,11 @@ def pair_statistics(reads: Reads, groups: Groups, seed: int) -> Entry:
         "seed": seed,
         "positive": "the synthetic one was named",
         "cannot_tell": {"step": reads.middle, "counts_as": 0.5},
-        "counts": _counts(reads, groups),
-        "right": {**share_entry(reads.right, groups), "d_prime": _d_prime(reads.right)},
-        "right_side_named": share_entry(decided, groups),
-        "readers": _readers(reads, groups),
-        "guessing": _guessing(reads, groups, streams[0]),
+        "counts": _counts(reads),
+        "right": {**share_entry(reads.right, reads.groups), "d_prime": _d_prime(reads.right)},
+        "right_side_named": share_entry(decided, reads.groups),
+        "readers": _readers(reads),
+        "guessing": _guessing(reads, streams[0]),
         "agreement": agreement(reads, streams[1]),
         "time": {"all": spread(reads.seconds.ravel())},
         "order": order_effect(reads),
@@ -61,13 +60,13 @@ def pair_statistics(reads: Reads, groups: Groups, seed: int) -> Entry:
     return stats | {"findings": _findings(stats), "notes": _notes(reads, stats)}
 
 
-def _counts(reads: Reads, groups: Groups) -> dict[str, int]:
+def _counts(reads: Reads) -> dict[str, int]:
     read = np.isfinite(reads.scores)
     seen = read.any(axis=0)
     return {
         "readers": int(read.any(axis=1).sum()),
         "pairs": int(seen.sum()),
-        "patients": len(np.unique(groups[seen])),
+        "patients": len(np.unique(reads.groups[seen])),
         "reads": int(read.sum()),
         "expected": read.size,
         "missing": int(read.size - read.sum()),
@@ -81,10 +80,10 @@ def _d_prime(right: np.ndarray) -> float:
     return float(np.mean([d_prime_of_pairs(float(row.sum()), len(row)) for row in rows if len(row)]))
 
 
-def _readers(reads: Reads, groups: Groups) -> list[Entry]:
+def _readers(reads: Reads) -> list[Entry]:
     tests = reader_tests(reads, ALTERNATIVE, ALPHA)
     adjusted = holm([test.p for test in tests])
-    values, variances = shares(reads.right), np.diag(clustered_covariance(reads.right, groups))
+    values, variances = shares(reads.right), np.diag(covariance_of_means(reads.right, reads.groups))
     entries = []
     for row, name in enumerate(reads.readers):
         right = reads.right[row]
@@ -92,7 +91,9 @@ def _readers(reads: Reads, groups: Groups) -> list[Entry]:
         count = int(read.sum())
         known = count > 0
         variance = float(np.nan_to_num(variances[row]))
-        interval = share_interval(float(values[row]), count, len(np.unique(groups[read])), variance) if known else None
+        interval = (
+            share_interval(float(values[row]), count, len(np.unique(reads.groups[read])), variance) if known else None
+        )
         entries.append(
             {
                 "reader": name,
@@ -114,8 +115,8 @@ def _readers(reads: Reads, groups: Groups) -> list[Entry]:
     return entries
 
 
-def _guessing(reads: Reads, groups: Groups, rng: np.random.Generator) -> Entry:
-    pooled = pooled_share(reads.right, groups)
+def _guessing(reads: Reads, rng: np.random.Generator) -> Entry:
+    pooled = pooled_share(reads.right, reads.groups)
     entry: Entry = {
         "p_accuracy": permutation_p(reads, reads.calls, rng),
         "test": "permutation of the sides over the pairs, two-sided",
@@ -126,7 +127,7 @@ def _guessing(reads: Reads, groups: Groups, rng: np.random.Generator) -> Entry:
         "excluded": None,
         "speaks_for": "readers like these" if pooled and pooled.readers > 1 else "this reader",
     }
-    interval = share_entry(reads.right, groups, 1 - 2 * ALPHA)["ci95"]
+    interval = share_entry(reads.right, reads.groups, 1 - 2 * ALPHA)["ci95"]
     if pooled is None or interval is None:
         return entry
     low, high = interval

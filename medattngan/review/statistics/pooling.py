@@ -18,7 +18,7 @@ import numpy.typing as npt
 from scipy.stats import norm, t
 
 from medattngan.review.statistics.merits import Merit
-from medattngan.review.statistics.reads import Grid
+from medattngan.review.statistics.reads import Grid, Groups
 from medattngan.statistics.draws import MANY_REPLICATES, draw_cases, percentile_interval
 from medattngan.statistics.intervals import Interval
 
@@ -103,28 +103,60 @@ def _usable(merit: Merit, covariance: Matrix) -> npt.NDArray[np.bool_]:
 
 
 def reader_covariance(merit: Merit) -> Matrix:
-    """Covariance (R, R) of the readers' figures over cases. Missing reads are allowed; NaN where no variance shows."""
-    parts = [_covariance(grid) for grid in (merit.synthetic, merit.real) if grid is not None]
+    """Covariance (R, R) of the readers' figures over cases. Missing reads are allowed; NaN where no variance shows.
+
+    Real cases of one patient count as one draw of what they add (Obuchowski 1997, Biometrics 53:567-578).
+    """
+    parts = [covariance_of_means(grid, groups) for grid, groups in _parts(merit)]
     return np.asarray(np.sum(parts, axis=0), np.float64)
 
 
-def _covariance(added: Grid) -> Matrix:
-    """Of the readers' means of what the cases add: S_rs × cases both read / (cases r read × cases s read)."""
+def _parts(merit: Merit) -> list[tuple[Grid, Groups]]:
+    """What cases add, by kind, with the clusters of the cases."""
+    parts = [] if merit.synthetic is None else [(merit.synthetic, np.arange(merit.synthetic.shape[1]))]
+    return parts if merit.real is None else [*parts, (merit.real, merit.patients)]
+
+
+def covariance_of_means(added: Grid, groups: Groups) -> Matrix:
+    """(R, R): of the readers' means of what the cases add, over clusters. NaN on the diagonal for one cluster or none.
+
+    With n_r the cases that reader r read, and m the clusters that both read,
+
+        Cov = m / (m - 1) · Σ_g (y_rg - n_rg mean_r) (y_sg - n_sg mean_s) / (n_r n_s)
+
+    where y_rg is the sum over the n_rg cases of cluster g (Rao and Scott 1992, Biometrics 48:577-585). Where every case
+    is alone this is the covariance of two means.
+
+    Args:
+        added: (R, n) NaN where unread; of shares 1 right, 0 wrong, ½ undecided.
+        groups: (n,) the cluster of each case.
+
+    >>> covariance_of_means(np.array([[1.0, 1, 0, 0]]), np.array([0, 1, 2, 3])).round(4)  # ¼ / (4 - 1)
+    array([[0.0833]])
+    >>> covariance_of_means(np.array([[1.0, 1, 0, 0]]), np.array([0, 0, 1, 1]))  # two patients, not four
+    array([[0.25]])
+    """
     seen = np.isfinite(added)
     counts = seen.sum(axis=1)
     means = np.nansum(added, axis=1) / np.where(counts, counts, 1)
     deviations = np.where(seen, added - means[:, None], 0.0)
     deviations[np.abs(deviations) <= ROUNDING * np.abs(means)[:, None]] = 0.0
+    names, of_case = np.unique(groups, return_inverse=True)
+    if len(names) < len(groups):
+        members = np.eye(len(names))[of_case]
+        deviations, seen = deviations @ members, (seen @ members) > 0
     common = (seen.astype(float) @ seen.T.astype(float)).astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         covariance = deviations @ deviations.T / (common - 1) * common / np.outer(counts, counts)
     covariance[common < 2] = 0.0
-    np.fill_diagonal(covariance, np.where(counts < 2, np.nan, np.diag(covariance)))
+    np.fill_diagonal(covariance, np.where(seen.sum(axis=1) < 2, np.nan, np.diag(covariance)))
     return np.asarray(covariance, np.float64)
 
 
 def bootstrap_interval(merit: Merit, rng: np.random.Generator, level: float = 0.95) -> Interval | None:
     """Percentile interval over readers and cases, both drawn anew with replacement, real and synthetic apart.
+
+    Real cases are drawn by patient.
 
     What the cases add is drawn, which for shares is the figure itself and for the others its linear part. Readers are
     drawn where there are two or more. This counts the chance in a single read more than once, and is too wide where
@@ -134,9 +166,8 @@ def bootstrap_interval(merit: Merit, rng: np.random.Generator, level: float = 0.
     if not len(used):
         return None
     drawn = np.tile(merit.values[used], (MANY_REPLICATES, 1))
-    for grid in (merit.synthetic, merit.real):
-        if grid is not None:
-            drawn += _redrawn(grid[used], rng)
+    for grid, groups in _parts(merit):
+        drawn += _redrawn(grid[used], groups, rng)
     weights = np.ones(len(used)) / len(used)
     if len(used) > 1:
         weights = draw_cases(rng, len(used), MANY_REPLICATES) / len(used)
@@ -145,10 +176,10 @@ def bootstrap_interval(merit: Merit, rng: np.random.Generator, level: float = 0.
     return max(low, merit.bounds[0]), min(high, merit.bounds[1])
 
 
-def _redrawn(added: Grid, rng: np.random.Generator) -> Matrix:
-    """(replicates, R): how far the readers' means move when the cases are drawn anew."""
-    count = added.shape[1]
-    weights = draw_cases(rng, count, MANY_REPLICATES).astype(np.float64)
+def _redrawn(added: Grid, groups: Groups, rng: np.random.Generator) -> Matrix:
+    """(replicates, R): how far the readers' means move when the clusters are drawn anew."""
+    names, of_case = np.unique(groups, return_inverse=True)
+    weights = draw_cases(rng, len(names), MANY_REPLICATES).astype(np.float64)[:, of_case]
     seen = np.isfinite(added).astype(np.float64)
     sums, counts = weights @ np.nan_to_num(added).T, weights @ seen.T
     own = np.nansum(added, axis=1) / seen.sum(axis=1)

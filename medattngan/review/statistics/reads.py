@@ -11,9 +11,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from medattngan.core.files import UserError
+from medattngan.review.protocol import PATIENT
 
 Grid = npt.NDArray[np.float64]
 """(readers, cases) float64; NaN where that reader gave no answer for that case."""
+Groups = npt.NDArray[np.int64]
+"""(cases,) the cluster of each: those of one patient bear one number."""
 
 COLUMNS = ("reader", "position", "case", "synthetic", "milliseconds")
 PSEUDONYM = re.compile(r"reader-\d+")
@@ -27,6 +30,7 @@ class Reads:
         readers: pseudonyms, R of them, in the order of the rows of every grid.
         cases: (n,) the numbers of the cases, ascending.
         synthetic: (n,) bool.
+        groups: (n,) the same number for cases of one patient; every synthetic case is alone.
         scores: (R, n) the steps of the authenticity question; higher means more surely synthetic.
         position: (R, n) where in that reader's order the case stood, 1-based.
         seconds: (R, n) time spent on the case.
@@ -38,6 +42,7 @@ class Reads:
     readers: tuple[str, ...]
     cases: npt.NDArray[np.int64]
     synthetic: npt.NDArray[np.bool_]
+    groups: Groups
     scores: Grid
     position: Grid
     seconds: Grid
@@ -62,7 +67,8 @@ def arrange(
     """Turn one row a read into grids.
 
     Args:
-        table: columns `reader`, `position` (1-based), `case`, `synthetic` (bool), `milliseconds`, and one a question.
+        table: columns `reader`, `position` (1-based), `case`, `synthetic` (bool), `milliseconds`, and one a question;
+            maybe PATIENT (int), the same for cases of one patient. Where it is missing a case is alone.
         authenticity: the question that asks whether a slice is real (low) or synthetic (high).
         ratings: the other questions to compare; by default every column of numbers.
         middle: the step that means "cannot tell".
@@ -95,10 +101,19 @@ def arrange(
         raise UserError(f"nobody answered {authenticity!r}; name the question that asks real or synthetic.")
     asked = _rated(table, authenticity) if ratings is None else ratings
     return Reads(
-        readers=tuple(renamed), cases=cases, synthetic=truth, scores=scores, position=grid("position"),
-        seconds=grid("milliseconds") / 1000, ratings={name: grid(name) for name in asked}, middle=middle,
+        readers=tuple(renamed), cases=cases, synthetic=truth, groups=_groups(table, cases), scores=scores,
+        position=grid("position"), seconds=grid("milliseconds") / 1000,
+        ratings={name: grid(name) for name in asked}, middle=middle,
         renamed=set(renamed) != set(table["reader"].astype(str)),
     )  # fmt: skip
+
+
+def _groups(table: pd.DataFrame, cases: npt.NDArray[np.int64]) -> Groups:
+    if PATIENT not in table:
+        return np.arange(len(cases))
+    numbers = table.groupby("case")[PATIENT].first().reindex(cases).astype("Int64")
+    alone = numbers.isna().to_numpy()
+    return np.where(alone, -1 - np.arange(len(cases)), numbers.fillna(0).to_numpy(np.int64))
 
 
 def _truth(column: pd.Series[bool]) -> pd.Series[bool]:
@@ -135,7 +150,7 @@ def _numbers(column: pd.Series[float], name: str) -> npt.NDArray[np.float64]:
 
 def _rated(table: pd.DataFrame, authenticity: str) -> list[str]:
     """The questions answered with numbers. Free text, which may hold anything, is never looked into."""
-    asked = [name for name in table.columns if name not in (*COLUMNS, authenticity, "n", "truth")]
+    asked = [name for name in table.columns if name not in (*COLUMNS, authenticity, "n", "truth", PATIENT)]
     return [name for name in asked if table[name].notna().any() and _is_numeric(table[name])]
 
 

@@ -17,7 +17,6 @@ from medattngan.review.statistics.agreement import agreement
 from medattngan.review.statistics.cases import CaseScores, case_scores, case_table, extremes
 from medattngan.review.statistics.figures import save_choices, save_confidence, save_roc, save_times
 from medattngan.review.statistics.findings import findings, notes
-from medattngan.review.statistics.forced_choice import Groups
 from medattngan.review.statistics.merits import MERITS
 from medattngan.review.statistics.pairs import arrange_pairs, pair_statistics, pair_tables
 from medattngan.review.statistics.reads import Reads, arrange
@@ -50,7 +49,8 @@ def report_statistics(
 
     Args:
         reads: one row a read: `reader`, `position` (1-based), `case`, `synthetic` (bool), `milliseconds`, and one
-            column a question. Of pairs `right` (bool) and `group` (int) stand in place of `synthetic`. Free text is
+            column a question, and maybe `patient-number` (int), the same for real cases of one patient. Of pairs
+            `right` (bool) and `group` (int) stand in place of the truth and the patient. Free text is
             not looked into and goes nowhere.
         out: must not exist.
         seed: of bootstrap and permutations; the same reads and seed give the same bytes.
@@ -68,7 +68,7 @@ def report_statistics(
     _require_seed(seed)
     require_absent(Path(out))
     if set(reads) >= OF_PAIRS:
-        return _report_pairs(*arrange_pairs(reads, authenticity, ratings, middle), Path(out), seed, further)
+        return _report_pairs(arrange_pairs(reads, authenticity, ratings, middle), Path(out), seed, further)
     grids = arrange(reads, authenticity, ratings, middle)
     stats, scores = _statistics(grids, seed)
     stats["notes"] += further
@@ -92,7 +92,7 @@ def work_out(reads: pd.DataFrame, seed: int = 0, *, authenticity: str, middle: f
     """
     _require_seed(seed)
     if set(reads) >= OF_PAIRS:
-        return pair_statistics(*arrange_pairs(reads, authenticity, None, middle), seed)
+        return pair_statistics(arrange_pairs(reads, authenticity, None, middle), seed)
     return _statistics(arrange(reads, authenticity, None, middle), seed)[0]
 
 
@@ -101,8 +101,8 @@ def _require_seed(seed: int) -> None:
         raise UserError(f"--seed is {seed}; it must be 0 or more.")
 
 
-def _report_pairs(grids: Reads, groups: Groups, out: Path, seed: int, further: Sequence[str]) -> dict[str, Any]:
-    stats = pair_statistics(grids, groups, seed)
+def _report_pairs(grids: Reads, out: Path, seed: int, further: Sequence[str]) -> dict[str, Any]:
+    stats = pair_statistics(grids, seed)
     stats["notes"] += further
     with atomic_folder(out) as folder:
         write_json(folder / "stats.json", stats)
@@ -164,6 +164,7 @@ def _counts(reads: Reads) -> dict[str, int]:
         "cases": int(seen.sum()),
         "real": int((seen & ~reads.synthetic).sum()),
         "synthetic": int((seen & reads.synthetic).sum()),
+        "patients": len(np.unique(reads.groups[seen & ~reads.synthetic])),
         "reads": int(read.sum()),
         "expected": read.size,
         "missing": int(read.size - read.sum()),

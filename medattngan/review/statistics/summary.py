@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from medattngan.review.statistics.forced_choice import share_interval
 from medattngan.review.statistics.guessing import CHANCE, holm, permutation_p, reader_tests
 from medattngan.review.statistics.merits import MERITS, Merit, balanced_accuracy, boundary_interval, cliffs_delta
-from medattngan.review.statistics.pooling import Pooled, bootstrap_interval, pool
+from medattngan.review.statistics.pooling import Pooled, bootstrap_interval, pool, reader_covariance
 from medattngan.review.statistics.power import Precision, detection_power
 from medattngan.review.statistics.reads import Reads
 from medattngan.review.statistics.timing import spread, time_trend
-from medattngan.statistics.intervals import wilson
+from medattngan.statistics.intervals import Interval, wilson
 
 ALTERNATIVE, ALPHA, POWER = 0.6, 0.05, 0.8
 """The accuracy that power is stated for, the level of tests, and the power that the smallest effect is stated at."""
@@ -54,11 +57,19 @@ def _reader_figure(reads: Reads, row: int, name: str, merit: Merit) -> Entry:
     if name in COUNTED:
         truth = COUNTED[name]
         chosen = np.isfinite(reads.right[row]) & ((reads.synthetic == truth) if truth is not None else True)
-        right = float(reads.right[row, chosen].sum())
-        return {"value": right / int(chosen.sum()), "ci95": list(wilson(right, int(chosen.sum())))}
+        return {"value": float(merit.values[row]), "ci95": list(_share_interval(reads, row, chosen, merit))}
     parts = [None if part is None else part[[row]] for part in (merit.synthetic, merit.real)]
-    alone = pool(Merit(merit.values[[row]], parts[0], parts[1], merit.bounds, merit.chance))
+    alone = pool(replace(merit, values=merit.values[[row]], synthetic=parts[0], real=parts[1]))
     return pooled_entry(name, alone, merit, 0.95)
+
+
+def _share_interval(reads: Reads, row: int, chosen: npt.NDArray[np.bool_], merit: Merit) -> Interval:
+    """Wilson's, of the cases read; where some are of one patient, as in `share_interval`."""
+    count, clusters = int(chosen.sum()), len(np.unique(reads.groups[chosen]))
+    value = float(merit.values[row])
+    if clusters == count:
+        return wilson(float(reads.right[row, chosen].sum()), count)
+    return share_interval(value, count, clusters, float(np.nan_to_num(reader_covariance(merit)[row, row])))
 
 
 def pooled_entry(name: str, pooled: Pooled | None, merit: Merit, level: float) -> Entry:
@@ -69,7 +80,11 @@ def pooled_entry(name: str, pooled: Pooled | None, merit: Merit, level: float) -
     if not len(known):
         return {"value": None, "ci95": None}
     parts = (merit.synthetic, merit.real)
-    counts = [0 if part is None else int(np.isfinite(part).any(axis=0).sum()) for part in parts]
+    seen = [None if part is None else np.isfinite(part).any(axis=0) for part in parts]
+    counts = [
+        0 if seen[0] is None else int(seen[0].sum()),
+        0 if seen[1] is None else len(np.unique(merit.patients[seen[1]])),
+    ]
     interval = boundary_interval(name, float(known.mean()), counts[0], counts[1], level)
     return {"value": float(known.mean()), "ci95": list(interval) if interval else None}
 
