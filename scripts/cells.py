@@ -29,6 +29,7 @@ from medattngan.core.config import Config
 from medattngan.core.files import UserError, read_json, write_json
 from medattngan.core.run import Run
 from medattngan.data.store import SliceStore
+from medattngan.games.schedule import GAMMA_RULES
 from medattngan.stages.train.initialise import BEGAN
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -217,6 +218,9 @@ def run_cell(
 def _others(trained: Config, asked: Config) -> bool:
     """Whether a run was trained with other values than are asked for; what is not asked for was the preset's."""
     old, new = trained.model_dump(), asked.model_dump()
+    rule = new["loss"].pop("gamma_rule")  # a run keeps its number
+    if rule != "given":
+        new["loss"]["r1_gamma"] = GAMMA_RULES[rule](old["data"]["size"], old["train"]["batch_size"])
     return any(
         value is not None and value != old[section][key] for section, keys in new.items() for key, value in keys.items()
     )

@@ -21,6 +21,7 @@ from medattngan.review.pairs import in_pairs
 from medattngan.review.protocol import Protocol, of_stacks
 from medattngan.review.slices import Slices, gather
 from medattngan.review.study import ALIVE, cases_shape
+from medattngan.statistics.draws import require_seed
 
 MAX_READERS = 1000
 MAX_DEPTH = 256
@@ -147,8 +148,8 @@ def _check_options(count: int, split: str, references: int, readers: int, seed: 
         raise UserError("--references come from the split train, which --split train shows as cases; leave one out.")
     if not 1 <= readers <= MAX_READERS:
         raise UserError(f"--readers is {readers}; it must lie between 1 and {MAX_READERS}.")
-    if seed is not None and seed < 0:
-        raise UserError(f"--seed is {seed}; it must be 0 or more.")
+    if seed is not None:
+        require_seed(seed)
 
 
 def _windows(protocol: Protocol, facts: dict[str, Any]) -> dict[str, Any]:

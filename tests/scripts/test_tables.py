@@ -92,3 +92,20 @@ def test_a_cell_of_other_settings_is_refused_not_entered(
     Run.create(folder / "run", stood.resolved, {})
     with pytest.raises(UserError, match="holds a cell of other settings"):
         run_cell(asked, tiny_store, tiny_store, "test", tmp_path, [0])
+
+
+def test_a_cell_whose_penalties_follow_a_rule_is_its_own(
+    tiny_store: SliceStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    for name in ("cells", "derived"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    from cells import Cell, _others
+
+    asked = Cell("row", "compact", ("loss.gamma_rule=r3gan", "train.batch_size=8"), 0, 1.0).resolved
+    numbers = {"gamma_rule": "given", "gamma_end": 0.1, "r2_gamma": 2.0}
+    kept = [
+        asked.model_copy(update={"loss": asked.loss.model_copy(update={**numbers, "r1_gamma": gamma})})
+        for gamma in (2.0, 1.0)
+    ]
+    assert [_others(trained, asked) for trained in kept] == [False, True]

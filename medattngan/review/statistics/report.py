@@ -28,6 +28,7 @@ from medattngan.review.statistics.summary import (
     time_entry,
 )
 from medattngan.review.statistics.timing import order_effect
+from medattngan.statistics.draws import require_seed
 
 FORMAT = 1
 FILES_OF_PAIRS = ("stats.json", "readers.csv", "cases.csv", "choices.png", "times.png")
@@ -65,7 +66,7 @@ def report_statistics(
     Raises:
         UserError: the reads are not as above, `seed` is below 0, or `out` exists.
     """
-    _require_seed(seed)
+    require_seed(seed)
     require_absent(Path(out))
     if set(reads) >= OF_PAIRS:
         return _report_pairs(arrange_pairs(reads, authenticity, ratings, middle), Path(out), seed, further)
@@ -90,15 +91,10 @@ def work_out(reads: pd.DataFrame, seed: int = 0, *, authenticity: str, middle: f
     Raises:
         UserError: as `report_statistics`.
     """
-    _require_seed(seed)
+    require_seed(seed)
     if set(reads) >= OF_PAIRS:
         return pair_statistics(arrange_pairs(reads, authenticity, None, middle), seed)
     return _statistics(arrange(reads, authenticity, None, middle), seed)[0]
-
-
-def _require_seed(seed: int) -> None:
-    if seed < 0:
-        raise UserError(f"--seed is {seed}; it must be 0 or more.")
 
 
 def _report_pairs(grids: Reads, out: Path, seed: int, further: Sequence[str]) -> dict[str, Any]:

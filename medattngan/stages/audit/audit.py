@@ -31,7 +31,7 @@ from medattngan.data.store import SliceStore
 from medattngan.external.given import Slices, given_slices
 from medattngan.external.open import External
 from medattngan.extractors.encoder import Encoder, load_encoder
-from medattngan.stages.audit.calibrate import Flags, Thresholds, leave_one_out, require_enough, thresholds
+from medattngan.stages.audit.calibrate import Flags, LeftOut, Thresholds, leave_one_out, require_enough, thresholds
 from medattngan.stages.audit.findings import Side, findings, nearest_patients
 from medattngan.stages.audit.gallery import MOST_PAIRS, Pair, save_gallery
 from medattngan.stages.audit.membership import require_trained_on
@@ -42,6 +42,7 @@ from medattngan.stages.audit.sources import with_sources
 from medattngan.stages.audit.verdict import is_samples_folder, require_same_store, require_writable, write_verdict
 from medattngan.stages.audit.volumes import Judged, judge_volumes
 from medattngan.stages.encoder.encoder import encoder as train_encoder
+from medattngan.statistics.draws import require_seed
 
 LIMIT = 4000
 """More slices of a held-out split would not narrow the intervals, whose width the patients set."""
@@ -129,15 +130,14 @@ def audit(
 
 
 def _by_volume(
-    given: External, sides: dict[str, Side], limits: Thresholds, rate: float
+    given: External, sides: dict[str, Side], limits: Thresholds, alone: LeftOut
 ) -> tuple[Flags | None, dict[str, Any] | None]:
     """Of samples that are volumes: for each slice whether its volume is flagged, and what the report says of them."""
     if given.samples is None or "volume" not in given.samples.table:
         return None, None
     number = given.samples.table["volume"].to_numpy()
     held_out, own = sides["held_out"], sides["samples"]
-    left_out, known = leave_one_out(held_out.pixel.relative, held_out.embedding.relative, held_out.patients, rate)
-    left_out = np.where(known, left_out, held_out.flag(limits))
+    left_out = np.where(alone.judged, alone.flags, held_out.flag(limits))
     judged = [
         Judged(of, flags, limits.score(side.pixel.relative, side.embedding.relative), nearest_patients(side, limits))
         for of, flags, side in (
@@ -154,9 +154,10 @@ def _judged(
     """The verdict of every sample by what was searched, how each is marked, and what audit.json says of all."""
     held_out, rate = sides["held_out"], options.false_positives
     limits = thresholds(held_out.pixel.relative, held_out.embedding.relative, rate)
-    report = findings(bank, sides, limits, rate, options.seed, store=store, run=run, split=options.split)
+    alone = leave_one_out(held_out.pixel.relative, held_out.embedding.relative, held_out.patients, rate)
+    report = findings(bank, sides, limits, alone, rate, options.seed, store=store, run=run, split=options.split)
     table = verdicts(sides["samples"], limits)
-    marked, volumes = _by_volume(given, sides, limits, rate)
+    marked, volumes = _by_volume(given, sides, limits, alone)
     report |= {"volumes": volumes} if volumes else {}
     return table, table["flagged"].to_numpy(bool) if marked is None else marked, report
 
@@ -202,8 +203,7 @@ def _require(options: AuditOptions, workers: int | None) -> None:
         raise UserError(f"--false-positives {options.false_positives} must lie above 0 and below 0.5, such as 0.01.")
     if options.planted < 1:
         raise UserError(f"--planted {options.planted}: an audit without a control proves nothing; give 1 or more.")
-    if options.seed < 0:
-        raise UserError(f"--seed is {options.seed}; it must be 0 or more.")
+    require_seed(options.seed)
 
 
 def _require_one_store(

@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -118,10 +119,15 @@ class Rate:
         }
 
 
-def leave_one_out(
-    pixel: Floats, embedding: Floats, patients: Sequence[str], rate: float
-) -> tuple[Flags, npt.NDArray[np.bool_]]:
-    """Flags (N,) of held-out slices, each patient judged by thresholds from the others; and who was judged, (N,).
+class LeftOut(NamedTuple):
+    """Held-out slices, each judged without its patient: which are flagged, and which could be judged; (N,) both."""
+
+    flags: Flags
+    judged: Flags
+
+
+def leave_one_out(pixel: Floats, embedding: Floats, patients: Sequence[str], rate: float) -> LeftOut:
+    """Each patient's held-out slices judged by thresholds from those of the others.
 
     Where the others are too few for `rate`, a patient can be neither flagged nor cleared.
     """
@@ -132,7 +138,7 @@ def leave_one_out(
         if (~out).sum() >= least_slices(rate):
             flags[out] = thresholds(pixel[~out], embedding[~out], rate).flag(pixel[out], embedding[out])
             judged |= out
-    return flags, judged
+    return LeftOut(flags, judged)
 
 
 def rate_over_patients(flags: Flags, patients: Sequence[str], *, seed: int) -> Rate:

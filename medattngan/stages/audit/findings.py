@@ -12,7 +12,7 @@ from torch import Tensor
 import medattngan
 from medattngan.core.run import Run
 from medattngan.data.store import SliceStore
-from medattngan.stages.audit.calibrate import Flags, Thresholds, leave_one_out, rate_over_patients
+from medattngan.stages.audit.calibrate import Flags, LeftOut, Thresholds, rate_over_patients
 from medattngan.stages.audit.copying import (
     Placed,
     authentic,
@@ -54,6 +54,7 @@ def findings(
     bank: Bank,
     sides: dict[str, Side],
     limits: Thresholds,
+    alone: LeftOut,
     rate: float,
     seed: int,
     *,
@@ -63,12 +64,11 @@ def findings(
 ) -> dict[str, Any]:
     """All that audit.json holds but what was read."""
     held_out, samples = sides["held_out"], sides["samples"]
-    left_out, judged = leave_one_out(held_out.pixel.relative, held_out.embedding.relative, held_out.patients, rate)
     controls = {kind: _control(sides[f"planted {kind}"], limits, kind) for kind in PLANTED}
     measured = {}
-    if judged.any():
-        whose = np.asarray(held_out.patients)[judged].tolist()
-        measured["leave_one_patient_out"] = rate_over_patients(left_out[judged], whose, seed=seed).to_json()
+    if alone.judged.any():
+        whose = np.asarray(held_out.patients)[alone.judged].tolist()
+        measured["leave_one_patient_out"] = rate_over_patients(alone.flags[alone.judged], whose, seed=seed).to_json()
     if (checked := sides.get("checked")) is not None:
         other = "test" if split == "val" else "val"
         measured[other] = rate_over_patients(checked.flag(limits), checked.patients, seed=seed).to_json()
@@ -77,7 +77,7 @@ def findings(
         membership = membership_inference(run, store, store.split(split), seed=seed)
     return {
         "flagged": _flagged(samples, limits),
-        "patients_reproduced": _reproduced(bank, samples, limits, held_out, left_out, judged, seed),
+        "patients_reproduced": _reproduced(bank, samples, limits, held_out, alone, seed),
         "controls": controls,
         "controls_met": all(control["met"] for control in controls.values()),
         "thresholds": {"pixel": _rounded(limits.pixel), "embedding": _rounded(limits.embedding)},
@@ -120,7 +120,7 @@ def _flagged(samples: Side, limits: Thresholds) -> dict[str, Any]:
 
 
 def _reproduced(
-    bank: Bank, samples: Side, limits: Thresholds, held_out: Side, left_out: Flags, judged: Flags, seed: int
+    bank: Bank, samples: Side, limits: Thresholds, held_out: Side, alone: LeftOut, seed: int
 ) -> dict[str, Any]:
     """The share of training patients who are the nearest to a flagged sample.
 
@@ -130,9 +130,9 @@ def _reproduced(
     patients = len(bank.starts)
     hit = nearest_patients(samples, limits)[samples.flag(limits)]
     shown = _share(len(np.unique(hit)), patients)
-    if not judged.any():
+    if not alone.judged.any():
         return {**shown, "floor": None}
-    blamed, left_out = nearest_patients(held_out, limits)[judged], left_out[judged]
+    blamed, left_out = nearest_patients(held_out, limits)[alone.judged], alone.flags[alone.judged]
     rng = np.random.default_rng([seed, 23])
     drawn = (rng.integers(len(blamed), size=len(samples.pixel.row)) for _ in range(200))
     floor = float(np.mean([len(np.unique(blamed[rows][left_out[rows]])) / patients for rows in drawn]))

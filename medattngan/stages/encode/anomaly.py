@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from medattngan.conditions.condition import Conditions
-from medattngan.core.files import UserError, atomic_folder, require_absent, write_json, write_text
+from medattngan.core.files import atomic_folder, require_absent, write_json, write_text
 from medattngan.core.locks import alone
 from medattngan.core.progress import watching
 from medattngan.core.run import Run
@@ -37,7 +37,7 @@ from medattngan.stages.encode.izi import KAPPA, residuals
 from medattngan.stages.encode.lesions import CONTROLS, LESIONS, Change, gaussian, noise, sharpness
 from medattngan.stages.encode.networks import Networks, in_chunks
 from medattngan.stages.encode.reconstruct import originals, reconstructed
-from medattngan.statistics.draws import draw_patients, percentile_interval
+from medattngan.statistics.draws import draw_patients, percentile_interval, require_seed
 from medattngan.statistics.roc import area
 
 Scores = dict[str, npt.NDArray[np.float64]]
@@ -95,8 +95,7 @@ def anomalies(
         UserError: run, latents and store do not belong together, or `out` exists.
     """
     require_absent(Path(out))
-    if seed < 0:
-        raise UserError(f"--seed is {seed}; it must be 0 or more.")
+    require_seed(seed)
     latents, networks = Latents.of(latents), Networks.of(run, checkpoint)
     encoder = networks.encoder_for(latents)
     images = originals(latents, SliceStore.of(data), networks.size)

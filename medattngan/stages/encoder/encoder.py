@@ -24,6 +24,7 @@ from medattngan.extractors.encoder import DIM, LARGEST_PX, RECORD, WEIGHTS, Enco
 from medattngan.stages.encoder.contrastive import TEMPERATURE, nt_xent
 from medattngan.stages.encoder.viewing import viewing
 from medattngan.stages.encoder.views import view
+from medattngan.statistics.draws import require_seed
 
 BATCH = 256
 LEAST_SLICES = 16
@@ -63,8 +64,7 @@ def encoder(
     store = SliceStore.of(store)
     require_absent(Path(out))
     require_workers(workers)
-    if seed < 0:
-        raise UserError(f"--seed is {seed}; it must be 0 or more.")
+    require_seed(seed)
     if not kimg > 0:
         raise UserError(f"--kimg is {kimg}; show the encoder some slices.")
     part = store.split("train")

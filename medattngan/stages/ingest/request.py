@@ -13,6 +13,7 @@ from medattngan.scans.options import Options, parse_window
 from medattngan.scans.text.rapidocr import require_reader
 from medattngan.scans.text.screens import SCREENS
 from medattngan.stages.ingest.split import check_shares
+from medattngan.statistics.draws import require_seed
 
 MIN_SIZE, MAX_SIZE = 8, 4096
 
@@ -40,8 +41,7 @@ class Request:
             raise UserError(f"--size {self.size} is not between {MIN_SIZE} and {MAX_SIZE} pixels.")
         if self.plane not in CUTS:
             raise UserError(f"--plane {self.plane} is not one of {', '.join(CUTS)}.")
-        if self.seed < 0:
-            raise UserError(f"--seed {self.seed} is negative; give 0 or a positive number.")
+        require_seed(self.seed)
         check_shares(self.split)
         parse_window(self.window)
         if self.screen is not None:

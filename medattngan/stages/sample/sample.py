@@ -32,6 +32,7 @@ from medattngan.models.styles import Styled, truncated
 from medattngan.stages.sample.masks import given_masks
 from medattngan.stages.sample.records import record_of, table_of
 from medattngan.stages.sample.volumes import volumes_asked, volumes_of
+from medattngan.statistics.draws import require_seed
 
 CHUNK = 16
 """Slices through the network at a time: always the same, so that no batch size can change a byte."""
@@ -169,8 +170,7 @@ def sample(
 
 def _require(seed: int, count: int, truncation: float) -> None:
     """Raises: UserError: a number is out of range."""
-    if seed < 0:
-        raise UserError(f"--seed is {seed}; it must be 0 or more.")
+    require_seed(seed)
     if count < 1:
         raise UserError(f"--count is {count}; ask for at least one slice.")
     if not 0 < truncation <= 1:
