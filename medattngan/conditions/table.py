@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -13,6 +13,7 @@ from medattngan.conditions.labels import Label, is_label, measure_labels
 from medattngan.conditions.mask import Mask, is_mask, measure_masks
 from medattngan.conditions.numbers import Number, is_number, measure
 from medattngan.conditions.text import Text, is_text, measure_text
+from medattngan.core.files import UserError
 from medattngan.core.plugins import with_plugins
 
 CONDITIONS: dict[str, Kind] = {
@@ -24,6 +25,10 @@ CONDITIONS: dict[str, Kind] = {
 """A column is of the first kind that takes it."""
 
 
+RESERVED = frozenset({"number", "seed", "truncation", "volume", "slice", "flagged", "sources"})
+"""Columns that say something else in the table of samples."""
+
+
 def all_conditions() -> dict[str, Kind]:
     """`CONDITIONS` and what installed packages add to it, by the entry points `medattngan.conditions`."""
     return with_plugins(CONDITIONS, "medattngan.conditions", Kind)
@@ -33,10 +38,15 @@ def measured(index: pd.DataFrame, conditional: bool, columns: Sequence[str]) -> 
     """The conditions of a training on the slices of `index`: the label where `conditional`, then `columns`.
 
     Raises:
-        UserError: a column is of no kind, or cannot be a condition.
+        UserError: a column is of no kind, cannot be a condition, or bears one of RESERVED.
     """
     found: list[Condition] = [measure_labels(index)] if conditional else []
     for name in columns:
+        if name in RESERVED:
+            raise UserError(
+                f"data.conditions has {name}, which samples have a column of that says something else; give the column "
+                "another name in the table, and ingest again."
+            )
         kind = next((kind for kind in all_conditions().values() if kind.takes(index, name)), CONDITIONS["number"])
         found.append(kind.measure(index, name))
     return tuple(found)
@@ -66,6 +76,10 @@ def of_run(store: Mapping[str, Any]) -> tuple[Condition, ...]:
 def places(conditions: Sequence[Condition]) -> dict[str, int]:
     """What tells the conditions of a run apart when values are drawn: the label is apart from the others."""
     return {one.name: i for i, one in enumerate(one for one in conditions if not isinstance(one, Label | Mask))}
+
+
+Spread = Callable[[Sequence[Condition], int, int], dict[str, Column]]
+"""`draw` or `spread`: conditions, how many, a seed → values by name."""
 
 
 def draw(conditions: Sequence[Condition], count: int, seed: int) -> dict[str, Column]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from medattngan.core.section import Section
 
@@ -22,3 +22,13 @@ class PrivateConfig(Section):
     """Of each patient who is drawn, that its gradient is the mean of."""
     generator_every: int = Field(5, ge=1)
     """The generator moves after every so many moves of the discriminator, and spends nothing."""
+
+    @model_validator(mode="after")
+    def _private(self) -> PrivateConfig:
+        # A run keeps every key, so those at their defaults say nothing.
+        asked = [name for name, field in type(self).model_fields.items() if getattr(self, name) != field.default]
+        if self.epsilon is None and asked:
+            raise ValueError(
+                f"private.{asked[0]} is set, but private.epsilon is not: this training would not be private"
+            )
+        return self

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from medattngan.conditions.condition import Condition
 from medattngan.conditions.mask import Mask
-from medattngan.conditions.table import encoded, spread
+from medattngan.conditions.table import Spread, encoded, spread
 from medattngan.conditions.text import PADDING, Text
 from medattngan.core.types import Images
 from medattngan.data.images import load_images
@@ -70,9 +70,14 @@ class Batches:
         drawn = np.random.default_rng([self.seed, step, 3]).random(self.batch_size)[part]
         return told | {name: one_of(captions[rows], drawn) for name, captions in self.texts.items()}
 
-    def spread(self, count: int) -> dict[str, Tensor]:
-        """What the networks are told for a grid that shows what there is, by name: `count` each; masks are those of
-        slices of the store."""
+    def told_to(self, count: int, spread: Spread = spread) -> dict[str, Tensor]:
+        """What the networks are told for pictures to look at or to score, by name: `count` each; masks are those of
+        slices of the store.
+
+        Args:
+            spread: `conditions.table.spread` for a grid that shows what there is, `draw` for what there is as often as
+                the training slices have it.
+        """
         plain = [one for one in self.conditions if not isinstance(one, Mask)]
         rows = np.random.default_rng([self.seed, 3]).integers(0, len(self.store), count).tolist()
         return encoded(plain, spread(plain, count, self.seed)) | self._masks(rows)

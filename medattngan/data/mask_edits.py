@@ -6,6 +6,7 @@ what surrounds it. What a structure moves onto it covers.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -57,7 +58,8 @@ class Edit:
                 return cls("scale", name, factor=float(value))
             if kind == "shift" and name:
                 rows, columns = (float(one) for one in value.split(","))
-                return cls("shift", name, rows, columns)
+                if math.isfinite(rows) and math.isfinite(columns):
+                    return cls("shift", name, rows, columns)
         except ValueError:
             pass
         raise UserError(f"--edit {text!r} is not one of {FORMS}.")

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from medattngan.conditions.condition import Condition
-from medattngan.conditions.table import encoded, spread
+from medattngan.conditions.table import Spread, encoded, spread
 from medattngan.core.files import UserError
 from medattngan.data.batches import Batches
 from medattngan.data.stacks import Stacks
@@ -52,9 +52,9 @@ class StackBatches(Batches):
             rows += self.stacks.rows[self._order[offset]].tolist()
         return rows
 
-    def spread(self, count: int) -> dict[str, Tensor]:
-        """What the networks are told of stacks for a grid, `count` slices in all: positions of stacks there are, and of
-        each other condition one value a stack; (stacks, depth) each."""
+    def told_to(self, count: int, spread: Spread = spread) -> dict[str, Tensor]:
+        """What the networks are told of stacks for pictures, `count` slices in all: positions of stacks there are, and
+        of each other condition one value a stack; (stacks, depth) each."""
         depth = self.stacks.depth
         chosen = np.random.default_rng([self.seed, 3]).integers(0, len(self.stacks), count // depth)
         values: dict[str, Any] = dict(spread(self.conditions, len(chosen), self.seed))

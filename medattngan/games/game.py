@@ -148,6 +148,7 @@ class System:
         control: name of the watched number that steers adaptive augmentation.
         depth: slices of a batch that are one stack, in a row; 1 where each is by itself. The generator of stacks is
             called with one latent a stack and conditions (B, depth), and gives (B · depth, 1, H, W).
+        augments: whether its game shows its discriminator augmented images.
         continues: name of the preset from whose run it must begin, as it learns nothing without.
     """
 
@@ -165,6 +166,7 @@ class System:
     policy: tuple[str, ...] = ()
     control: str = "sign_real"
     depth: int = 1
+    augments: bool = True
     continues: str | None = None
 
     def __post_init__(self) -> None:

@@ -230,5 +230,6 @@ def build(shape: Shape) -> System:
         z_dim=generator.z_dim,
         betas=(0.5, 0.999),
         batch_size=16,
+        augments=False,
         discriminator=f"discriminator_{shape.size}",
     )

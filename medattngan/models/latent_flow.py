@@ -74,5 +74,6 @@ def build(shape: Shape) -> System:
         batch_size=64,
         discriminator=None,
         averaged=("encoder",),
+        augments=False,
         continues="vae_gan",
     )

@@ -16,6 +16,7 @@ from medattngan.core.config import AttentionConfig, Config
 from medattngan.core.files import UserError
 from medattngan.core.plugins import with_plugins
 from medattngan.games.game import System
+from medattngan.games.latent_flow import LatentFlowGame
 from medattngan.games.schedule import GAMMA_RULES, R3GAN_END
 from medattngan.models.attention_generator import build as build_attention_generator
 from medattngan.models.attngan import build as build_attngan
@@ -153,12 +154,18 @@ def _require_stacks(system: System, config: Config) -> None:
 
 
 def _require_parts(system: System, config: Config) -> None:
-    """Refuse parts of FastGAN with a preset that has no place for them, or at a size that has no such maps.
+    """Refuse augmentation, flows and parts of FastGAN with a preset that has no place for them, or none at this size.
 
     Raises:
         UserError: naming the key.
     """
     preset, generator = config.model.preset, system.networks[system.generator]
+    augment = config.augment
+    asked = [name for name in ("policy", "probability", "adaptive") if getattr(augment, name)]
+    if asked and not system.augments:
+        raise UserError(f"augment.{asked[0]} is set, but model.preset={preset} augments nothing; take it out.")
+    if config.model.flow is not None and not isinstance(system.game, LatentFlowGame):
+        raise UserError(f"model.flow is set, but model.preset={preset} has no flow; take it out, or use latent_flow.")
     if config.model.excitation and not getattr(generator, "excitations", ()):
         raise UserError(
             f"model.excitation is set, but model.preset={preset} has no maps for it with data.size={config.data.size}; "

@@ -25,7 +25,7 @@ def require_seed(seed: int) -> None:
         UserError: it is negative.
     """
     if seed < 0:
-        raise UserError(f"--seed {seed} is negative; give 0 or more.")
+        raise UserError(f"--seed is {seed}; give 0 or more.")
 
 
 def draw_cases(rng: np.random.Generator, count: int, replicates: int) -> Counts:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medattngan.conditions.numbers import LEVELS, Number, measure, possible
-from medattngan.conditions.table import draw, encoded, of_run
+from medattngan.conditions.table import RESERVED, draw, encoded, measured, of_run
 from medattngan.core.files import UserError
 from medattngan.data.store import SliceStore
 
@@ -93,3 +93,10 @@ def test_what_cannot_be_a_condition_is_refused_by_name(tiny_store: SliceStore) -
         measure(tiny_store.index, "spacing_mm")
     with pytest.raises(UserError, match="no range of it is left"):
         measure(cohort([30.0, 40.0]), "age")
+
+
+@pytest.mark.parametrize("name", sorted(RESERVED))
+def test_a_condition_cannot_bear_the_name_of_a_column_of_samples(name: str) -> None:
+    index = pd.DataFrame({"patient": list("abcdef"), name: np.arange(6.0)})
+    with pytest.raises(UserError, match=f"data.conditions has {name}, which samples have a column of"):
+        measured(index, False, (name,))

@@ -53,3 +53,11 @@ def test_an_edit_names_a_structure_that_there_is() -> None:
     for name in ("liver", "background"):
         with pytest.raises(UserError, match=r"core, rim|no structure"):
             Edit("remove", name).apply(nested(), CLASSES)
+
+
+@pytest.mark.parametrize(
+    "text", ["shift=thalamus:nan,0", "shift=thalamus:0,inf", "scale=thalamus:nan", "scale=thalamus:0"]
+)
+def test_an_edit_by_no_number_is_none(text: str) -> None:
+    with pytest.raises(UserError, match="is not one of"):
+        Edit.parse(text)

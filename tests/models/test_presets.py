@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from helpers.captioned import text_system
 from helpers.tiny import LIGHT, PLAIN, presets_that_take, tiny
 from helpers.told import told
 from torch import nn
@@ -207,3 +208,19 @@ def test_seed_attends_at_a_quarter_of_the_side_only() -> None:
             module.register_forward_hook(lambda module, inputs, output: seen.append(output.shape))
     gan.networks["discriminator"](gan.networks["generator"](torch.randn(2, 8)))
     assert seen == [(2, 8, 16, 16)] * 2
+
+
+@pytest.mark.parametrize("preset", ["attngan", "latent_flow"])
+@pytest.mark.parametrize("keys", [{"policy": ["translate"]}, {"probability": 0.5}, {"adaptive": True}])
+def test_augmentation_is_refused_where_nothing_is_augmented(preset: str, keys: dict[str, object]) -> None:
+    with pytest.raises(
+        UserError, match=rf"augment\.{next(iter(keys))} is set, but model\.preset={preset} augments nothing"
+    ):
+        text_system(preset, augment=keys) if preset == "attngan" else tiny(preset, augment=keys)
+    kept = {"policy": [], "probability": 0.0, "adaptive": False}  # as a run keeps it
+    assert not (text_system(preset, augment=kept) if preset == "attngan" else tiny(preset, augment=kept)).augments
+
+
+def test_a_flow_is_refused_where_there_is_none() -> None:
+    with pytest.raises(UserError, match=r"model\.flow is set, but model\.preset=compact has no flow"):
+        tiny("compact", model={"flow": "coupling"})

@@ -9,6 +9,7 @@ import torch
 from helpers.tiny import PLAIN, tiny, tiny_config
 
 from medattngan.core.files import UserError
+from medattngan.core.private_section import PrivateConfig
 from medattngan.games.private import PrivateGame
 from medattngan.models import build
 
@@ -56,5 +57,13 @@ def test_a_preset_is_private_or_says_why_not(preset: str) -> None:
     torch.testing.assert_close(judge(images), alone, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("keys", [{"noise": 1.0}, {"clip": 0.5}, {"delta": 1e-6}, {"slices": 2}])
+def test_what_asks_for_privacy_without_an_epsilon_is_refused(keys: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=r"private\.epsilon is not: this training would not be private"):
+        tiny_config(private=keys)
+
+
 def test_without_an_epsilon_a_preset_is_what_it_was() -> None:
-    assert not isinstance(build(tiny_config(private={"noise": 1.0})).game, PrivateGame)
+    assert not isinstance(build(tiny_config()).game, PrivateGame)
+    # As a run keeps it: every key at its default.
+    assert tiny_config(private=PrivateConfig().model_dump()).private.epsilon is None

@@ -11,11 +11,12 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from medattngan.conditions.table import RESERVED
 from medattngan.data.store import COLUMNS
 
 MISSING = {"", "na", "n/a", "nan", "none", "null"}
 """What an empty cell may say."""
-TAKEN_NAMES = {*COLUMNS, "age", "sex", "sequence", "text", "file", "number", "seed", "truncation"}
+TAKEN_NAMES = {*COLUMNS, "age", "sex", "sequence", "text", "file"} | RESERVED
 """Names that have a meaning in the index or in the table of a samples folder."""
 IDENTIFYING = re.compile(
     r"(^|_)(id|mrn|dob|ssn|nhs|bsn|zip|plz|uid|tel)(_|$)|(^|_)(nr|no|num|number|code)$|(case|scan|exam|study|record)id$"

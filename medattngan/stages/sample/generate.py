@@ -17,7 +17,7 @@ from medattngan.data.samples import Samples
 from medattngan.data.store import SliceStore
 from medattngan.stages.sample.masks import given_masks
 from medattngan.stages.sample.records import record_of, table_of
-from medattngan.stages.sample.sample import choose, latents, load_generator, pairs_of, slices_of
+from medattngan.stages.sample.sample import SEEDS, choose, latents, load_generator, pairs_of, slices_of
 from medattngan.stages.sample.volumes import volumes_asked, volumes_of
 
 
@@ -57,10 +57,10 @@ def generate(
         UserError: the run has no such condition or was not trained on such a value, or a number is out of range.
     """
     run = Run.of(run)
-    if seed < 0 or n < 1 or not 0 < truncation <= 1:
+    if not 0 <= seed < SEEDS or n < 1 or not 0 < truncation <= 1:
         raise UserError(
-            f"seed is {seed}, n is {n} and truncation is {truncation}; seed must be 0 or more, n 1 or more, and "
-            "truncation above 0 and not above 1."
+            f"seed is {seed}, n is {n} and truncation is {truncation}; seed must be 0 or more and below {SEEDS}, n 1 "
+            "or more, and truncation above 0 and not above 1."
         )
     folder = run.checkpoint(checkpoint)
     given = given_masks(run, masks, masks_split, edits, n, seed)

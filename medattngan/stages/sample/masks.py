@@ -126,6 +126,10 @@ def _open(source: Path | SliceStore, split: str) -> tuple[Any, Classes | None, d
         raise UserError(f"{source} cannot be read; give a store, samples, a .npy of masks or a PNG of one.") from None
     if masks.ndim != 3 or masks.dtype.kind not in "iub" or masks.shape[1] != masks.shape[2] or masks.min(initial=0) < 0:
         raise UserError(f"{source} holds no square masks of whole numbers from 0, (count, H, H) or (H, H).")
+    if masks.max(initial=0) > np.iinfo(np.uint8).max:
+        raise UserError(
+            f"{source} has class {masks.max()}, and masks go up to 255; number its classes as the run does."
+        )
     return masks.astype(np.uint8), None, {"from": "file", "sha256": digest(source), "of_patients": None}
 
 

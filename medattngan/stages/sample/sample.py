@@ -43,6 +43,10 @@ ROW_BYTES = 128
 """About what the table takes of a slice."""
 
 
+SEEDS = 2**32
+"""Seeds go up to here: NumPy reads a larger one as two words, and its slices would be those of smaller ones."""
+
+
 def latents(seed: int, start: int, count: int, z_dim: int) -> Tensor:
     """Latents number `start` to `start + count` of `seed`, (count, z_dim); each depends on its own number alone.
 
@@ -171,6 +175,8 @@ def sample(
 def _require(seed: int, count: int, truncation: float) -> None:
     """Raises: UserError: a number is out of range."""
     require_seed(seed)
+    if seed >= SEEDS:
+        raise UserError(f"--seed is {seed}; give one below {SEEDS}, since larger ones repeat slices of smaller ones.")
     if count < 1:
         raise UserError(f"--count is {count}; ask for at least one slice.")
     if not 0 < truncation <= 1:
@@ -264,7 +270,7 @@ def _each(condition: Condition, given: Any, count: int) -> Column:
     Raises:
         UserError: there are too few or too many, or training has not seen one.
     """
-    several = isinstance(given, Sequence | np.ndarray) and not isinstance(given, str) and np.ndim(given) > 0
+    several = isinstance(given, Iterable) and not isinstance(given, str) and getattr(given, "ndim", 1) > 0
     wanted = list(given) if several else [given] * count
     wanted = [condition.parse(one) if isinstance(one, str) else one for one in wanted]
     if len(wanted) != count:

@@ -112,7 +112,16 @@ def volumes_asked(
             f"--slices is {slices} and --step-mm {step:g}; give 2 to {MOST_SLICES} slices and a step above 0."
         )
     centre = float(stack["centre_mm"]) if stack else round(float(number.at([0.5])[0]))
-    return Volumes(count, slices, step, centre, bool(stack))
+    asked = Volumes(count, slices, step, centre, bool(stack))
+    first, last = asked.positions_mm[0], asked.positions_mm[-1]
+    # The range leaves out what fewer than three patients reach: the outermost slices of most series.
+    if first < number.lower - step or last > number.upper + step:
+        most = max(1, int((number.upper - number.lower) / step) + 1)
+        raise UserError(
+            f"--slices {slices} at {step:g} mm reach from {first:g} to {last:g} mm, but the run was trained on "
+            f"{number.lower:g} to {number.upper:g} mm; ask for {most} slices, or for a smaller step."
+        )
+    return asked
 
 
 @torch.inference_mode()

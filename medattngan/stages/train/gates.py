@@ -25,10 +25,13 @@ def gate_names(state: State) -> list[str]:
 
 
 def gate_shares(state: State) -> dict[str, Tensor]:
-    """The share of each expert of each dynamic attention, in the mean of the last batch; each attention's sum to 1."""
-    shares: list[Tensor] = []
-    for _, module in _attentions(state):
-        if module.last_gate is None:
-            raise RuntimeError("gate_shares before the first round")
-        shares += module.last_gate.float().mean(0).unbind()
-    return dict(zip(gate_names(state), torch.stack(shares).unbind(), strict=True)) if shares else {}
+    """The share of each expert of each dynamic attention, in the mean of the last batch; each attention's sum to 1.
+
+    What the round did not play, such as the decoder of a flow over its codes, has none.
+    """
+    shares: dict[str, Tensor] = {}
+    for place, module in _attentions(state):
+        if module.last_gate is not None:
+            means = module.last_gate.float().mean(0).unbind()
+            shares |= {f"gate_{place}_{expert}": mean for expert, mean in zip(module.experts, means, strict=True)}
+    return dict(zip(shares, torch.stack(list(shares.values())).unbind(), strict=True)) if shares else {}

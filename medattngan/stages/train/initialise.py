@@ -43,6 +43,8 @@ KINDS = {
 SILENT = re.compile(r"embedding\.|(.*\.)?values\.output\.|spades\.\d+\.output\.|outlines?\.|sentence\.")
 """Weights that start at zero where they begin afresh: the last layer of each alone, since with two in a row at zero
 neither would ever learn."""
+RANGES_APART = 0.1
+"""So far, of the wider one, may the ends of a number's range lie apart and its values still mean the same."""
 NORMED = ".parametrizations.weight"
 """Between the name of a spectrally normalised layer and those of its tensors: a weight of zeros has no norm, so these
 begin as they are drawn."""
@@ -222,15 +224,22 @@ class Told:
     """What the networks of a training are told, by name."""
 
     labels: tuple[str, ...]
-    numbers: tuple[str, ...]
+    numbers: tuple[Number, ...]
     classes: tuple[str, ...]
     words: tuple[str, ...]
 
     def agrees(self, other: Told, kind: str | None) -> bool:
         """Whether weights of this kind mean the same in both."""
         if kind == "numbers":
-            return self.numbers == other.numbers
+            same = [one.name for one in self.numbers] == [one.name for one in other.numbers]
+            return same and all(map(_same_range, self.numbers, other.numbers))
         return kind != "masks" or self.classes == other.classes
+
+
+def _same_range(one: Number, other: Number) -> bool:
+    """Whether what the networks are told of a value, its place in the range, is about the same in both."""
+    widest = max(one.upper - one.lower, other.upper - other.lower)
+    return max(abs(one.lower - other.lower), abs(one.upper - other.upper)) <= RANGES_APART * widest
 
 
 def _told(store: Mapping[str, Any]) -> Told:
@@ -238,7 +247,7 @@ def _told(store: Mapping[str, Any]) -> Told:
     masks = [one for one in conditions if isinstance(one, Mask)]
     return Told(
         labels=tuple(name for one in conditions if isinstance(one, Label) for name in one.names),
-        numbers=tuple(one.name for one in conditions if isinstance(one, Number)),
+        numbers=tuple(one for one in conditions if isinstance(one, Number)),
         classes=tuple(str(record["name"]) for one in masks for record in one.classes),
         words=tuple(word for one in conditions if isinstance(one, Text) for word in one.vocabulary),
     )

@@ -6,6 +6,7 @@ import math
 import time
 from functools import partial
 
+from medattngan.conditions.table import spread
 from medattngan.core.files import UserError
 from medattngan.core.progress import ProgressLine
 from medattngan.core.run import Run
@@ -174,6 +175,7 @@ class Training:
             )
         last = self.run.checkpoints()[-1]
         checkpointing.load(self.players.state, last)
+        self.ranks.agreed(0.0)  # all have read it before the first writes to it again
         self.numbers.rollbacks, self.numbers.lr_scale = rollbacks, scale
         self._checkpoint()  # the same weights, and the count: a kill must not make us forget it
         log.cut(self.numbers.step)
@@ -182,7 +184,7 @@ class Training:
     def _grid(self) -> None:
         name = f"kimg-{self.numbers.kimg:09.3f}.png"
         if self.ranks.first:
-            save_grid(self.players.synthesize(GRID_COUNT), self.run.path / "grids" / name)
+            save_grid(self.players.synthesize(GRID_COUNT, spread=spread), self.run.path / "grids" / name)
 
     def _validation_due(self) -> bool:
         every = self.options.validate_minutes
@@ -202,8 +204,9 @@ class Training:
         if averages := self._averages(self.validation):
             best = min(averages, key=lambda name: row.get(name, math.nan))
             numbers.ema_kimg = self.ranks.agreed(averages[best])
-        self._checkpoint()
+        # First the row: one that is written twice is cut, and one that is not written is lost.
         log.write({**self._position(), **row})
+        self._checkpoint()
         told = ", ".join(f"{name} {value:.2f}" for name, value in row.items())
         self.line.say(f"{numbers.kimg:.1f} kimg: {told}")
 

@@ -39,8 +39,10 @@ class Overfitting:
 
     @classmethod
     def prepare(cls, store: SliceStore, config: Config, players: Players) -> Overfitting | None:
-        """Take the validation split; None where no whole batch of it has what the networks are told, or where the
-        system has no discriminator."""
+        """Take the validation split; None where no whole batch of it has what the networks are told, where it
+        is what they train on, or where the system has no discriminator."""
+        if config.data.split == "val":
+            return None
         part = store.select(store.index["split"] == "val")
         usable = np.ones(len(part), bool)
         for condition in players.batches.conditions:

@@ -15,6 +15,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from medattngan.conditions.table import Spread, draw
 from medattngan.core.config import Config
 from medattngan.core.types import Images
 from medattngan.data.batches import Batches, derived_seed
@@ -103,7 +104,7 @@ class Players:
         self._buffers = [tensor for tensor in kept if not isinstance(tensor, nn.Parameter)]
         self._only(self.state.optimizers)
         self.slices = slices or slices_on(self.fabric.device, batches)
-        adaptive = is_adaptive(config, len(batches.store))
+        adaptive = is_adaptive(config, system, len(batches.store))
         self.control = Control(self.state, system.control, config.augment.target) if adaptive else None
         self._rates: dict[str, float] = {}
         device, options = self.fabric.device, config.train
@@ -244,19 +245,18 @@ class Players:
         for half_life, held in self._shares.items():
             self._shares[half_life] = _put(held, share_taken(images, count, half_life, options.ema_rampup))
 
-    def synthesize(self, count: int, half_life: float | None = None) -> Images:
-        """The averaged generator's images of the run's fixed latents, (count, 1, H, W); labels take turns.
-
-        Other conditions have values as often as the training slices.
+    def synthesize(self, count: int, half_life: float | None = None, *, spread: Spread = draw) -> Images:
+        """The averaged generator's images of the run's fixed latents, (count, 1, H, W).
 
         Args:
+            spread: of what they are told; by default as often as the training slices have it, for a score of them.
             half_life: of the averaging, where there are several; None for what `sample` would take.
         """
         twin = self.state.best if half_life is None else self.state.half_lives[half_life]
         depth = self.system.depth
         stacks = -(-count // depth)
         z = self.fabric.to_device(latents(self.config.train.seed, 0, stacks, self.system.z_dim))
-        told = self.fabric.to_device(self.batches.spread(stacks * depth))
+        told = self.fabric.to_device(self.batches.told_to(stacks * depth, spread))
         if depth > 1:
             return draw_stacks(twin, z, told)[:count].cpu()
         return generate(twin, z, told)[:, :1].cpu()

@@ -17,10 +17,10 @@ SCARCE = 2000
 otherwise."""
 
 
-def is_adaptive(config: Config, slices: int) -> bool:
+def is_adaptive(config: Config, system: System, slices: int) -> bool:
     """Whether the probability of augmentation follows the discriminator (ADA), with so many training slices."""
     asked, given = config.augment.adaptive, config.augment.probability
-    if config.private.epsilon is not None:
+    if config.private.epsilon is not None or not system.augments:
         return False
     return asked if asked is not None else given is None and slices < SCARCE
 
@@ -44,7 +44,7 @@ def resolved(config: Config, system: System, slices: int) -> Config:
         "augment": {
             "policy": tuple(system.policy),
             "probability": config.augment.probability or 0.0,
-            "adaptive": is_adaptive(config, slices),
+            "adaptive": is_adaptive(config, system, slices),
         },
         "optimizer": {
             **rates,

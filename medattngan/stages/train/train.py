@@ -140,6 +140,11 @@ def _open_or_create(config: Config, described: dict[str, Any], out: Path, resume
     run = Run.open(out)
     if run.store["digest"] != described["digest"]:
         raise UserError(f"{out} was trained on another store; resume with the one it began with.")
+    if BEGAN in run.store and BEGAN not in described and not run.checkpoints():
+        raise UserError(
+            f"{out} was stopped before its first checkpoint, so it has nothing yet of the networks it begins from; "
+            "resume with the same --begin."
+        )
     if described.get(BEGAN, run.store.get(BEGAN)) != run.store.get(BEGAN):
         raise UserError(f"{out} was begun from other networks than --begin names; resume without --begin.")
     if differing := _differences(run.config, config):

@@ -44,8 +44,9 @@ class Validation:
         if len(part) < LEAST:
             say(f"no validation score: it takes {LEAST} slices and there are {len(part)}")
             return None
-        if split != "val":
-            say(f"the validation score compares with the {split} split: the val split has fewer than {LEAST} slices")
+        if split == config.data.split:
+            why = "data.split says so" if split == "val" else f"the val split has fewer than {LEAST} slices"
+            say(f"the validation score compares with the {split} split, which is trained on: {why}")
         count = min(config.train.validate_count, len(part))
         rows = np.random.default_rng(config.train.seed).choice(len(part), count, replace=False)
         extractor = load_extractor(EXTRACTOR)

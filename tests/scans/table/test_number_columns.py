@@ -58,8 +58,8 @@ def test_other_columns_stay_out_with_their_place_and_reason(
 
 def test_whole_numbers_of_which_each_patient_has_his_own_are_taken_for_a_numbering(tmp_path: Path) -> None:
     lines = [f"p{i},{100 + i},{100 + i}.5,{i % 7}" for i in range(MANY_OWNERS)]
-    labels = read_labels(table(tmp_path, "patient,key,volume,grade", *lines))
-    assert labels.numbers == ("volume", "grade")
+    labels = read_labels(table(tmp_path, "patient,key,dose,grade", *lines))
+    assert labels.numbers == ("dose", "grade")
     assert labels.ignored[0][0] == 2
 
 

@@ -162,7 +162,7 @@ def test_too_few_slices_is_a_sentence_with_the_number_needed(tiny_store: SliceSt
 
 
 def test_a_negative_seed_is_refused_before_anything_is_read(tiny_store: SliceStore, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="--seed -1"):
+    with pytest.raises(UserError, match="--seed is -1"):
         evaluate(tmp_path / "unread.npy", tiny_store, tmp_path / "scores", seed=-1)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,10 +13,12 @@ import torch
 import yaml
 from helpers.tiny import PLAIN, presets_that_take, tiny_config
 
+import medattngan as mg
 from medattngan.cli.app import main
 from medattngan.conditions.condition import Conditions
+from medattngan.conditions.labels import Label
 from medattngan.conditions.numbers import LEVELS
-from medattngan.conditions.table import of_run
+from medattngan.conditions.table import draw, of_run
 from medattngan.core.config import Config
 from medattngan.core.files import UserError, read_json
 from medattngan.core.run import Run
@@ -97,6 +100,22 @@ def test_what_training_has_not_seen_is_refused_without_a_trace(
     assert not (tmp_path / "s").exists()
 
 
+@pytest.mark.parametrize("kind", [pd.Series, torch.tensor, tuple, np.array, iter])
+def test_values_for_each_slice_may_be_of_any_kind(run: Run, kind: Any) -> None:
+    assert mg.generate(run, 2, position_mm=kind([3.0, 20.0])).table["position_mm"].tolist() == [3.0, 20.0]
+
+
+@pytest.mark.parametrize(
+    ("slices", "step", "fits"), [(6, 5.0, True), (6, 6.0, True), (8, 5.0, False), (64, 4.0, False)]
+)
+def test_a_volume_lies_where_training_slices_did(run: Run, slices: int, step: float, fits: bool) -> None:
+    if fits:
+        assert len(mg.generate(run, 1, slices=slices, step_mm=step)) == slices
+    else:
+        with pytest.raises(UserError, match=r"the run was trained on 0 to 25 mm; ask for \d slices"):
+            mg.generate(run, 1, slices=slices, step_mm=step)
+
+
 def test_values_of_another_number_of_slices_are_refused(run: Run, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="3 values for --count 2"):
         sample(run, tmp_path / "s", count=2, values={"position_mm": [1.0, 2.0, 3.0]})
@@ -148,6 +167,14 @@ def test_labels_and_values_go_together(tiny_store: SliceStore, tmp_path: Path) -
         made = sample(both, tmp_path / f"s-{preset}", count=3, label="large", values={"position_mm": 5.0})
         assert made.table["label"].tolist() == ["large"] * 3
         assert made.table["position_mm"].tolist() == [5.0] * 3
+
+
+def test_what_is_scored_has_labels_as_often_as_the_training_slices_and_a_grid_shows_each(
+    tiny_store: SliceStore,
+) -> None:
+    batches = Batches(tiny_store.split("train"), 32, 4, 0, (Label(("large", "small"), (950, 50)),))
+    assert batches.told_to(500)["label"].float().mean() == 0.5
+    assert 0.02 < batches.told_to(500, draw)["label"].float().mean() < 0.08
 
 
 def test_a_batch_pairs_each_slice_with_its_own_value(tiny_store: SliceStore) -> None:

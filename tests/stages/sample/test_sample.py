@@ -76,6 +76,8 @@ def test_labels_are_drawn_as_often_as_they_were_seen(run: Run, tmp_path: Path) -
         ({"count": 0}, "--count is 0"),
         ({"count": 1, "truncation": 0.0}, "--truncation is 0.0"),
         ({"count": 1, "label": "nonsense"}, "not among the labels"),
+        ({"count": 1, "seed": -1}, "--seed is -1"),
+        ({"count": 1, "seed": 2**32}, "--seed is 4294967296; give one below"),
     ],
 )
 def test_what_cannot_be_sampled_is_refused_without_a_trace(

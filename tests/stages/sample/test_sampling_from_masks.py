@@ -19,6 +19,7 @@ from medattngan.data.samples import Samples
 from medattngan.data.store import SliceStore
 from medattngan.models import build
 from medattngan.stages.explain.explain import explain
+from medattngan.stages.sample.masks import read_masks
 from medattngan.stages.sample.sample import sample
 from medattngan.stages.train.train import train
 
@@ -142,3 +143,9 @@ def test_slices_without_a_mask_take_no_part(tmp_path: Path) -> None:
 def test_explain_shows_the_mask_that_is_drawn_beside_a_slice(runs: dict[str, Run], tmp_path: Path) -> None:
     explain(runs[DRAWN], tmp_path / "explained")
     assert (tmp_path / "explained" / "mask.png").is_file()
+
+
+def test_a_class_above_255_is_refused_and_not_another(tmp_path: Path) -> None:
+    np.save(tmp_path / "masks.npy", np.full((1, 32, 32), 257, np.int16))
+    with pytest.raises(UserError, match="has class 257"):
+        read_masks(tmp_path / "masks.npy", "train", CLASSES, 32, 1, 0, [])

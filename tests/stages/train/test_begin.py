@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from helpers.captioned import TEXT, text_config
@@ -17,6 +18,7 @@ from typer.testing import CliRunner
 
 from medattngan.cli.app import app
 from medattngan.conditions.labels import Label
+from medattngan.conditions.numbers import Number
 from medattngan.core import zoo
 from medattngan.core.config import Config
 from medattngan.core.files import UserError, digest
@@ -25,7 +27,8 @@ from medattngan.data.store import SliceStore
 from medattngan.models import build
 from medattngan.stages.export_model.export_model import export_model
 from medattngan.stages.sample.sample import sample
-from medattngan.stages.train.initialise import Start, _take, _told, begin_from
+from medattngan.stages.train import checkpoint
+from medattngan.stages.train.initialise import Start, Told, _take, _told, begin_from
 from medattngan.stages.train.train import train
 
 SIZES = Label(("large", "small"), (24, 24))
@@ -208,3 +211,30 @@ def test_every_entry_that_ships_is_whole_small_licensed_and_begins_the_default(n
     start = Start.of(f"zoo:{name}")
     assert not start.store.get("labels")
     begin_from(start, build(Config.load("compact", [f"data.size={Run.open(one.path).config.data.size}"])))
+
+
+def test_a_run_killed_before_its_first_checkpoint_asks_for_the_networks_again(
+    tiny_store: SliceStore, labelled: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoint, "save", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(config(conditional=True), tiny_store, tmp_path / "run", begin=labelled, progress=False)
+    with pytest.raises(UserError, match="resume with the same --begin"):
+        train(config(conditional=True), tiny_store, tmp_path / "run", resume=True, progress=False)
+    run = train(config(conditional=True), tiny_store, tmp_path / "run", resume=True, begin=labelled, progress=False)
+    whole = train(config(conditional=True), tiny_store, tmp_path / "whole", begin=labelled, progress=False)
+    kept, wanted = weights(run, "ema"), weights(whole, "ema")
+    assert all(torch.equal(kept[key], wanted[key]) for key in wanted)
+
+
+def test_numbers_of_another_range_begin_afresh() -> None:
+    def told(low: float, high: float) -> Told:
+        return _told({"conditions": [Number("age", tuple(np.linspace(low, high, 21))).record()]})
+
+    assert told(20, 80).agrees(told(22, 81), "numbers")
+    assert not told(0, 10).agrees(told(60, 90), "numbers")
+    assert not told(20, 80).agrees(told(20, 95), "numbers")

@@ -6,6 +6,7 @@ import csv
 from pathlib import Path
 
 import pytest
+from helpers.tiny import tiny_config
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from medattngan.core.config import Config
@@ -46,3 +47,15 @@ def test_the_shares_of_each_dynamic_attention_are_logged_and_sum_to_one(tiny_sto
 
 def test_other_runs_have_no_such_columns(tiny_store: SliceStore, tmp_path: Path) -> None:
     assert not [name for name in logged(trained(tiny_store, tmp_path / "run", "additive"))[0] if "gate" in name]
+
+
+def test_attentions_that_a_round_does_not_play_have_no_share(tiny_store: SliceStore, tmp_path: Path) -> None:
+    keys = {
+        "attention": {"kind": "dynamic", "resolutions": [8], "heads": 2},
+        "train": {"kimg": 0.008, "minutes": None, "batch_size": 4, "log_kimg": 0.004, "validate_minutes": None},
+    }
+    began = train(tiny_config("vae_gan", **keys), tiny_store, tmp_path / "vae", progress=False)
+    run = train(tiny_config("latent_flow", **keys), tiny_store, tmp_path / "flow", begin=began, progress=False)
+    rows = logged(run)
+    assert len(rows) == 2
+    assert {row["gate_generator_0_additive"] for row in rows} == {""}

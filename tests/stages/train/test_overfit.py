@@ -99,3 +99,9 @@ NUMBERS = st.lists(st.floats(-10, 10), min_size=1, max_size=5).map(torch.tensor)
 @given(NUMBERS, NUMBERS, NUMBERS)
 def test_it_is_a_share(training: Tensor, held_out: Tensor, synthetic: Tensor) -> None:
     assert 0 <= share_not_carried_over(training, held_out, synthetic) <= 1
+
+
+def test_a_training_on_the_validation_split_has_no_other_patients_to_ask(tiny_store: SliceStore) -> None:
+    players = game_on(tiny_store)
+    config = tiny_config(data={"split": "val"})
+    assert Overfitting.prepare(tiny_store, config, players) is None
