@@ -141,7 +141,7 @@ def main(
     notice = NOTICE if licence is None else licence.read_text(encoding="utf-8")
     shown = read_json(run.checkpoint("last") / "checkpoint.json")["images"] / 1000
     about = (
-        line or f"T1 heads at {size} px, of the template brain alone: {minutes:g} minutes, {shown:.0f} thousand images"
+        line or f"T1 brains without skulls at {size} px, all of one template: {minutes:g} minutes, {shown:.0f} thousand images"
     )
     pack(run, evidence, told, notice, about, place / name)
     typer.echo(place / name)
