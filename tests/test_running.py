@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from medattngan.cli.app import app
 from medattngan.cli.running import ending_well, governed
+from medattngan.core.files import atomic_folder
 from medattngan.core.locks import only_writer
 
 PARTS = {
@@ -169,3 +170,11 @@ def test_a_second_interruption_ends_a_process_at_once(tmp_path: Path) -> None:
             time.sleep(0.001)
         os.kill(process, signal.SIGINT)
     assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 130
+
+
+def test_a_lock_sweeps_nothing_of_a_neighbour_with_a_longer_name(tmp_path: Path) -> None:
+    with only_writer(tmp_path / "study.v2"), atomic_folder(tmp_path / "study.v2") as folder:
+        (folder / "a").write_text("hours of work")
+        with only_writer(tmp_path / "study"):
+            pass
+        assert (folder / "a").is_file()

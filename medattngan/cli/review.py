@@ -60,7 +60,7 @@ def create(
     from medattngan.review.tells import sentence
 
     _require_plain(url)
-    require_segno(qr)
+    require_segno(qr, new=True)
     tokens = create_study(
         samples, data, out, count=count, split=split, protocol=protocol, references=references, readers=readers,
         seed=seed, value_range=parse.pair(value_range, "--range"), harmonise=harmonise, letters=letters,

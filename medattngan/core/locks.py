@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import functools
-import glob
 import inspect
 import os
 import re
@@ -77,7 +76,8 @@ def sweep(out: Path) -> None:
 
     Who holds the lock of `out` knows that nobody is at work on them any more.
     """
-    _remove_parts(out.parent.glob(f".{glob.escape(out.name)}.*.part"))
+    own = re.compile(re.escape(f".{out.name}.") + r"\d+\.part")  # not those of a neighbour that is called OUT.v2
+    _remove_parts(part for part in out.parent.glob(".*.part") if own.fullmatch(part.name))
 
 
 def sweep_inside(folder: Path) -> None:

@@ -196,7 +196,7 @@ def replace_file(
         write: is given the path of a file to make.
         audited: the file is the verdict of an audit: it and what it judged, by their names.
     """
-    known = Seal.read(folder, kind)
+    known = _settled(Seal.read(folder, kind), folder)
     with atomic_path(folder / name) as temporary:
         write(temporary)
         fact = Fact.of(temporary)
@@ -204,6 +204,13 @@ def replace_file(
     files = {**known.files, name: fact}
     judged = {one: files[one] for one in audited} or known.audited
     replace(known, files=files, next={}, audited=judged).write(folder)
+
+
+def _settled(known: Seal, folder: Path) -> Seal:
+    """What a killed replacement had announced is sealed where it came to be, before another is announced."""
+    there = {name: fact for name, fact in known.next.items() if (folder / name).is_file()}
+    came = {name: fact for name, fact in there.items() if Fact.of(folder / name) == fact}
+    return replace(known, files={**known.files, **came}, next={})
 
 
 def forget(folder: Path, kind: str, name: str) -> None:

@@ -47,7 +47,7 @@ def dice(counts: Counts, weights: npt.ArrayLike | None = None) -> npt.NDArray[np
 
 
 def mean_dice(counts: Counts, weights: npt.ArrayLike | None = None) -> npt.NDArray[np.float64]:
-    """The mean over the classes that there are: a number, or (replicates,)."""
+    """The mean over the classes that there are: a number, or (replicates,); 0 where there is none at all."""
     found = dice(counts, weights)
     known = ~np.isnan(found)
     return np.asarray(np.where(known, found, 0).sum(-1) / np.maximum(known.sum(-1), 1))

@@ -21,13 +21,13 @@ from torch.nn import functional as F
 from medattngan.core.files import UserError
 from medattngan.core.types import Images
 from medattngan.data.slice_images import SliceImages
-from medattngan.metrics.ssim import UNIT_RANGE, WINDOW_PX, compare_pairs, compare_windows
+from medattngan.metrics.ssim import WINDOW_PX, compare_pairs, compare_windows
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 LEAST_PX = WINDOW_PX * 2 ** (len(WEIGHTS) - 1)
 
 
-def ms_ssim(x: Images, y: Images, data_range: float = UNIT_RANGE) -> Tensor:
+def ms_ssim(x: Images, y: Images) -> Tensor:
     """MS-SSIM of each image of `x` with the same of `y`: (B, 1, H, W) twice → (B,), in [0, 1].
 
     Raises:
@@ -44,7 +44,7 @@ def ms_ssim(x: Images, y: Images, data_range: float = UNIT_RANGE) -> Tensor:
         )
     product = torch.ones(len(x), dtype=x.dtype, device=x.device)
     for scale, weight in enumerate(WEIGHTS, 1):
-        luminance, structure = compare_windows(x, y, data_range)
+        luminance, structure = compare_windows(x, y)
         factor = luminance * structure if scale == len(WEIGHTS) else structure
         product = product * factor.mean((1, 2, 3)).clamp_min(0).pow(weight)
         x, y = F.avg_pool2d(x, 2), F.avg_pool2d(y, 2)

@@ -3,7 +3,8 @@
     SSIM(x, y) = (2 μx μy + C1)(2 σxy + C2) / ((μx² + μy² + C1)(σx² + σy² + C2))
 
 in 11 × 11 Gaussian windows of σ = 1.5 that lie wholly inside the image, averaged over them; C1 = (0.01 L)²,
-C2 = (0.03 L)², L the width of the value range.
+C2 = (0.03 L)², L the width of the value range. Intensities are counted from the lower end of the range, as the paper
+has them: counted from mid-grey, as slices in [-1, 1] are stored, means of either side would cancel.
 
 SSIM compares two *given* images. It says nothing of how real an image is, so it is used for three things only: what
 a round trip or a reconstruction loses (`ssim` itself), how near the synthetic slices come to a real one
@@ -28,7 +29,7 @@ from medattngan.metrics.sets import Part, Sides
 from medattngan.statistics.bootstrap import Plan
 
 WINDOW_PX, SIGMA_PX = 11, 1.5
-UNIT_RANGE = 2.0
+LOWEST, UNIT_RANGE = -1.0, 2.0
 """Images lie in [-1, 1]."""
 SHORTLIST, SHORTLIST_PX = 8, 16
 WHOLE = 2048
@@ -37,7 +38,7 @@ _TILE = 1024
 _CHUNK = 64  # what lies between two steps still fits a processor's cache
 
 
-def ssim(x: Images, y: Images, data_range: float = UNIT_RANGE) -> Tensor:
+def ssim(x: Images, y: Images) -> Tensor:
     """SSIM of each image of `x` with the same of `y`: (B, 1, H, W) twice → (B,), in [-1, 1].
 
     Raises:
@@ -46,8 +47,10 @@ def ssim(x: Images, y: Images, data_range: float = UNIT_RANGE) -> Tensor:
     >>> image = torch.rand(1, 1, 16, 16)
     >>> ssim(image, image)
     tensor([1.])
+    >>> ssim(torch.full_like(image, -0.02), torch.full_like(image, 0.02)).round(decimals=4)  # apart by 2 % of the range
+    tensor([0.9992])
     """
-    luminance, structure = compare_windows(x, y, data_range)
+    luminance, structure = compare_windows(x, y)
     return (luminance * structure).mean((1, 2, 3))
 
 
@@ -107,17 +110,17 @@ def windows(images: Images) -> Windows:
     return Windows(images, mean, torch.cat([_blur(part.square()) for part in parts]) - mean.square())
 
 
-def compare_windows(x: Images, y: Images, data_range: float = UNIT_RANGE) -> tuple[Tensor, Tensor]:
+def compare_windows(x: Images, y: Images) -> tuple[Tensor, Tensor]:
     """The two factors of SSIM, luminance and contrast-structure, in every window: (B, 1, H − 10, W − 10) each."""
-    return compare_seen(windows(x), windows(y), data_range)
+    return compare_seen(windows(x), windows(y))
 
 
-def compare_seen(x: Windows, y: Windows, data_range: float = UNIT_RANGE) -> tuple[Tensor, Tensor]:
+def compare_seen(x: Windows, y: Windows) -> tuple[Tensor, Tensor]:
     """`compare_windows` of images whose windows are known."""
-    means = x.mean * y.mean
-    covariance = _blur(x.images * y.images) - means
-    c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
-    luminance = (2 * means + c1) / (x.mean.square() + y.mean.square() + c1)
+    covariance = _blur(x.images * y.images) - x.mean * y.mean
+    c1, c2 = (0.01 * UNIT_RANGE) ** 2, (0.03 * UNIT_RANGE) ** 2
+    bright_x, bright_y = x.mean - LOWEST, y.mean - LOWEST
+    luminance = (2 * bright_x * bright_y + c1) / (bright_x.square() + bright_y.square() + c1)
     return luminance, (2 * covariance + c2) / (x.variance + y.variance + c2)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,11 @@ from pydicom.pixels.processing import apply_modality_lut
 from medattngan.core.files import UserError
 from medattngan.pacs.instances import NAMED_AT_ONCE, READ_ERRORS, Instance, reading_quietly
 from medattngan.scans.text.judge import lettered
+
+Values = npt.NDArray[np.float32]
+WINDOW = ("WindowCenter", "WindowWidth")
+BUT_ODD_PIXELS = (0.5, 99.5)
+"""Percentiles of a frame that some odd pixels do not move."""
 
 
 def require_no_letters(instances: Sequence[Instance], allow_letters: str | None) -> None:
@@ -50,18 +55,36 @@ def shows_letters(instance: Instance) -> bool:
             frames = _frames(dataset)
         except READ_ERRORS:
             return False
-    return any(lettered(frame[None])[0] for frame in frames)
+    return any(
+        lettered(shown[None])[0] for number, frame in enumerate(frames) for shown in _shown(frame, dataset, number)
+    )
 
 
-def _frames(dataset: Dataset) -> npt.NDArray[np.uint8]:
-    """As a viewer opens them: (n, rows, columns) from black to white."""
+def _frames(dataset: Dataset) -> Values:
+    """(n, rows, columns), rescaled where the header says how."""
     pixels: Any = dataset.pixel_array
     grey = pixels.mean(-1) if int(dataset.SamplesPerPixel) > 1 else pixels
-    values = np.asarray(apply_modality_lut(grey, dataset), np.float32).reshape(-1, dataset.Rows, dataset.Columns)
-    lower, upper = float(values.min()), float(values.max())
-    if dataset.get("WindowCenter") not in (None, "") and dataset.get("WindowWidth") not in (None, ""):
-        center, width = (float(np.ravel(dataset[name].value)[0]) for name in ("WindowCenter", "WindowWidth"))
-        lower, upper = center - width / 2, center + width / 2
-    shown = np.clip((values - lower) / max(upper - lower, 1e-6), 0, 1)
-    frames: npt.NDArray[np.uint8] = np.rint(shown * 255).astype(np.uint8)
-    return frames
+    return np.asarray(apply_modality_lut(grey, dataset), np.float32).reshape(-1, dataset.Rows, dataset.Columns)
+
+
+def _shown(frame: Values, dataset: Dataset, number: int) -> Iterator[npt.NDArray[np.uint8]]:
+    """A frame from black to white as a viewer may open it: through each of its windows, and as it is.
+
+    One odd pixel, frame or window is no place to hide a name in.
+    """
+    lowest, highest = np.percentile(frame, BUT_ODD_PIXELS)
+    ranges = {(float(frame.min()), float(frame.max())), (float(lowest), float(highest))}
+    ranges |= {(centre - width / 2, centre + width / 2) for centre, width in _windows(dataset, number)}
+    for lower, upper in sorted(ranges):
+        shown = np.clip((frame - lower) / max(upper - lower, 1e-6), 0, 1)
+        yield np.rint(shown * 255).astype(np.uint8)
+
+
+def _windows(dataset: Dataset, number: int) -> Iterator[tuple[float, float]]:
+    """Centre and width of each window of a frame: of the file, and of its frames (PS3.3 C.11.2.1.2, C.7.6.16.2.10)."""
+    shared = list(dataset.get("SharedFunctionalGroupsSequence") or [])
+    own = list(dataset.get("PerFrameFunctionalGroupsSequence") or [])[number : number + 1]
+    for part in (dataset, *(one for group in (*shared, *own) for one in group.get("FrameVOILUTSequence") or [])):
+        if all(part.get(name) not in (None, "") for name in WINDOW):
+            centres, widths = (np.ravel(part[name].value).astype(float).tolist() for name in WINDOW)
+            yield from zip(centres, widths, strict=False)

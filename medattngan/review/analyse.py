@@ -34,10 +34,18 @@ def analyse_study(path: str | Path, out: str | Path | None = None, *, seed: int 
         raise UserError(f"{path} was closed without a single read; there is nothing to analyse.")
     study = Study.open(path)
     asked, middle, looked = study.protocol.authenticity.id, study.protocol.middle, _looked(study)
+    expected = _expected(study)
     if out is not None:
-        return report_statistics(reads, Path(out), seed, authenticity=asked, middle=middle, further=looked)
-    stats = work_out(reads, seed, authenticity=asked, middle=middle)
+        return report_statistics(
+            reads, Path(out), seed, authenticity=asked, middle=middle, further=looked, expected=expected
+        )
+    stats = work_out(reads, seed, authenticity=asked, middle=middle, expected=expected)
     return {**stats, "notes": [*stats["notes"], *looked]}
+
+
+def _expected(study: Study) -> int:
+    """Reads that would be there if every reader had read every case."""
+    return int(study.facts["readers"]) * int(study.facts["count"])
 
 
 def _looked(study: Study) -> list[str]:
@@ -68,4 +76,4 @@ def look_before_the_end(study: Study, database: Database) -> dict[str, Any] | No
     database.note_look()
     table: pd.DataFrame = tabulate(reads, truth, study.protocol).astype("string").fillna("")
     asked, middle = study.protocol.authenticity.id, study.protocol.middle
-    return work_out(in_types(table, study.protocol), authenticity=asked, middle=middle)
+    return work_out(in_types(table, study.protocol), authenticity=asked, middle=middle, expected=_expected(study))

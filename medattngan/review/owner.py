@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import threading
+import time
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -38,7 +39,7 @@ class Owner:
         self.cookie = "__Host-medattngan-owner" if secure else "medattngan-owner"
         self.failures = failures
         self._link = hash_secret(token)
-        self._sessions: list[str] = []
+        self._sessions: list[tuple[str, float]] = []
         self._found: tuple[object, dict[str, Any] | None] = (None, None)
         self._lock = threading.Lock()
 
@@ -62,7 +63,7 @@ class Owner:
             raise HTTPException(404, "This link is not valid; review serve prints a new one each time it starts.")
         session = new_secret()
         with self._lock:
-            self._sessions = [*self._sessions, hash_secret(session)][-OWNER_SESSIONS:]
+            self._sessions = [*self._sessions, (hash_secret(session), time.monotonic())][-OWNER_SESSIONS:]
         response = RedirectResponse("/owner", status_code=303)
         response.set_cookie(
             self.cookie, session, max_age=SESSION_SECONDS, path="/", secure=self.secure, httponly=True,
@@ -73,7 +74,8 @@ class Owner:
     def describe(self, request: Request) -> Response:
         """How far everyone is; the findings where they may be shown."""
         given = hash_secret(request.cookies.get(self.cookie, ""))
-        if not any(hmac.compare_digest(given, known) for known in self._sessions):
+        since = time.monotonic() - SESSION_SECONDS
+        if not any(hmac.compare_digest(given, known) and opened > since for known, opened in self._sessions):
             raise HTTPException(401, "Open this page with the link that review serve printed.")
         closed_at = self.database.closed_at()
         readers = [

@@ -24,7 +24,10 @@ PATIENT = "patient-number"
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 """Control characters other than tab and line ends, and halves of characters: no table can hold them."""
 
-Value = StrictInt | StrictStr
+EXACT = 2**53 - 1
+"""Whole numbers that a browser keeps exactly."""
+Value = Annotated[StrictInt, Field(ge=-EXACT, le=EXACT)] | Annotated[StrictStr, Field(min_length=1)]
+"""A number or a word; none is what stands in the table where a question was left out."""
 Answers = dict[str, int | str]
 
 
@@ -62,6 +65,8 @@ class Question(ProtocolPart):
         if self.kind == "choice" and len(self.options) < 2:
             raise ValueError(f"question {self.id} needs two options or more")
         values = [option.value for option in self.options]
+        if any(isinstance(value, str) and _NO_TEXT.search(value) for value in values):
+            raise ValueError(f"question {self.id} has an option whose value holds characters that are no text")
         if len(set(values)) != len(values) or len({type(value) for value in values}) > 1:
             raise ValueError(f"question {self.id} needs options with different values, all numbers or all words")
         if self.role and (self.kind != "choice" or not all(isinstance(value, int) for value in values)):

@@ -11,11 +11,15 @@ from medattngan.core.files import UserError
 TERMINAL = "terminal"
 
 
-def require_segno(where: str | None) -> None:
+def require_segno(where: str | None, *, new: bool = False) -> None:
     """Refuse before links are drawn that could then not be shown.
 
+    Args:
+        new: of a new study, whose codes must not replace those of another.
+
     Raises:
-        UserError: codes are wanted, and segno is not installed, or the folder for them exists.
+        UserError: codes are wanted, and segno is not installed, or there is a file in place of the folder for them, or
+            of a new study anything in it.
     """
     if where is None:
         return
@@ -23,6 +27,8 @@ def require_segno(where: str | None) -> None:
         raise UserError("--qr needs segno; install it with: pip install 'medattngan[review]'")
     if where != TERMINAL and Path(where).exists() and not Path(where).is_dir():
         raise UserError(f"--qr {where} is a file; give a folder, or 'terminal'.")
+    if new and where != TERMINAL and Path(where).is_dir() and any(Path(where).iterdir()):
+        raise UserError(f"--qr {where} is not empty, and may hold the codes of another study; give a new folder.")
 
 
 def show_code(reader: str, link: str, where: str) -> None:
@@ -35,6 +41,7 @@ def show_code(reader: str, link: str, where: str) -> None:
         return
     folder = Path(where)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
     file = folder / f"{reader}.svg"
     file.touch(mode=0o600)
     file.chmod(0o600)

@@ -130,6 +130,8 @@ def _synthetic(
     if depth > 1 and (parts := volume_parts(source)):
         opened = [_synthetic(part, store, value_range) for part in parts]
         require_one_size(parts, [codes.shape[-1] for codes, *_ in opened])
+        for part, (part_codes, _, intensity, _) in zip(parts, opened, strict=True):
+            _check_alike(str(part), intensity, part_codes.shape[-1], store)
         codes = np.concatenate([codes for codes, *_ in opened])
         tables = [table.assign(**{VOLUME: number}) for number, (_, table, *_) in enumerate(opened)]
         origin = {"foreign": True, "volumes": len(parts), "notes": opened[0][3].get("notes", [])}

@@ -171,3 +171,25 @@ def test_the_memory_of_sealing_is_about_a_kilobyte_a_file(tmp_path: Path) -> Non
     for number in range(5_000):
         (tmp_path / f"slice-{number:05d}.dcm").write_bytes(b"x")
     assert peak_bytes(lambda: seal(tmp_path, "dicom")) < 5_000 * 1200
+
+
+def test_a_replacement_that_was_killed_is_settled_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).write_text("1")
+    seal(tmp_path, "samples")
+    write, count = Seal.write, []
+
+    def killed_at_the_end(self: Seal, folder: Path) -> None:
+        count.append(1)
+        if len(count) == 2:
+            raise KeyboardInterrupt
+        write(self, folder)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Seal, "write", killed_at_the_end)
+        with pytest.raises(KeyboardInterrupt):
+            replace_file(tmp_path, "samples", "a", lambda file: file.write_text("22") and None)
+    check(tmp_path, "samples")
+    replace_file(tmp_path, "samples", "b", lambda file: file.write_text("333") and None)
+    check(tmp_path, "samples")
+    assert (tmp_path / "a").read_text() == "22"

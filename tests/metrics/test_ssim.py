@@ -40,8 +40,8 @@ def test_ssim_agrees_with_scikit_image(seed: int, size: int) -> None:
     x, y = draw(2, seed, size), draw(2, seed + 1, size)
     expected = [
         structural_similarity(
-            a.numpy(),
-            b.numpy(),
+            1 + a.numpy(),
+            1 + b.numpy(),
             data_range=2.0,
             gaussian_weights=True,
             sigma=1.5,
@@ -57,8 +57,14 @@ def test_ssim_agrees_with_monai() -> None:
     from monai.metrics.regression import SSIMMetric
 
     x, y = draw(3, 1), draw(3, 2)
-    theirs = SSIMMetric(spatial_dims=2, data_range=2.0)(x, y).flatten()
+    theirs = SSIMMetric(spatial_dims=2, data_range=1.0)((x + 1) / 2, (y + 1) / 2).flatten()
     torch.testing.assert_close(ssim(x, y), theirs, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("grey", [-0.6, 0.0, 0.6])
+def test_how_alike_two_slices_are_does_not_turn_over_at_mid_grey(grey: float) -> None:
+    x, y = 0.03 * draw(1, 1) + grey, 0.03 * draw(1, 1) + grey + 0.03
+    assert ssim(x, y).item() > 0.97
 
 
 def test_ssim_of_images_below_its_window_is_refused() -> None:

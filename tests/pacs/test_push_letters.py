@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pydicom
 import pytest
 from helpers.fake_pacs import FakePacs
 from helpers.lettered import codes_with_letters
 from helpers.push_cases import NOBODY, rows_of
+from pydicom import Dataset
 
 from medattngan.core.files import UserError
 from medattngan.data.samples import Samples
+from medattngan.pacs.instances import read_instance
+from medattngan.pacs.letters import shows_letters
 from medattngan.pacs.push import push
 from medattngan.stages.export.export import export
 
@@ -45,3 +51,36 @@ def test_a_reason_lets_them_go_and_stands_in_the_journal(tmp_path: Path, pacs: F
 def test_a_stamped_word_that_the_header_tells_of_is_no_reason_to_refuse(tmp_path: Path, pacs: FakePacs) -> None:
     folder = exported(tmp_path / "dicom", [False], stamp=True)
     assert push(folder, url=pacs.url, credentials=NOBODY, progress=False).ok
+
+
+def with_one_odd_pixel(pixels: np.ndarray, header: Dataset) -> np.ndarray:
+    pixels[0, 0] = 65535
+    return pixels
+
+
+def through_a_window_beside_them(pixels: np.ndarray, header: Dataset) -> np.ndarray:
+    header.WindowCenter, header.WindowWidth = 100_000, 100
+    return pixels
+
+
+def through_the_second_window_alone(pixels: np.ndarray, header: Dataset) -> np.ndarray:
+    pixels[:4] = 65535
+    header.WindowCenter, header.WindowWidth = [100_000, header.WindowCenter], [100, header.WindowWidth]
+    return pixels
+
+
+@pytest.mark.parametrize(
+    "hide",
+    [with_one_odd_pixel, through_a_window_beside_them, through_the_second_window_alone],
+    ids=lambda one: one.__name__,
+)
+def test_no_pixel_and_no_window_hides_letters(hide: Callable[..., np.ndarray], tmp_path: Path) -> None:
+    folder = exported(tmp_path / "dicom", [False, True])
+    plain, lettered = sorted(folder.rglob("*.dcm"))[:2]
+    for file, shows in ((plain, False), (lettered, True)):
+        header = pydicom.dcmread(file)
+        header.PixelData = hide(header.pixel_array.copy(), header).tobytes()
+        header.save_as(file)
+        found = read_instance(file, file.name)
+        assert found is not None
+        assert shows_letters(found) == shows

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 import medattngan as mg
 from medattngan.cli.app import app
 from medattngan.core.files import UserError
+from medattngan.review import owner as owner_page
 from medattngan.review.close import close_study
 from medattngan.review.database import Database
 from medattngan.review.serve import _run
@@ -148,3 +149,12 @@ def test_a_study_is_served_from_a_notebook_whose_loop_runs() -> None:
     asyncio.run(cell())
     assert server.thread not in (None, threading.current_thread())
     assert not server.thread.is_alive()
+
+
+def test_a_session_of_the_owner_ends_though_its_cookie_is_sent_again(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(made.path, TOKEN) as address, owner(address) as http:
+        assert http.get("/api/owner").status_code == 200
+        monkeypatch.setattr(owner_page, "SESSION_SECONDS", -1)
+        assert http.get("/api/owner").status_code == 401

@@ -13,6 +13,7 @@ from PIL import Image
 
 from medattngan.core.files import read_json
 from medattngan.core.seal import seal
+from medattngan.review.database import Database
 from medattngan.review.study import ALIVE
 
 pytestmark = pytest.mark.slow
@@ -238,6 +239,27 @@ def test_answers_and_time_survive_a_reload(opened: Open) -> None:
     assert chosen == [4, 2]
     assert window.page.input_value("textarea") == "left of the midline"
     window.page.wait_for_function("() => document.querySelector('#timer').textContent >= '0:01'", timeout=900)
+
+
+def test_what_was_answered_elsewhere_since_is_shown_and_stays(opened: Open, made: Made) -> None:
+    window, reader = opened()
+    window.press("5", "1")  # begun here
+    window.page.wait_for_function("() => document.querySelector('#timer').textContent >= '0:01'")
+    window.page.reload()
+    window.shows(1)
+    database = Database(made.path / "study.sqlite")
+    database.save(reader, 1, "from-a-tablet", DEFAULT, 900, back_allowed=True)  # and answered there
+    database.close()
+    window.page.reload()
+    window.shows(2)
+    window.press("ArrowLeft")
+    window.shows(1)
+    window.page.wait_for_function("() => document.querySelectorAll('[type=radio]:checked').length === 3")
+    assert window.page.eval_on_selector_all("[type=radio]:checked", CHOSEN) == [2, 4, 3]
+    window.press("ArrowRight")
+    window.shows(2)
+    window.saved()
+    assert [(n, answers) for n, answers, _ in stored_reads(made.path, reader)] == [(1, DEFAULT)]
 
 
 def test_a_pause_while_a_case_is_on_its_way_stands_when_it_has_come(opened: Open, made: Made) -> None:

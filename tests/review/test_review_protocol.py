@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from medattngan.cli.app import app
 from medattngan.core.files import UserError
 from medattngan.review.links import RateLimit, hash_secret, new_secret
-from medattngan.review.protocol import Protocol
+from medattngan.review.protocol import Option, Protocol, Question
 from medattngan.review.serve import serve_study
 
 AUTHENTIC = "- {id: a, text: Real, role: authenticity, options: [{value: 0, label: real}, {value: 1, label: made}]}"
@@ -161,3 +161,10 @@ def test_the_commands_hand_on_to_one_another(tmp_path: Path) -> None:
     empty = run(app, ["review", "stats", str(made.path), "--out", str(tmp_path / "o")])
     assert "without a single read" in str(empty.exception)
     assert "cases" in run(app, ["review", "plan"]).output
+
+
+@pytest.mark.parametrize("value", [10**30, -(2**53), "", "a\x00b"])
+def test_a_value_that_no_table_or_browser_keeps_is_refused(value: int | str) -> None:
+    other = 1 if isinstance(value, int) else "b"
+    with pytest.raises(ValueError, match="value"):
+        Question(id="x", text="?", options=(Option(value=value, label="a"), Option(value=other, label="b")))

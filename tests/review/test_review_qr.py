@@ -77,3 +77,14 @@ def test_codes_that_could_not_be_shown_are_refused_before_links_are_drawn(
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError, match="--qr needs segno"):
         require_segno("terminal")
+
+
+def test_the_codes_of_another_study_are_not_replaced(tmp_path: Path) -> None:
+    folder = tmp_path / "codes"
+    folder.mkdir(mode=0o755)
+    require_segno(str(folder), new=True)
+    show_code("reader-1", f"{URL}/r/one", str(folder))
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    with pytest.raises(UserError, match="is not empty"):
+        require_segno(str(folder), new=True)
+    require_segno(str(folder))  # a lost link's code goes beside the others

@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.review_cases import SIZE, Reader, blobs, make_stacks, serving, write_samples, write_store
+from helpers.review_cases import INTENSITY, SIZE, Reader, blobs, make_stacks, serving, write_samples, write_store
 from PIL import Image
 
 from medattngan.core.files import UserError
+from medattngan.data.samples import Samples
 from medattngan.review.create import create_study
 from medattngan.review.grid import place
+from medattngan.review.slices import _synthetic
 from medattngan.review.stacks import neighbours, of_volumes
 from medattngan.review.study import Study
 
@@ -105,3 +107,13 @@ def test_a_pair_of_stacks_is_sent_left_first_and_each_from_its_first_slice(tmp_p
         assert (told["count"], told["sides"], told["depth"]) == (3, 2, 4)
         shown = [reader.http.get(f"/api/cases/{n}/pixels").content for n in (1, 2, 3)]
         assert sorted(shown) == sorted(case.tobytes() for case in stored)
+
+
+def test_each_volume_of_a_folder_of_samples_has_the_store_s_values(tmp_path: Path) -> None:
+    store = write_store(tmp_path / "store", blobs(8, 0))
+    for number, unit in enumerate((INTENSITY["unit"], "HU")):
+        told = pd.DataFrame({"number": range(4), "seed": 0, "label": pd.array([None] * 4, "string")})
+        samples = Samples(blobs(4, number), told, {**INTENSITY, "unit": unit}, {"synthetic": True, "seed": 0})
+        samples.save(tmp_path / "volumes" / f"v{number}")
+    with pytest.raises(UserError, match=r"the unit of .*v1 is HU but that of"):
+        _synthetic(tmp_path / "volumes", store, None, 3)

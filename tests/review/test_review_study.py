@@ -19,6 +19,7 @@ from medattngan.cli.app import app
 from medattngan.core.files import UserError, digest
 from medattngan.core.seal import replace_file
 from medattngan.data.samples import Samples
+from medattngan.review.analyse import analyse_study
 from medattngan.review.choose import APART_MM, choose_real, choose_synthetic
 from medattngan.review.close import close_study, load_reads, parse_reads, write_reads
 from medattngan.review.create import create_study
@@ -375,3 +376,12 @@ def test_statistics_follow_from_a_closed_study(tmp_path: Path) -> None:
     assert closed.stdout.splitlines() == [*findings, str(made.path / "reads.csv")]
     assert result.stdout.splitlines() == [*findings, str(tmp_path / "stats")]
     assert statistics["pooled"]["accuracy"]["value"] == pytest.approx(right / 40)
+
+
+def test_cases_and_readers_without_a_read_are_missing(tmp_path: Path) -> None:
+    made = make_study(tmp_path / "s", count=5, readers=3)
+    read_all(made.path, 1, 10)
+    close_study(made.path, incomplete=True)
+    stats = analyse_study(made.path)
+    assert (stats["counts"]["expected"], stats["counts"]["missing"]) == (30, 20)
+    assert any(note.startswith("20 of 30 reads are missing") for note in stats["notes"])

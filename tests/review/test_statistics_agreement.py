@@ -97,3 +97,8 @@ def test_where_there_is_no_kappa_a_sentence_says_why(scores: list[list[float]], 
     entry = agreement(reads, np.random.default_rng(0))["fleiss"]["calls"]
     assert entry["value"] is None
     assert reason in entry["note"]
+
+
+def test_a_question_that_nobody_answered_has_no_agreement() -> None:
+    assert answer_counts(np.full((2, 3), np.nan)).shape == (3, 0)
+    assert np.isnan(fleiss_kappa(answer_counts(np.full((2, 3), np.nan))))

@@ -22,6 +22,7 @@ export class Reading {
   #ready = false; // the case is on the screen and may be answered
   #saving = false;
   #changed = false;
+  #base = ""; // of the draft: the answer that the case had when it was begun
   #paused = false;
 
   /** @param page {say, shown(n), finished(), refused(status)}: what the page does when something happens here */
@@ -52,6 +53,7 @@ export class Reading {
     this.#form.answers = given.answers ?? {};
     this.#viewer.show(codes);
     this.#changed = given.draft === true;
+    this.#base = given.base ?? "";
     this.#ready = true;
     this.#clock.start(given.milliseconds ?? 0);
     if (this.#paused) this.#clock.stop(); // the pause began while the case was on its way
@@ -66,16 +68,26 @@ export class Reading {
     await kept;
   }
 
-  /** The draft on this computer, else what was answered here, else what the server has. */
+  /**
+   * The draft on this computer, where nothing newer was answered elsewhere since it was begun, else the newest answers.
+   * `base` is the answer that the case had when the draft was begun.
+   */
   async #given(n) {
     const draft = await this.#storage.draft(n);
-    if (draft !== undefined) return { ...draft, draft: true };
-    if (this.#answers.has(n)) return this.#answers.get(n);
-    if (!this.#progress.isAnswered(n)) return {};
+    if (draft === undefined && !this.#answers.has(n) && !this.#progress.isAnswered(n)) return {};
+    const newest = this.#answers.get(n) ?? (await this.#onServer(n));
+    const base = newest === null ? draft?.base : versionOf(newest);
+    const goesOn = draft !== undefined && (newest === null || draft.returned === true || (draft.base ?? "") === base);
+    if (goesOn) return { ...draft, locked: newest?.locked, base: draft.base, draft: true };
+    return { ...newest, base };
+  }
+
+  /** What the server has of case n; null when it cannot be asked. */
+  async #onServer(n) {
     const { status, body } = await getCase(n);
     if (status === 200) return body;
-    this.#page.say(say("answers_offline", { n }));
-    return {};
+    if (this.#progress.isAnswered(n)) this.#page.say(say("answers_offline", { n }));
+    return null;
   }
 
   /** The codes of case n, asked for until they come; null when the reader has gone elsewhere or may not have them. */
@@ -108,7 +120,7 @@ export class Reading {
   async keepDraft() {
     if (!this.#ready || this.#saving || (this.#progress.isAnswered(this.#n) && !this.#changed)) return;
     try {
-      await this.#storage.keepDraft(this.#n, this.#form.answers, this.#clock.elapsed());
+      await this.#storage.keepDraft(this.#n, this.#form.answers, this.#clock.elapsed(), { base: this.#base });
     } catch {
       this.#page.say(say("cannot_keep"));
     }
@@ -192,9 +204,15 @@ export class Reading {
   /** The server did not take case n: its answers come back to be mended, with `sentence` beside them. */
   async giveBack({ n, answers, milliseconds }, sentence) {
     this.#answers.delete(n);
-    await this.#storage.keepDraft(n, answers, milliseconds);
+    await this.#storage.keepDraft(n, answers, milliseconds, { returned: true });
     this.show(n).then(() => this.#page.say(sentence));
   }
+}
+
+/** Tells answers of a case from others that it was given; empty where it has none. */
+function versionOf({ answers, milliseconds }) {
+  if (!answers) return "";
+  return JSON.stringify([Object.entries(answers).sort(([a], [b]) => (a < b ? -1 : 1)), milliseconds]);
 }
 
 function untilOnline(milliseconds) {

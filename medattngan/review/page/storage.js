@@ -68,9 +68,9 @@ class Lasting {
     return finished(this.#database.transaction("drafts").objectStore("drafts").get([this.#reader, n]));
   }
 
-  keepDraft(n, answers, milliseconds) {
+  keepDraft(n, answers, milliseconds, begun) {
     return this.#write("drafts", "relaxed", (transaction) =>
-      transaction.objectStore("drafts").put({ reader: this.#reader, n, answers, milliseconds }),
+      transaction.objectStore("drafts").put({ ...begun, reader: this.#reader, n, answers, milliseconds }),
     );
   }
 }
@@ -99,7 +99,7 @@ class Fleeting {
     return this.#drafts.get(n);
   }
 
-  async keepDraft(n, answers, milliseconds) {
-    this.#drafts.set(n, { n, answers, milliseconds });
+  async keepDraft(n, answers, milliseconds, begun) {
+    this.#drafts.set(n, { ...begun, n, answers, milliseconds });
   }
 }

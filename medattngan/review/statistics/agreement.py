@@ -18,6 +18,8 @@ Counts = npt.NDArray[np.float64]
 def answer_counts(answers: Grid) -> Counts:
     """(n, K): how many readers gave each of the K different answers to each case."""
     kinds = np.unique(answers[np.isfinite(answers)])
+    if not len(kinds):
+        return np.zeros((answers.shape[1], 0))
     return np.stack([(answers == kind).sum(axis=0) for kind in kinds], axis=1).astype(np.float64)
 
 

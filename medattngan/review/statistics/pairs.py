@@ -37,8 +37,12 @@ def arrange_pairs(table: pd.DataFrame, authenticity: str, ratings: Any, middle: 
     return arrange(table.rename(columns={"right": "synthetic", "group": PATIENT}), authenticity, ratings, middle)
 
 
-def pair_statistics(reads: Reads, seed: int) -> Entry:
-    """What stats.json holds of pairs; see docs/reference/review-statistics.md."""
+def pair_statistics(reads: Reads, seed: int, expected: int = 0) -> Entry:
+    """What stats.json holds of pairs; see docs/reference/review-statistics.md.
+
+    Args:
+        expected: reads of all readers and pairs there are; 0 if only these are known.
+    """
     streams = [np.random.default_rng([seed, job]) for job in (1, 2)]
     decided = np.where(reads.calls == CHANCE, np.nan, reads.calls)
     stats: Entry = {
@@ -47,7 +51,7 @@ def pair_statistics(reads: Reads, seed: int) -> Entry:
         "seed": seed,
         "positive": "the synthetic one was named",
         "cannot_tell": {"step": reads.middle, "counts_as": 0.5},
-        "counts": _counts(reads),
+        "counts": _counts(reads, expected),
         "right": {**share_entry(reads.right, reads.groups), "d_prime": _d_prime(reads.right)},
         "right_side_named": share_entry(decided, reads.groups),
         "readers": _readers(reads),
@@ -60,7 +64,7 @@ def pair_statistics(reads: Reads, seed: int) -> Entry:
     return stats | {"findings": _findings(stats), "notes": _notes(reads, stats)}
 
 
-def _counts(reads: Reads) -> dict[str, int]:
+def _counts(reads: Reads, expected: int) -> dict[str, int]:
     read = np.isfinite(reads.scores)
     seen = read.any(axis=0)
     return {
@@ -68,8 +72,8 @@ def _counts(reads: Reads) -> dict[str, int]:
         "pairs": int(seen.sum()),
         "patients": len(np.unique(reads.groups[seen])),
         "reads": int(read.sum()),
-        "expected": read.size,
-        "missing": int(read.size - read.sum()),
+        "expected": max(read.size, expected),
+        "missing": int(max(read.size, expected) - read.sum()),
         "cannot_tell": int((reads.calls == CHANCE).sum()),
     }
 

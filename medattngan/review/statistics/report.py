@@ -45,6 +45,7 @@ def report_statistics(
     ratings: Sequence[str] | None = None,
     middle: float = 3,
     further: Sequence[str] = (),
+    expected: int = 0,
 ) -> dict[str, Any]:
     """Work out the statistics of a study and write them to the new folder `out`: `FILES`, all or nothing.
 
@@ -59,6 +60,7 @@ def report_statistics(
         ratings: the other questions to compare between real and synthetic; by default all that are answered in numbers.
         middle: the step that means "cannot tell" and counts as half right; 2.5 for a scale of 4 steps without a middle.
         further: sentences that stand among the notes.
+        expected: reads of all readers and cases there are, also of those without one; 0 if only these are known.
 
     Returns:
         What stats.json holds; its keys are in docs/reference/review-statistics.md.
@@ -69,9 +71,9 @@ def report_statistics(
     require_seed(seed)
     require_absent(Path(out))
     if set(reads) >= OF_PAIRS:
-        return _report_pairs(arrange_pairs(reads, authenticity, ratings, middle), Path(out), seed, further)
+        return _report_pairs(arrange_pairs(reads, authenticity, ratings, middle), Path(out), seed, further, expected)
     grids = arrange(reads, authenticity, ratings, middle)
-    stats, scores = _statistics(grids, seed)
+    stats, scores = _statistics(grids, seed, expected)
     stats["notes"] += further
     with atomic_folder(Path(out)) as folder:
         write_json(folder / "stats.json", stats)
@@ -85,7 +87,9 @@ def report_statistics(
     return stats
 
 
-def work_out(reads: pd.DataFrame, seed: int = 0, *, authenticity: str, middle: float) -> dict[str, Any]:
+def work_out(
+    reads: pd.DataFrame, seed: int = 0, *, authenticity: str, middle: float, expected: int = 0
+) -> dict[str, Any]:
     """What stats.json would hold, in memory.
 
     Raises:
@@ -93,12 +97,12 @@ def work_out(reads: pd.DataFrame, seed: int = 0, *, authenticity: str, middle: f
     """
     require_seed(seed)
     if set(reads) >= OF_PAIRS:
-        return pair_statistics(arrange_pairs(reads, authenticity, None, middle), seed)
-    return _statistics(arrange(reads, authenticity, None, middle), seed)[0]
+        return pair_statistics(arrange_pairs(reads, authenticity, None, middle), seed, expected)
+    return _statistics(arrange(reads, authenticity, None, middle), seed, expected)[0]
 
 
-def _report_pairs(grids: Reads, out: Path, seed: int, further: Sequence[str]) -> dict[str, Any]:
-    stats = pair_statistics(grids, seed)
+def _report_pairs(grids: Reads, out: Path, seed: int, further: Sequence[str], expected: int) -> dict[str, Any]:
+    stats = pair_statistics(grids, seed, expected)
     stats["notes"] += further
     with atomic_folder(out) as folder:
         write_json(folder / "stats.json", stats)
@@ -127,7 +131,7 @@ def load_statistics(folder: Path) -> dict[str, Any]:
     return stats
 
 
-def _statistics(reads: Reads, seed: int) -> tuple[dict[str, Any], CaseScores]:
+def _statistics(reads: Reads, seed: int, expected: int) -> tuple[dict[str, Any], CaseScores]:
     # One stream a job: what one of them draws does not move the others.
     streams = [np.random.default_rng([seed, job]) for job in range(3)]
     scores = case_scores(reads)
@@ -137,7 +141,7 @@ def _statistics(reads: Reads, seed: int) -> tuple[dict[str, Any], CaseScores]:
         "seed": seed,
         "positive": "synthetic",
         "cannot_tell": {"step": reads.middle, "counts_as": 0.5},
-        "counts": _counts(reads),
+        "counts": _counts(reads, expected),
         "pooled": pooled_entries(reads, streams[0]),
         "readers": reader_entries(reads),
         "guessing": guessing_entry(reads, streams[1]),
@@ -152,7 +156,7 @@ def _statistics(reads: Reads, seed: int) -> tuple[dict[str, Any], CaseScores]:
     return stats, scores
 
 
-def _counts(reads: Reads) -> dict[str, int]:
+def _counts(reads: Reads, expected: int) -> dict[str, int]:
     read = np.isfinite(reads.scores)
     seen = read.any(axis=0)
     return {
@@ -162,8 +166,8 @@ def _counts(reads: Reads) -> dict[str, int]:
         "synthetic": int((seen & reads.synthetic).sum()),
         "patients": len(np.unique(reads.groups[seen & ~reads.synthetic])),
         "reads": int(read.sum()),
-        "expected": read.size,
-        "missing": int(read.size - read.sum()),
+        "expected": max(read.size, expected),
+        "missing": int(max(read.size, expected) - read.sum()),
         "cannot_tell": int((reads.calls == 0.5).sum()),
     }
 

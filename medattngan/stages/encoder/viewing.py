@@ -41,7 +41,8 @@ def viewing(workers: int | None) -> Iterator[Shown]:
 
 
 def _batches(images: Images, batch: int, steps: int, seed: int) -> Iterator[tuple[Images, int, int]]:
-    """The slices of each step: each once before any comes again."""
+    """The slices of each step: each once before any comes again. Where one round ends within a step, the next one's
+    first slices fill it up, and may be some of the last."""
     order = np.empty(0, np.intp)
     for step in range(steps):
         if len(order) < batch:
