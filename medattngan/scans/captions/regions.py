@@ -57,11 +57,14 @@ class Regions:
     values: Mapping[str, tuple[int, ...]]
 
     def path(self, series: Series) -> Path:
-        """Where the map of a series is: by the name of its file, or of its folder where it is of many files."""
+        """Where the map of a series is: by the name of its file, or of its folder where it is of many files; in the
+        same folders as that under its source, else in none."""
         relative = PurePosixPath(series.pieces[0].relative)
         many = len({piece.path for piece in series.pieces}) > 1
         name = (relative.parent.name or series.pieces[0].path.parent.name) if many else stem(relative.name)
-        return self.folder / f"{name}{self.suffix}"
+        folders = relative.parent.parent if many else relative.parent
+        below = self.folder.joinpath(*folders.parts[1:], f"{name}{self.suffix}")
+        return below if below.is_file() else self.folder / f"{name}{self.suffix}"
 
     def say(self, areas: Mapping[str, float], plane: str, modality: str) -> str:
         """The caption of a slice with these areas, mm²."""

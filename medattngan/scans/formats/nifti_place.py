@@ -7,7 +7,7 @@ patient: libraries that return an affine all the same have made it up.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,8 @@ def _affine(image: Any, shape: Sequence[int]) -> npt.NDArray[np.float64] | None:
     header: Any = image.header
     if isinstance(header, nib.Nifti1Header):
         forms: dict[str, Any] = {"sform_code": header.get_sform, "qform_code": header.get_qform}
-        candidates = [_scaled(form(), _unit_mm(header)) for code, form in forms.items() if header[code] > 0]
+        given = [_form(form) for code, form in forms.items() if header[code] > 0]
+        candidates = [_scaled(one, _unit_mm(header)) for one in given]
     elif isinstance(header, nib.AnalyzeHeader):
         beside = image.file_map.get("mat")
         candidates = [image.affine] if beside and beside.filename and Path(beside.filename).is_file() else []
@@ -83,6 +84,14 @@ def _affine(image: Any, shape: Sequence[int]) -> npt.NDArray[np.float64] | None:
     if not sound:
         raise SetAside("impossible-geometry")
     return sound[0]
+
+
+def _form(read: Callable[[], npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
+    """One of a header's two affines; where its quaternion is longer than 1, which is none, as unsound as it is."""
+    try:
+        return read()
+    except ValueError:
+        return np.full((4, 4), np.nan)
 
 
 def _unit_mm(header: Any) -> float:

@@ -88,8 +88,17 @@ def _decoded(path: Path, picture: Image.Image) -> npt.NDArray[Any]:
     elif picture.mode in ("CMYK", "YCbCr", "HSV", "LAB"):
         picture = picture.convert("RGB")
     pixels = np.asarray(picture)
+    if _hides(pixels, picture.info.get("transparency")):
+        raise SetAside("transparent")
     # Before version 11, Pillow opens PNG of 16 bits as 32.
     return pixels.astype(np.uint16) if picture.format == "PNG" and pixels.dtype == np.int32 else pixels
+
+
+def _hides(pixels: npt.NDArray[Any], colour: object) -> bool:
+    """Whether a pixel has the one colour that a PNG without a channel for it takes for transparent (its tRNS)."""
+    if isinstance(colour, int) and pixels.ndim == 2:
+        return bool((pixels == colour).any())
+    return isinstance(colour, tuple) and pixels.shape[2:] == (len(colour),) and bool((pixels == colour).all(-1).any())
 
 
 def _sixteen_bit_colour(picture: Image.Image) -> str | None:
@@ -182,8 +191,8 @@ def _read_tiff(path: Path) -> Pages:
             array, axes = _coloured_by(np.asarray(page.colormap), array), axes + "S"
         orientation = _known(page.tags.valueof(ORIENTATION))
         density = [_ratio(page.tags.valueof(tag)) for tag in ("XResolution", "YResolution")]
-    if axes.startswith("S"):
-        array, axes = np.moveaxis(array, 0, -1), axes[1:] + "S"
+    if "S" in axes:  # colours may lie before, behind or between the axes of the pages
+        array, axes = np.moveaxis(array, axes.index("S"), -1), axes.replace("S", "") + "S"
     if space == _WHITE_IS_ZERO:
         array = _turned_over(array)
     picture = array.shape[-3:] if axes.endswith("S") else array.shape[-2:]

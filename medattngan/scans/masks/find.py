@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -17,8 +18,10 @@ from medattngan.scans.formats.dicom import is_dicom
 from medattngan.scans.formats.nifti import is_volume
 from medattngan.scans.formats.picture import is_picture
 from medattngan.scans.masks.segmentation import scan_of
+from medattngan.scans.patients.names import parse
 from medattngan.scans.series import MaskFile, Series, SetAside
 
+_NUMBERED = re.compile(r"[\W_]+\d+(?:[\W_]|$)")
 CHANNEL = "_0000"
 """What nnU-Net adds to the name of a scan's first channel, and not to its mask's."""
 ENDINGS = (
@@ -87,6 +90,7 @@ class MasksAsked:
         by_name = {id(one): _names(one) for one in series}
         mine: dict[int, list[MaskFile]] = defaultdict(list)
         alone: list[tuple[MaskFile, str]] = []
+        there: list[MaskFile] = []
         for path, relative in masks:
             try:
                 with guarded():
@@ -97,40 +101,67 @@ class MasksAsked:
             if kind is None:
                 alone.append((MaskFile(path, relative, "volume"), "not-a-scan"))
                 continue
-            one = MaskFile(path, relative, kind)
-            found = list(self._of(one, series, by_name))
-            if len(found) == 1:
-                mine[id(found[0])].append(one)
-            else:
-                alone.append((one, "mask-without-scan"))
+            there.append(MaskFile(path, relative, kind))
+        # Whoever has a mask of the very name takes no other, and a mask that is too much costs no scan its own.
+        left = list(series)
+        for of in (self._exactly, self._loosely):
+            matched = {id(mask): list(of(mask, left, by_name)) for mask in there}
+            for mask in there:
+                if len(matched[id(mask)]) == 1:
+                    mine[id(matched[id(mask)][0])].append(mask)
+            there = [mask for mask in there if len(matched[id(mask)]) != 1]
+            left = [one for one in left if id(one) not in mine]
+        alone += [(mask, "mask-without-scan") for mask in there]
         several = [one for some in mine.values() if len(some) > 1 for one in some]
         alone += [(one, "mask-without-scan") for one in several]
         only = {key: some[0] for key, some in mine.items() if len(some) == 1}
         return [replace(one, mask=only.get(id(one))) for one in series], alone
 
-    def _of(self, mask: MaskFile, series: Sequence[Series], names: Mapping[int, set[str]]) -> Iterator[Series]:
-        """The series that a mask may be of: one, if all is well."""
+    def _exactly(self, mask: MaskFile, series: Sequence[Series], names: Mapping[int, set[str]]) -> list[Series]:
+        """The series that a mask names, by its UID or by its whole path under the source: one, if all is well."""
         if mask.kind == "segmentation":
             uid = scan_of(mask.path)
-            yield from (one for one in series if one.format == "dicom" and _uid(one) == uid)
-            return
+            return [one for one in series if one.format == "dicom" and _uid(one) == uid]
+        return [one for one in series if self._inside(mask) in names[id(one)]]
+
+    def _loosely(self, mask: MaskFile, series: Sequence[Series], names: Mapping[int, set[str]]) -> list[Series]:
+        """The series whose name alone a mask bears, or goes on from, in another folder."""
+        if mask.kind == "segmentation":
+            return []
+        whole = PurePosixPath(self._inside(mask))
+        may = {
+            id(one): {path.name for path in map(PurePosixPath, names[id(one)]) if _may_be_of(whole, path)}
+            for one in series
+        }
+        same = [one for one in series if whole.name in may[id(one)]]
+        return same if same or self.suffix else _longest(whole.name, series, may)
+
+    def _inside(self, mask: MaskFile) -> str:
+        """A mask's path under its source, without endings and suffix."""
         relative = PurePosixPath(mask.relative)
-        inside = _stem(relative.relative_to(relative.parts[0]).as_posix() if len(relative.parts) > 1 else mask.relative)
-        whole = inside.removesuffix(self.suffix) if self.suffix else inside
-        same = [one for one in series if whole in names[id(one)]]
-        last = PurePosixPath(whole).name
-        same = same or [one for one in series if last in {PurePosixPath(name).name for name in names[id(one)]}]
-        if not same and not self.suffix:
-            same = _longest(last, series, names)
-        yield from same
+        inside = relative.relative_to(relative.parts[0]).as_posix() if len(relative.parts) > 1 else mask.relative
+        return _stem(inside).removesuffix(self.suffix or "")
+
+
+def _may_be_of(mask: PurePosixPath, scan: PurePosixPath) -> bool:
+    """Whether folders that differ may still be of one patient: where one has fewer, or the name itself is of somebody.
+
+    `labels/case-1` may be of `images/case-1`; `p2/T1` is not of `p1/T1`, since T1 is nobody's name.
+    """
+    folders, others = mask.parent.parts[::-1], scan.parent.parts[::-1]
+    return all(map(str.__eq__, folders, others)) or bool(parse(scan.name).key)
 
 
 def _longest(mask: str, series: Sequence[Series], names: Mapping[int, set[str]]) -> list[Series]:
-    """The series whose name a mask's name goes on from, as `sub-1_T1` and `sub-1_T1_labels`: the longest such."""
+    """The series whose name a mask's name goes on from, as `sub-1_T1` and `sub-1_T1_labels`: the longest such.
+
+    `case-1-2` does not go on from `case-1`: a further number names another.
+    """
     lengths = Counter[int]()
     for one in series:
-        for last in {PurePosixPath(name).name for name in names[id(one)]}:
-            if mask.startswith(last) and not mask[len(last) : len(last) + 1].isalnum():
+        for last in names[id(one)]:
+            rest = mask[len(last) :]
+            if mask.startswith(last) and not rest[:1].isalnum() and not _NUMBERED.match(rest):
                 lengths[id(one)] = max(lengths[id(one)], len(last))
     best = max(lengths.values(), default=0)
     return [one for one in series if best and lengths[id(one)] == best]

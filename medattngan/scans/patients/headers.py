@@ -26,6 +26,8 @@ from medattngan.scans.patients.paths import by_convention
 from medattngan.scans.patients.sets import Joined
 from medattngan.scans.patients.words import words_of
 
+_WITH_CHECK_DIGIT = re.compile(r"[^^]+\^\w{1,2}\^(?:M10|M11|ISO|NPI|BCV)?\^")
+"""An HL7 identifier with a check digit and a scheme of HL7's table 0061; other words between carets are a name's."""
 NOBODY = words_of(
     """
     anon anonym anonymous anonymus anonymized anonymised anonymize anonymise anonymouspatient anonymizedpatient
@@ -73,9 +75,15 @@ def header(patient: str, issuer: str, study: str, relative: str) -> Header:
 
     >>> header("12^^^HOSP&1.2&ISO", "", "1", "")[:2]
     ('12', 'HOSP')
+    >>> header("12^4^M11^HOSP", "", "1", "")[:2]  # with a check digit, and how it was worked out
+    ('12', 'HOSP')
     """
     # HL7's identifiers come with who gave them (v2.5, 2.A.14), and some gateways copy all of it.
-    patient, _, authority = re.sub(r"\^{2,}", "^^", patient.strip("^ ")).partition("^^")
+    patient = patient.strip("^ ")
+    if _WITH_CHECK_DIGIT.match(patient):
+        patient, _, _, authority = patient.split("^")[:4]
+    else:
+        patient, _, authority = re.sub(r"\^{2,}", "^^", patient).partition("^^")
     issuer = issuer or authority.partition("&")[0]
     return Header(patient, issuer, study, relative if is_nobody(patient) else "")
 

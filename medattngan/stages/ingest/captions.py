@@ -7,7 +7,7 @@ training patients have stands in no caption of any split.
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +20,7 @@ from medattngan.conditions.numbers import FEWEST_PATIENTS
 from medattngan.conditions.text import TEXT, common
 from medattngan.conditions.words import words
 from medattngan.core.files import UserError
+from medattngan.core.text import counted
 from medattngan.scans.captions.attributes import attributes
 from medattngan.scans.captions.identifying import KINDS
 from medattngan.scans.captions.notes import read_captions
@@ -80,13 +81,20 @@ class Captions:
         """
         if not self.asked:
             return index
-        areas = cache(lambda recipe, path: read_areas(path, self.recipes[recipe].values))
+        shared = self._of_several([part.series for part, _ in chosen])
+        areas = cache(lambda recipe, path: None if path in shared else read_areas(path, self.recipes[recipe].values))
         lines = [one for part, keep in chosen for one in self._of_series(part, keep, areas)]
         train = (index["split"] == "train").to_numpy()
         patients = [str(patient) for patient in index["patient"]]
         told = [(patients[i], [w for line in lines[i] for w in words(line)]) for i in range(len(lines)) if train[i]]
         vocabulary = common(told)
         lacking = self._lacking([part.series for part, _ in chosen])
+        if shared:
+            maps = counted(len(shared), "maps of regions were", "map of regions was")
+            lacking.append(
+                f"{maps} not read, as each would be of several patients, whose files bear one name; put maps into "
+                "folders as those of their scans."
+            )
         if not vocabulary:
             said = (
                 f"--captions: no word is said of {FEWEST_PATIENTS} training patients; check what they say, and of whom."
@@ -105,6 +113,14 @@ class Captions:
         }
         record["notes"] += [*_notes(record["captions"], len(index)), *lacking]
         return index.assign(**{TEXT: pd.array(["\n".join(one) or None for one in kept], dtype="string")})
+
+    def _of_several(self, series: Sequence[Series]) -> set[Path]:
+        """The maps that would be of more than one patient: names that say only what was scanned do not tell whose."""
+        whose: dict[Path, set[str]] = defaultdict(set)
+        for one in series:
+            for recipe in self.recipes:
+                whose[recipe.path(one)].add(one.patient)
+        return {path for path, patients in whose.items() if len(patients) > 1 and path.is_file()}
 
     def _lacking(self, series: Sequence[Series]) -> list[str]:
         """A sentence for each recipe that finds no map for some series; it names none of them."""

@@ -14,6 +14,9 @@ from medattngan.scans.patients.words import NOBODY
 from medattngan.scans.series import Series
 
 EXAMPLES = 3
+LONG = 6
+"""So many digits, short numbers in a row taken together, may be one number of somebody."""
+_CHAIN = re.compile(r"\d+(?:[\W_]+\d+)+")
 CURE = "give a table with the columns `file` and `patient` (--labels) where that is wrong"
 SUFFIXES = (".nii.gz", ".nii", ".mha", ".nrrd", ".mgz", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 SPOKEN = NOBODY | {"patient", "subject", "case", "sub"}
@@ -67,11 +70,20 @@ def masked(path: str) -> str:
 
     >>> masked("Doe_Jane/visit2_T1w_20190302.nii.gz"), masked("case_00017-12-03-2019.png")
     ('xxx_xxxx/visit2_T1w_00000000.nii.gz', 'case_00000-00-00-0000.png')
+    >>> masked("1960/03/12/T1.nii"), masked("943 476 591.png"), masked("case-1-2.nii")
+    ('0000/00/00/T1.nii', '000 000 000.png', 'case-1-2.nii')
     """
     end = next((suffix for suffix in SUFFIXES if path.lower().endswith(suffix)), "")
     name = path[: len(path) - len(end)]
-    undated = DATE.sub(lambda found: re.sub(r"\d", "0", found[0]), name)
+    undated = _CHAIN.sub(_unnumbered, DATE.sub(lambda found: re.sub(r"\d", "0", found[0]), name))
     return re.sub(r"[^\W_]+", _masked, undated) + path[len(name) :]
+
+
+def _unnumbered(chain: re.Match[str]) -> str:
+    """Short numbers in a row without what may be one long number, or a date."""
+    groups = re.findall(r"\d+", chain[0])
+    many = len(groups) > 2 or sum(map(len, groups)) >= LONG
+    return re.sub(r"\d", "0", chain[0]) if many else chain[0]
 
 
 def _masked(word: re.Match[str]) -> str:

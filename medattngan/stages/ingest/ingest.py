@@ -29,6 +29,7 @@ from medattngan.scans.find import Found, stacks, state, walk
 from medattngan.scans.formats.table import GROUP, formats
 from medattngan.scans.masks.find import File, MasksAsked
 from medattngan.scans.options import Options
+from medattngan.scans.series import Series
 from medattngan.scans.table.rows import Labels, read_labels
 from medattngan.stages.ingest.assemble import Ledger, distinct, read_parts, write_slices
 from medattngan.stages.ingest.captions import Captions
@@ -161,7 +162,7 @@ def _plan(
         found = [*found, *mask_files(series, alone)]
         options = replace(options, classes=labelled.classes)
     series, found = Only.parse(request.only).of(series, found)
-    _claim(places.work, _fingerprint(salt, request, found, places.table, bounds, options))
+    _claim(places.work, _fingerprint(salt, request, found, series, places.table, bounds, options))
     return batches(series, options, places.work), list(found)
 
 
@@ -203,17 +204,26 @@ def _join(
 
 
 def _fingerprint(
-    salt: bytes, request: Request, found: Sequence[Found], labels: Path | None, bounds: Bounds, options: Options
-) -> str:
+    salt: bytes, request: Request, found: Sequence[Found], series: Sequence[Series], labels: Path | None,
+    bounds: Bounds, options: Options,
+) -> str:  # fmt: skip
     """Names the work, so that shards of other work are never used. Salted, since it covers names of files.
 
+    The series are of it: a file that a busy machine was too slow for is read the next time, and moves those behind it.
     The bounds are of it, though no store depends on them: whoever raises one wants the files that it set aside.
     """
     states = [(file.relative, file.format, *state(file.path)) for file in found]
     table = None if labels is None else digest(labels)
     read_by = versions(GROUP, {file.format for file in found})
     asked = (asdict(request), asdict(bounds), options.classes)
-    work = json.dumps([medattngan.__version__, *asked, states, table, read_by])
+    planned = [
+        (
+            one.format, one.patient, one.key, [(piece.relative, piece.frame) for piece in one.pieces],
+            None if one.mask is None else (one.mask.relative, *state(one.mask.path)),
+        )
+        for one in series
+    ]  # fmt: skip
+    work = json.dumps([medattngan.__version__, *asked, states, planned, table, read_by])
     return hmac.new(salt, work.encode("utf-8", "surrogateescape"), "sha256").hexdigest()
 
 

@@ -171,8 +171,24 @@ def test_what_is_transparent_is_set_aside_and_what_is_opaque_is_read(tmp_path: P
     Image.fromarray(np.stack([GREY, GREY, GREY, alpha], -1)).save(tmp_path / "rgba.png")
     Image.fromarray(np.stack([GREY, GREY, GREY, alpha], -1)).save(tmp_path / "rgba.tif")
     Image.fromarray(np.stack([GREY, GREY, GREY, alpha], -1)).save(tmp_path / "rgba.webp", lossless=True)
-    for name in ("la.png", "rgba.png", "rgba.tif", "rgba.webp"):
+    Image.fromarray(GREY).save(tmp_path / "key.png", transparency=int(GREY[5, 6]))
+    Image.fromarray(np.stack([GREY] * 3, -1)).save(tmp_path / "keys.png", transparency=(int(GREY[5, 6]),) * 3)
+    absent = next(value for value in range(256) if value not in GREY)
+    Image.fromarray(GREY).save(tmp_path / "unused.png", transparency=absent)
+    np.testing.assert_array_equal(read(tmp_path / "unused.png")[..., 0], GREY)
+    for name in ("la.png", "rgba.png", "rgba.tif", "rgba.webp", "key.png", "keys.png"):
         assert reason(tmp_path / name) == "transparent"
+
+
+@pytest.mark.parametrize("pages", [1, 2])
+@pytest.mark.parametrize("planes", ["contig", "separate"])
+def test_colours_in_planes_of_their_own_are_no_slices(tmp_path: Path, planes: str, pages: int) -> None:
+    colours = np.random.default_rng(0).integers(0, 256, (pages, 32, 40, 3), np.uint8)
+    for name, pixels in (("colour", colours), ("grey", np.repeat(colours[..., :1], 3, -1))):
+        stored = pixels if planes == "contig" else np.moveaxis(pixels, -1, 1)
+        tifffile.imwrite(tmp_path / f"{name}.tif", stored, photometric="rgb", planarconfig=planes, metadata=None)
+    assert reason(tmp_path / "colour.tif") == "colour"
+    np.testing.assert_array_equal(read(tmp_path / "grey.tif"), np.moveaxis(colours[..., 0], 0, -1))
 
 
 def test_other_colour_spaces_are_not_taken_for_grey_and_alpha(tmp_path: Path) -> None:

@@ -152,6 +152,16 @@ def test_a_damaged_sform_is_made_good_by_the_qform(tmp_path: Path) -> None:
     assert read(tmp_path / "a.nii")[1]["affine"].diagonal().tolist() == [2, 2, 2, 1]
 
 
+def test_a_quaternion_a_hair_too_long_leaves_the_sform(tmp_path: Path) -> None:
+    image = nib.Nifti1Image(VOLUME, np.diag([2.0, 2.0, 3.0, 1.0]))
+    image.header["sform_code"] = image.header["qform_code"] = 1
+    image.header["quatern_d"] = 1.000001
+    with pytest.raises(ValueError, match="w2 should be positive"):
+        image.header.get_qform()
+    (tmp_path / "a.nii").write_bytes(image.header.binaryblock + bytes(4) + VOLUME.tobytes("F"))
+    assert read(tmp_path / "a.nii")[1]["affine"].diagonal().tolist() == [2, 2, 3, 1]
+
+
 @pytest.mark.parametrize("code", [">f4", "<f8", ">i2", "<u2", "u1", "i1", "<i4", ">u4", "<i8"])
 def test_every_type_of_number_comes_with_its_values(tmp_path: Path, code: str) -> None:
     volume = np.rint(VOLUME / 10).astype(code)

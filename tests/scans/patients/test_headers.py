@@ -49,6 +49,7 @@ def test_an_issuer_in_one_study_only_makes_no_second_patient() -> None:
         ("A_1", "A.01"),
         ("1234567890", "123 456 7890"),
         ("12^^^HOSP&1.2&ISO", "12"),
+        ("12^4^M11^HOSP&1.2&ISO", "12"),
         ("XYZ-001-V1", "XYZ-001-V2"),
         ("P12_pre", "p12 FU 3"),
     ],

@@ -122,3 +122,21 @@ def test_captions_of_nobody_are_refused_and_a_store_without_captions_has_no_colu
     plain = ingest(tmp_path / "scans", tmp_path / "plain", size=16, progress=False)
     assert "text" not in plain.index
     assert "captions" not in plain.provenance
+
+
+def test_maps_of_files_that_bear_one_name_are_looked_for_in_the_folders_of_their_scans(tmp_path: Path) -> None:
+    recipe = scans(tmp_path)
+    for number in range(PATIENTS):
+        for kind, name in (("scans", "T1w.nii.gz"), ("maps", "T1w_seg.nii.gz")):
+            (tmp_path / kind / f"sub-{number:02d}").mkdir()
+            (tmp_path / kind / f"sub-{number:02d}_{name}").rename(tmp_path / kind / f"sub-{number:02d}" / name)
+    store = ingest(tmp_path / "scans", tmp_path / "store", size=16, captions=[recipe], progress=False)
+    for row in store.index.itertuples():
+        assert ("brain stem" in str(row.text)) == (row.position_mm < 4.5)
+    # One map for all would say of nine patients what is seen of the tenth.
+    (tmp_path / "maps" / "sub-00" / "T1w_seg.nii.gz").rename(tmp_path / "maps" / "T1w_seg.nii.gz")
+    for number in range(1, PATIENTS):
+        (tmp_path / "maps" / f"sub-{number:02d}" / "T1w_seg.nii.gz").unlink()
+    again = ingest(tmp_path / "scans", tmp_path / "one", size=16, captions=[recipe, "attributes"], progress=False)
+    assert not any("brain" in str(text) for text in again.index["text"])
+    assert any(note.startswith("1 map of regions was not read") for note in again.provenance["notes"])

@@ -10,7 +10,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -22,7 +24,7 @@ from PIL import Image
 
 from medattngan.core.files import UserError
 from medattngan.data.store import SliceStore
-from medattngan.scans.find import examine, stacks, walk
+from medattngan.scans.find import Found, examine, stacks, walk
 from medattngan.stages.ingest import ingest as ingest_module
 from medattngan.stages.ingest.ingest import ingest
 from medattngan.stages.ingest.jobs import Job
@@ -389,3 +391,30 @@ def test_an_error_in_a_pipeline_is_named_by_its_kind_and_names_nothing_of_the_so
     with pytest.raises(UserError, match=f"4 unreadable: 4 {error.__name__}") as raised:
         take(tmp_path / "KANARIE", tmp_path / "store")
     assert "KANARIE" not in str(raised.value).replace(str(tmp_path / "KANARIE"), "")
+
+
+def test_shards_are_not_used_for_other_series_where_a_file_is_read_the_second_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, name in enumerate("ABC", start=1):
+        for scan in range(4):
+            volume = 1000 * number + texture((16, 16, 10), seed=10 * number + scan).astype(np.float32)
+            write_nifti(tmp_path / "scans" / f"sub-{name}_run-{scan}.nii.gz", volume)
+    take(tmp_path / "scans", tmp_path / "whole")
+    examined = ingest_module.examine
+
+    def busy(*given: Any) -> list[Found]:
+        return [
+            replace(one, reason="too-slow", pieces=()) if "sub-A" in one.relative else one for one in examined(*given)
+        ]
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ingest_module, "examine", busy)
+        patched.setattr(ingest_module, "_join", killed)
+        with pytest.raises(KeyboardInterrupt):
+            take(tmp_path / "scans", tmp_path / "store")
+    take(tmp_path / "scans", tmp_path / "store")
+    assert contents(tmp_path / "store") == contents(tmp_path / "whole")

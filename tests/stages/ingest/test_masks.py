@@ -14,6 +14,8 @@ from PIL import Image
 from medattngan.core.files import UserError
 from medattngan.data.masks import UNKNOWN
 from medattngan.data.store import SliceStore, content_digest
+from medattngan.scans.find import examine, stacks, walk
+from medattngan.scans.masks.find import MasksAsked
 from medattngan.stages.ingest.ingest import ingest
 
 
@@ -143,3 +145,34 @@ def test_what_is_neither_folder_nor_suffix_is_refused(tmp_path: Path) -> None:
     for wrong in (tmp_path / "none" / "there", "_nowhere"):
         with pytest.raises(UserError, match="--masks"):
             take(tmp_path, masks=wrong)
+
+
+def paired(folder: Path, scans: list[str], masks: list[str]) -> dict[str, str | None]:
+    """Whose mask each scan was given, by path; every scan and mask has the same grid, as of a template."""
+    for name in scans:
+        write_nifti(folder / "scans" / name, np.random.default_rng(len(name)).random((12, 12, 4), np.float32))
+    for name in masks:
+        write_nifti(folder / "masks" / name, np.ones((12, 12, 4), np.uint8))
+    found = [examine(one) for one in walk([folder / "scans"])]
+    asked = MasksAsked.parse(folder / "masks", None, [folder / "scans"])
+    series, _ = asked.pair(stacks(found, None, False, False), asked.split([], [folder / "scans"])[1])
+    given = {one.pieces[0].relative: one.mask and one.mask.relative for one in series}
+    return {name.removeprefix("scans/"): mask and mask.removeprefix("masks/") for name, mask in given.items()}
+
+
+@pytest.mark.parametrize(
+    ("scans", "masks", "given"),
+    [
+        (["p1/T1.nii"], ["p2/T1.nii"], {"p1/T1.nii": None}),
+        (["case-1.nii"], ["case-1-2.nii"], {"case-1.nii": None}),
+        (["p1/T1.nii"], ["p1/T1.nii", "p2/T1.nii"], {"p1/T1.nii": "p1/T1.nii"}),
+        (["p1/T1.nii", "p2/T1.nii"], ["p2/T1_seg.nii"], {"p1/T1.nii": None, "p2/T1.nii": "p2/T1_seg.nii"}),
+        (["images/case-1.nii"], ["labels/case-1.nii"], {"images/case-1.nii": "labels/case-1.nii"}),
+        (["site/p1/T1.nii"], ["p1/T1.nii"], {"site/p1/T1.nii": "p1/T1.nii"}),
+        (["case-1_T1.nii"], ["case-1_T1_labels.nii"], {"case-1_T1.nii": "case-1_T1_labels.nii"}),
+    ],
+)
+def test_a_mask_is_of_the_scan_that_it_names_and_of_no_other_patient_s(
+    scans: list[str], masks: list[str], given: dict[str, str | None], tmp_path: Path
+) -> None:
+    assert paired(tmp_path, scans, masks) == given
