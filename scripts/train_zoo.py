@@ -140,9 +140,8 @@ def main(
     told = TEMPLATE if card is None else Card.load(card)
     notice = NOTICE if licence is None else licence.read_text(encoding="utf-8")
     shown = read_json(run.checkpoint("last") / "checkpoint.json")["images"] / 1000
-    about = (
-        line or f"T1 brains without skulls at {size} px, all of one template: {minutes:g} minutes, {shown:.0f} thousand images"
-    )
+    told_of = f"{minutes:g} minutes, {shown:.0f} thousand images"
+    about = line or f"T1 brains without skulls at {size} px, all of one template: {told_of}"
     pack(run, evidence, told, notice, about, place / name)
     typer.echo(place / name)
 
