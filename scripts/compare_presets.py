@@ -24,6 +24,7 @@ from typing import Annotated
 
 import typer
 from cells import Cell, fill_table, print_summary
+from derived import store_of_few
 from paired import differences, print_differences
 
 from medattngan.core.files import UserError, read_json
@@ -42,6 +43,7 @@ def main(
     seed: Annotated[list[int] | None, typer.Option(help="Repeat for more; 0 by default.")] = None,
     minutes: float = 30.0,
     kimg: Annotated[float | None, typer.Option(help="Equal images in place of minutes: so many thousand.")] = None,
+    patients: Annotated[int | None, typer.Option(help="Train on so many training patients alone.")] = None,
     split: Annotated[str, typer.Option(help="Whose patients to score against; val to choose by.")] = "test",
     settings: Annotated[list[str] | None, typer.Option("--set", help="Override a key in every cell.")] = None,
     jobs: Annotated[int, typer.Option(help="Cells at a time; the cores are shared out among them.")] = 1,
@@ -56,8 +58,9 @@ def main(
         for number in seed or [0]
         for row, config, own, begin in rows
     ]
+    training = store if patients is None else store_of_few(store, patients, work / f"store-{patients}")
     lines = fill_table(
-        cells, store, store, work, out, split=split, jobs=jobs, more=lambda done: {"differences": differences(done)}
+        cells, training, store, work, out, split=split, jobs=jobs, more=lambda done: {"differences": differences(done)}
     )
     print_summary(lines)
     print_differences(read_json(out)["differences"])

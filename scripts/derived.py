@@ -6,10 +6,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from medattngan.core.files import atomic_folder
+from medattngan.core.files import UserError, atomic_folder
 from medattngan.core.types import Codes
 from medattngan.data.store import SliceStore
 from medattngan.data.store_writer import StoreWriter
+
+
+def store_of_few(store: SliceStore, patients: int, path: Path) -> SliceStore:
+    """A store at `path` of every training slice of the first `patients` training pseudonyms.
+
+    Raises:
+        UserError: there are not so many.
+    """
+    part = store.split("train")
+    names = sorted(part.index["patient"].unique())
+    if not 1 <= patients <= len(names):
+        raise UserError(f"--patients is {patients}; {store.path} has {len(names)} training patients.")
+    few = part.select(part.index["patient"].isin(names[:patients]).to_numpy(bool))
+    return derived_store(path, few, {"made_by": "scripts/derived.py", "patients": patients})
 
 
 def derived_store(

@@ -77,6 +77,18 @@ def test_a_row_may_begin_from_a_run(tiny_store: SliceStore, made: Path, tmp_path
     assert table["differences"]
 
 
+@pytest.mark.slow
+def test_a_table_may_be_of_few_patients_and_is_scored_on_the_same_others(
+    tiny_store: SliceStore, tmp_path: Path
+) -> None:
+    keys = "model.z_dim=8 model.generator_width=8 model.discriminator_width=8 attention.resolutions=[8]"
+    table = fill("compare_presets", tiny_store, tmp_path, "--variant", f"few compact {keys}", "--patients", "3")
+    few = SliceStore.open(tmp_path / "compare_presets" / "store-3")
+    assert sorted(few.index["patient"].unique()) == sorted(tiny_store.split("train").index["patient"].unique())[:3]
+    assert table["store_digest"] == few.digest
+    assert table["cells"][0]["scores"]["fd[efficientnet-lite0]"]["patients_real"] == 2
+
+
 def test_a_cell_of_other_settings_is_refused_not_entered(
     tiny_store: SliceStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
