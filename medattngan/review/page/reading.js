@@ -78,7 +78,8 @@ export class Reading {
     const newest = this.#answers.get(n) ?? (await this.#onServer(n));
     const base = newest === null ? draft?.base : versionOf(newest);
     const goesOn = draft !== undefined && (newest === null || draft.returned === true || (draft.base ?? "") === base);
-    if (goesOn) return { ...draft, locked: newest?.locked, base: draft.base, draft: true };
+    // What the server gave back is newer than all it has.
+    if (goesOn) return { ...draft, locked: newest?.locked, base: draft.returned ? base : draft.base, draft: true };
     return { ...newest, base };
   }
 
