@@ -28,6 +28,7 @@ from typer.testing import CliRunner
 from medattngan.cli.app import app
 from medattngan.stages.demo.cohort import make_cohort
 from medattngan.stages.demo.scans import write_scan
+from medattngan.statistics.intervals import wilson
 
 pytestmark = pytest.mark.slow
 
@@ -143,13 +144,15 @@ def read_all(window: Window, token: str, rule: Any, *, offline: bool) -> None:
 
 def check_by_hand(study: Path, statistics: Path, rules: list[Any]) -> None:
     """Accuracy, its interval, sensitivity, specificity, AUC, d' of each reader, from rule, order and truth alone."""
-    truth = pd.read_parquet(study / "truth.parquet").set_index("case")["synthetic"]
+    table = pd.read_parquet(study / "truth.parquet").set_index("case")
+    truth = table["synthetic"]
     stats = json.loads((statistics / "stats.json").read_text())
     assert stats["counts"]["real"] == stats["counts"]["synthetic"] == CASES
     for number, (rule, entry) in enumerate(zip(rules, stats["readers"], strict=True), start=1):
-        steps = {True: [], False: []}
+        steps, patients = {True: [], False: []}, []
         for n, case in enumerate(order_of(study, number), start=1):
             steps[bool(truth[case])].append(rule(n))
+            patients += [] if truth[case] else [table["patient"][case]]
         synthetic, real = np.array(steps[True]), np.array(steps[False])
         hits = (synthetic > 3).sum() + (synthetic == 3).sum() / 2
         rejections = (real < 3).sum() + (real == 3).sum() / 2
@@ -157,8 +160,15 @@ def check_by_hand(study: Path, statistics: Path, rules: list[Any]) -> None:
         assert entry["sensitivity"]["value"] == pytest.approx(hits / CASES)
         assert entry["specificity"]["value"] == pytest.approx(rejections / CASES)
         assert entry["accuracy"]["value"] == pytest.approx(right / (2 * CASES))
-        if right == int(right):
-            known = binomtest(int(right), 2 * CASES).proportion_ci(method="wilson")
-            assert entry["accuracy"]["ci95"] == pytest.approx([known.low, known.high], abs=1e-6)
+        if hits == int(hits):
+            known = binomtest(int(hits), CASES).proportion_ci(method="wilson")
+            assert entry["sensitivity"]["ci95"] == pytest.approx([known.low, known.high], abs=1e-6)
+        # Slices of one patient are one cluster: as many as would vary by chance as much as these do.
+        share, right_real = right / (2 * CASES), (1 - (np.sign(real - 3) + 1) / 2) - rejections / CASES
+        sums = np.array([right_real[np.array(patients) == one].sum() for one in set(patients)])
+        variance = np.var((np.sign(synthetic - 3) + 1) / 2, ddof=1) / CASES
+        variance += len(sums) / (len(sums) - 1) * (sums**2).sum() / CASES**2
+        low, high = wilson(share * (count := min(share * (1 - share) / (variance / 4), 2 * CASES)), count)
+        assert entry["accuracy"]["ci95"] == pytest.approx([low, high], abs=1e-6)
         wins = (synthetic[:, None] > real).sum() + (synthetic[:, None] == real).sum() / 2
         assert entry["auc"]["value"] == pytest.approx(wins / CASES**2)
