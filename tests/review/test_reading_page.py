@@ -276,6 +276,7 @@ def test_a_pause_while_a_case_is_on_its_way_stands_when_it_has_come(opened: Open
     window.page.wait_for_timeout(3000)
     window.press("p")
     window.read(1, "1", "2", "3")
+    window.shows(2)  # before the read is kept here, nothing waits to be sent either
     window.saved()
     ((_, _, milliseconds),) = stored_reads(made.path, reader)
     assert milliseconds < 3000
