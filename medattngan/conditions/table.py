@@ -23,8 +23,6 @@ CONDITIONS: dict[str, Kind] = {
     "number": Kind(is_number, measure, Number.from_record),
 }
 """A column is of the first kind that takes it."""
-
-
 RESERVED = frozenset({"number", "seed", "truncation", "volume", "slice", "flagged", "sources"})
 """Columns that say something else in the table of samples."""
 

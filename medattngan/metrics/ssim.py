@@ -3,13 +3,11 @@
     SSIM(x, y) = (2 μx μy + C1)(2 σxy + C2) / ((μx² + μy² + C1)(σx² + σy² + C2))
 
 in 11 × 11 Gaussian windows of σ = 1.5 that lie wholly inside the image, averaged over them; C1 = (0.01 L)²,
-C2 = (0.03 L)², L the width of the value range. Intensities are counted from the lower end of the range, as the paper
-has them: counted from mid-grey, as slices in [-1, 1] are stored, means of either side would cancel.
+C2 = (0.03 L)², L the width of the value range. Intensities count from its lower end, or means about mid-grey cancel.
 
-SSIM compares two *given* images. It says nothing of how real an image is, so it is used for three things only: what
-a round trip or a reconstruction loses (`ssim` itself), how near the synthetic slices come to a real one
-(`ssim_nearest_real`), and how alike they are among themselves (`ssim_pairwise`: higher than among real slices means
-mode collapse).
+SSIM compares two *given* images and says nothing of how real one is, so it is used for three things only: what a round
+trip or a reconstruction loses (`ssim` itself), how near the synthetic slices come to a real one (`ssim_nearest_real`),
+and how alike they are among themselves (`ssim_pairwise`: higher than among real slices means mode collapse).
 """
 
 from __future__ import annotations

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from medattngan.data.store import SliceStore
 pytestmark = pytest.mark.slow
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
+TINY = "model.z_dim=8 model.generator_width=8 model.discriminator_width=8 attention.resolutions=[8]"
 SMALL = ["--minutes", "0.02", "--set", "data.size=32", "--set", "train.batch_size=4"]
 
 
@@ -66,8 +69,7 @@ def test_augmentation_is_compared_on_a_few_slices_of_a_few_patients(tiny_store: 
 
 @pytest.mark.slow
 def test_a_row_may_begin_from_a_run(tiny_store: SliceStore, made: Path, tmp_path: Path) -> None:
-    keys = "model.z_dim=8 model.generator_width=8 model.discriminator_width=8 attention.resolutions=[8]"
-    rows = (f"cold compact {keys}", f"warm compact begin={made / 'run'} {keys}")
+    rows = (f"cold compact {TINY}", f"warm compact begin={made / 'run'} {TINY}")
     table = fill("compare_presets", tiny_store, tmp_path, *(word for row in rows for word in ("--variant", row)))
     cold, warm = table["cells"]
     assert "began_from" not in cold
@@ -81,43 +83,39 @@ def test_a_row_may_begin_from_a_run(tiny_store: SliceStore, made: Path, tmp_path
 def test_a_table_may_be_of_few_patients_and_is_scored_on_the_same_others(
     tiny_store: SliceStore, tmp_path: Path
 ) -> None:
-    keys = "model.z_dim=8 model.generator_width=8 model.discriminator_width=8 attention.resolutions=[8]"
-    table = fill("compare_presets", tiny_store, tmp_path, "--variant", f"few compact {keys}", "--patients", "3")
+    table = fill("compare_presets", tiny_store, tmp_path, "--variant", f"few compact {TINY}", "--patients", "3")
     few = SliceStore.open(tmp_path / "compare_presets" / "store-3")
     assert sorted(few.index["patient"].unique()) == sorted(tiny_store.split("train").index["patient"].unique())[:3]
     assert table["store_digest"] == few.digest
     assert table["cells"][0]["scores"]["fd[efficientnet-lite0]"]["patients_real"] == 2
 
 
-def test_a_cell_of_other_settings_is_refused_not_entered(
-    tiny_store: SliceStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def cells(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The script that other scripts fill their tables by."""
     monkeypatch.syspath_prepend(str(SCRIPTS))
     for name in ("cells", "derived"):
         monkeypatch.delitem(sys.modules, name, raising=False)
-    from cells import Cell, run_cell
+    return importlib.import_module("cells")
 
-    asked, stood = (Cell("row", "compact", (f"train.batch_size={size}",), 0, 1.0) for size in (4, 8))
+
+def test_a_cell_of_other_settings_is_refused_not_entered(
+    cells: ModuleType, tiny_store: SliceStore, tmp_path: Path
+) -> None:
+    asked, stood = (cells.Cell("row", "compact", (f"train.batch_size={size}",), 0, 1.0) for size in (4, 8))
     folder = tmp_path / "row-1min-seed0"
     (folder / "scores").mkdir(parents=True)
     write_json(folder / "scores" / "scores.json", {})
     Run.create(folder / "run", stood.resolved, {})
     with pytest.raises(UserError, match="holds a cell of other settings"):
-        run_cell(asked, tiny_store, tiny_store, "test", tmp_path, [0])
+        cells.run_cell(asked, tiny_store, tiny_store, "test", tmp_path, [0])
 
 
-def test_a_cell_whose_penalties_follow_a_rule_is_its_own(
-    tiny_store: SliceStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.syspath_prepend(str(SCRIPTS))
-    for name in ("cells", "derived"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    from cells import Cell, _others
-
-    asked = Cell("row", "compact", ("loss.gamma_rule=r3gan", "train.batch_size=8"), 0, 1.0).resolved
+def test_a_cell_whose_penalties_follow_a_rule_is_its_own(cells: ModuleType) -> None:
+    asked = cells.Cell("row", "compact", ("loss.gamma_rule=r3gan", "train.batch_size=8"), 0, 1.0).resolved
     numbers = {"gamma_rule": "given", "gamma_end": 0.1, "r2_gamma": 2.0}
     kept = [
         asked.model_copy(update={"loss": asked.loss.model_copy(update={**numbers, "r1_gamma": gamma})})
         for gamma in (2.0, 1.0)
     ]
-    assert [_others(trained, asked) for trained in kept] == [False, True]
+    assert [cells._others(trained, asked) for trained in kept] == [False, True]

@@ -104,8 +104,8 @@ class MasksAsked:
             there.append(MaskFile(path, relative, kind))
         # Whoever has a mask of the very name takes no other, and a mask that is too much costs no scan its own.
         left = list(series)
-        for of in (self._exactly, self._loosely):
-            matched = {id(mask): list(of(mask, left, by_name)) for mask in there}
+        for match in (self._exactly, self._loosely):
+            matched = {id(mask): match(mask, left, by_name) for mask in there}
             for mask in there:
                 if len(matched[id(mask)]) == 1:
                     mine[id(matched[id(mask)][0])].append(mask)
@@ -122,7 +122,8 @@ class MasksAsked:
         if mask.kind == "segmentation":
             uid = scan_of(mask.path)
             return [one for one in series if one.format == "dicom" and _uid(one) == uid]
-        return [one for one in series if self._inside(mask) in names[id(one)]]
+        inside = self._inside(mask)
+        return [one for one in series if inside in names[id(one)]]
 
     def _loosely(self, mask: MaskFile, series: Sequence[Series], names: Mapping[int, set[str]]) -> list[Series]:
         """The series whose name alone a mask bears, or goes on from, in another folder."""
